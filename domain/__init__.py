@@ -1,0 +1,1 @@
+"""Galley's rules and data. Knows nothing of HTTP, Redis or processes."""

@@ -1,0 +1,87 @@
+"""Everything that can go wrong with a request, as one small exception tree.
+
+A use case raises one of these; the web layer turns it into a page, a fragment or the JSON error of
+contract.md §2, the command line into a sentence. `code` values are a closed, documented list.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a request: where (a JSON pointer), what (a code) and a sentence for a person."""
+
+    field: str
+    code: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"field": self.field, "code": self.code, "message": self.message}
+
+
+class GalleyError(Exception):
+    """Base of all: `status` is the HTTP status, `message` a sentence for a person."""
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Sequence[Fault | Mapping[str, Any]] = (),
+        **extra: Any,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.details = [d.as_dict() if isinstance(d, Fault) else dict(d) for d in details]
+        self.extra = extra
+        """Further members of the error object, such as requiredRole and yourRole."""
+
+
+class BadRequest(GalleyError):
+    status, code = 400, "bad_request"
+
+
+class NotSignedIn(GalleyError):
+    status, code = 401, "not_authenticated"
+
+
+class Forbidden(GalleyError):
+    status, code = 403, "forbidden"
+
+
+class NotFound(GalleyError):
+    status, code = 404, "not_found"
+
+
+class Conflict(GalleyError):
+    status, code = 409, "conflict"
+
+
+class StaleRevision(GalleyError):
+    status, code = 412, "stale_revision"
+
+
+class TooLarge(GalleyError):
+    status, code = 413, "body_too_large"
+
+
+class WrongMediaType(GalleyError):
+    status, code = 415, "unsupported_media_type"
+
+
+class Invalid(GalleyError):
+    """Well-formed but wrong: `details` names every fault, not only the first."""
+
+    status, code = 422, "validation_failed"
+
+    def __init__(self, faults: Sequence[Fault], message: str | None = None) -> None:
+        count = len(faults)
+        summary = "1 fault was found." if count == 1 else f"{count} faults were found."
+        super().__init__(message or summary, details=faults)
+        self.faults = list(faults)

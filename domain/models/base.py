@@ -1,0 +1,163 @@
+"""The database itself: which one, how a transaction is made, what every table shares.
+
+Two databases are supported. SQLite writes through one lock (a fair one, see `write`), PostgreSQL
+through row locks. Measured reasons for each setting: ARCHITECTURE.md, "Data".
+"""
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from peewee import BigIntegerField, CharField, Database, DatabaseProxy, JSONField, Model
+from peewee import PostgresqlDatabase as PeeweePostgresqlDatabase
+from peewee import SqliteDatabase
+from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+from domain.clock import now
+from domain.settings import Settings
+
+db: Database = DatabaseProxy()
+
+SQLITE_PRAGMAS = [
+    ("journal_mode", "wal"),
+    # FULL: with NORMAL a power loss may undo the last commits, and a finished deploy would run again.
+    ("synchronous", "full"),
+    ("foreign_keys", 1),
+    ("busy_timeout", 30_000),
+    ("cache_size", -16_000),
+]
+
+
+def new_id() -> str:
+    """24 hex characters that sort by time of making, so that lists and indexes stay in order."""
+    return f"{now():012x}{secrets.token_hex(6)}"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an id; anything else cannot exist."""
+    return re.fullmatch(r"[0-9a-f]{24}", text) is not None
+
+
+def connect(settings: Settings, *, pooled: bool) -> Database:
+    """Bind `db` to the database of the settings. Opens no connection yet.
+
+    pooled: for the web's threads; a worker keeps one long connection instead.
+    """
+    if settings.is_sqlite:
+        settings.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
+        kind = PooledSqliteDatabase if pooled else SqliteDatabase
+        # IMMEDIATE: a deferred transaction that reads, then writes, fails at once under load.
+        database = kind(
+            str(settings.sqlite_path),
+            pragmas=SQLITE_PRAGMAS,
+            lock_type="IMMEDIATE",
+            returning_clause=True,
+            check_same_thread=False,
+        )
+    else:
+        kind = PooledPostgresqlDatabase if pooled else PeeweePostgresqlDatabase
+        database = kind(settings.database_url, prefer_psycopg3=True)
+    db.initialize(database)
+    return database
+
+
+def is_sqlite() -> bool:
+    return isinstance(db.obj, SqliteDatabase)
+
+
+class _WriteLock:
+    """One writer at a time, in order: flock between processes, a lock between threads.
+
+    Without it SQLite's busy handler polls, and under load some writer starves for seconds.
+    """
+
+    def __init__(self) -> None:
+        self._thread_lock = threading.Lock()
+        self._path = ""
+        self._fd = -1
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._thread_lock:
+            self._open(f"{db.obj.database}-writer")
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _open(self, path: str) -> None:
+        if path != self._path:
+            if self._fd >= 0:
+                os.close(self._fd)
+            self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._path = path
+
+
+_sqlite_lock = _WriteLock()
+
+
+@contextlib.contextmanager
+def write(run_id: str | None = None) -> Iterator[None]:
+    """The one way to change data: a transaction, serialised with every other change of this run.
+
+    run_id: the run whose steps are read and changed. On PostgreSQL its row is locked first, always
+    before any step; without that, two steps which finish together each see the other running, and
+    nobody advances the run.
+    """
+    if db.in_transaction():
+        raise RuntimeError("write() does not nest: a use case is one transaction")
+    if is_sqlite():
+        with _sqlite_lock(), db.atomic():
+            yield
+        return
+    with db.atomic():
+        if run_id is not None:
+            db.execute_sql("SELECT 1 FROM run WHERE id = %s FOR UPDATE", (run_id,))
+        yield
+
+
+class Base(Model):
+    """Every table: rows are made and changed by use cases, never by `save()`.
+
+    A stale `row.save()` writes every field and silently undoes what another process did meanwhile.
+    """
+
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+    def save(self, force_insert: bool = False, only: Any = None) -> int:
+        if not force_insert:
+            raise RuntimeError("Use an update with a condition instead of save().")
+        return int(super().save(force_insert=True, only=only))
+
+
+class Id(CharField):
+    """Primary key made by `new_id`."""
+
+    def __init__(self) -> None:
+        super().__init__(max_length=24, primary_key=True, default=new_id)
+
+
+class Moment(BigIntegerField):
+    """Epoch milliseconds."""
+
+
+__all__ = [
+    "Base",
+    "Id",
+    "JSONField",
+    "Moment",
+    "connect",
+    "db",
+    "is_id",
+    "is_sqlite",
+    "new_id",
+    "write",
+]

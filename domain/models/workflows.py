@@ -1,0 +1,59 @@
+"""Definitions: a workflow and every revision it ever had."""
+
+from peewee import SQL, BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+
+from domain.clock import now
+from domain.models.base import Base, Id, JSONField, Moment
+from domain.models.people import Project
+
+
+class Workflow(Base):
+    """What is asked of the present revision without reading it, and counters for its runs."""
+
+    id = Id()
+    project = ForeignKeyField(Project, on_delete="CASCADE", backref="workflows")
+    name = CharField(max_length=200)
+    name_key = CharField(max_length=400)
+    """The name without regard to case: unique in the project among what is not deleted."""
+    description = TextField(default="")
+    is_enabled = BooleanField(default=True)
+    revision = IntegerField(default=1)
+    concurrency = IntegerField(null=True)
+    stage_count = IntegerField()
+    step_count = IntegerField()
+    created_at = Moment(default=now)
+    created_by = CharField(max_length=100)
+    updated_at = Moment(default=now)
+    updated_by = CharField(max_length=100)
+    run_count = IntegerField(default=0)
+    """How many runs were ever started: the number of the last one."""
+    last_run_id = CharField(max_length=24, null=True)
+    last_run_at = Moment(null=True)
+    deleted_at = Moment(null=True)
+    """A deleted workflow is gone for everybody, but its runs and releases stay traceable."""
+
+
+Workflow.add_index(
+    Workflow.index(
+        Workflow.project,
+        Workflow.name_key,
+        unique=True,
+        where=SQL("deleted_at IS NULL"),
+        name="workflow_name_unique",
+    )
+)
+
+
+class WorkflowRevision(Base):
+    """One saved definition. Immutable: a run names its revision and so keeps its definition."""
+
+    id = Id()
+    workflow = ForeignKeyField(Workflow, on_delete="CASCADE", backref="revisions")
+    number = IntegerField()
+    definition = JSONField()
+    """Name, description, parameters, concurrency and stages, as the API gives them."""
+    created_at = Moment(default=now)
+    created_by = CharField(max_length=100)
+
+    class Meta:
+        indexes = ((("workflow", "number"), True),)

@@ -1,0 +1,22 @@
+"""The six status words and how the status of a whole follows from its parts (contract.md §1)."""
+
+from collections.abc import Collection
+
+PENDING = "Pending"
+RUNNING = "Running"
+SUCCEEDED = "Succeeded"
+FAILED = "Failed"
+CANCELLED = "Cancelled"
+SKIPPED = "Skipped"
+
+LIVE = (PENDING, RUNNING)
+FINISHED = (SUCCEEDED, FAILED, CANCELLED, SKIPPED)
+RUN_STATUSES = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED)
+
+
+def fold(statuses: Collection[str]) -> str:
+    """The final status of something whose parts have all finished: the worst of theirs."""
+    for worst in (FAILED, CANCELLED):
+        if worst in statuses:
+            return worst
+    return SUCCEEDED

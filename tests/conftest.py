@@ -1,0 +1,102 @@
+"""Fixtures for every test: real databases, a real application, five people.
+
+Each test gets a database of its own, copied from a migrated template. Tests that use `database`
+run twice, on SQLite and on PostgreSQL; with DATABASE_URL=postgresql://… they run on that server
+alone. GALLEY_REQUIRE_POSTGRES and GALLEY_REQUIRE_BROWSER turn skips into failures.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domain import models, settings as settings_module
+from domain.migrations import migrate
+from domain.settings import Settings
+from tests.support import postgres
+
+GIVEN_URL = os.environ.get("DATABASE_URL", "")
+KINDS = ["postgresql"] if GIVEN_URL.startswith("postgresql:") else ["sqlite", "postgresql"]
+
+for name in [n for n in os.environ if n.startswith("GALLEY_") and "REQUIRE" not in n]:
+    del os.environ[name]
+for name in ("DATABASE_URL", "REDIS_URL"):
+    os.environ.pop(name, None)
+
+
+def skip_or_fail(switch: str, reason: str) -> None:
+    """Skip with the reason; fail where the switch says that nothing may be skipped."""
+    if os.environ.get(switch):
+        pytest.fail(f"{switch} is set, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    if GIVEN_URL.startswith("postgresql:"):
+        yield postgres.Server(GIVEN_URL)
+        return
+    programs = postgres.find_programs()
+    if programs is None:
+        skip_or_fail("GALLEY_REQUIRE_POSTGRES", "PostgreSQL is not installed")
+    server = postgres.start(programs)
+    yield server
+    server.stop()
+
+
+def settings_for(data_dir: Path, **environment: str) -> Settings:
+    """Settings as the environment would give them, for a data folder of the test."""
+    return settings_module.load({"GALLEY_DATA_DIR": str(data_dir), **environment})
+
+
+def _migrated(settings: Settings) -> None:
+    models.connect(settings, pooled=False)
+    with models.db.obj.connection_context():
+        migrate(settings)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = settings_for(tmp_path_factory.mktemp("template"))
+    _migrated(settings)
+    return settings.sqlite_path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    postgres_server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    name = f"galley_template_{uuid.uuid4().hex[:12]}"
+    url = postgres_server.create(name)
+    _migrated(settings_for(tmp_path_factory.mktemp("pg"), DATABASE_URL=url))
+    yield name
+    postgres_server.drop(name)
+
+
+@pytest.fixture(params=KINDS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """A fresh data folder and a migrated, empty database, of both kinds in turn."""
+    plain = settings_for(tmp_path / "data")
+    plain.data_dir.mkdir()
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), plain.sqlite_path)
+        yield plain
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = f"galley_{uuid.uuid4().hex[:12]}"
+    url = server.create(name, request.getfixturevalue("postgres_template"))
+    yield replace(plain, database_url=url)
+    server.drop(name)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[models.Base]:
+    """The models, bound to the test's database by one open connection."""
+    database = models.connect(settings, pooled=False)
+    database.connect()
+    yield database
+    database.close()
