@@ -1,0 +1,72 @@
+"""How a run moves on: pure decisions from plain facts, no database.
+
+`decide` is told what every stage looks like and answers what has to change. The engine saves the
+answer in the transaction that brought the facts, so asking again changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.statuses import CANCELLED, FAILED, FINISHED, LIVE, SKIPPED, SUCCEEDED, fold
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """One stage: its own status, whether its steps were released to workers, and their statuses."""
+
+    position: int
+    status: str
+    run_if: str = "success"
+    needs_approval: bool = False
+    decision: str | None = None
+    opened: bool = False
+    steps: tuple[str, ...] = ()
+
+
+@dataclass
+class Decision:
+    """What has to change. `outcome` is the run's final status, None while it goes on."""
+
+    ended: dict[int, str] = field(default_factory=dict)
+    open: int | None = None
+    outcome: str | None = None
+
+
+def decide(stages: Sequence[StageFacts], *, cancelled: bool) -> Decision:
+    """The next moves of an admitted run.
+
+    stages: in the order of execution. cancelled: a person or script asked to stop the run; what
+    has not started then never will.
+    """
+    decision = Decision()
+    ended: list[str] = []
+    for stage in stages:
+        status = stage.status if stage.status in FINISHED else _end_of(stage, ended, cancelled)
+        if status is None:
+            if not stage.opened and not _waits_for_approval(stage):
+                decision.open = stage.position
+            return decision
+        if stage.status not in FINISHED:
+            decision.ended[stage.position] = status
+        ended.append(status)
+    decision.outcome = CANCELLED if cancelled else fold(ended)
+    return decision
+
+
+def _end_of(stage: StageFacts, before: Sequence[str], cancelled: bool) -> str | None:
+    """The final status of an unfinished stage, or None while it has something left to do."""
+    if stage.opened:
+        return None if any(s in LIVE for s in stage.steps) else fold(stage.steps)
+    if cancelled or not _is_due(stage.run_if, fold(before)):
+        return SKIPPED
+    return CANCELLED if stage.decision == "rejected" else None
+
+
+def _is_due(run_if: str, so_far: str) -> bool:
+    if run_if == "always":
+        return True
+    return so_far == (FAILED if run_if == "failure" else SUCCEEDED)
+
+
+def _waits_for_approval(stage: StageFacts) -> bool:
+    return stage.needs_approval and stage.decision is None

@@ -1,0 +1,332 @@
+"""Starting runs and finding them again."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain import audit, engine
+from domain.access import ROLES, SUPER_USER, Actor, require
+from domain.clock import now
+from domain.engine import Ready
+from domain.errors import Conflict, Invalid, NotFound
+from domain.models import (
+    Attempt,
+    Environment,
+    Release,
+    Run,
+    RunEvent,
+    StageRun,
+    StepRun,
+    StepSpec,
+    TestSuite,
+    Workflow,
+    WorkflowRevision,
+    new_id,
+    write,
+)
+from domain.parameters import check_parameters
+from domain.statuses import FINISHED
+from domain.waiting import World, look_around
+from domain.workflow_queries import missing_references
+
+
+def start(
+    workflow: Workflow,
+    *,
+    actor: Actor,
+    parameters: Mapping[str, Any],
+    trigger_source: str,
+    within: Callable[[Run], None] | None = None,
+) -> tuple[Run, list[Ready]]:
+    """Make a run of the present revision, with everything its steps need fixed in it.
+
+    parameters: as given; checked here against the declared ones. within: called with the run
+    inside the transaction, for what must be stored with it or not at all.
+    Returns the run and the steps to ring for. Raises Conflict, Invalid.
+    """
+    if not workflow.is_enabled:
+        raise Conflict(
+            "The workflow is switched off; a superuser can switch it on.", code="workflow_disabled"
+        )
+    definition = _definition_of(workflow)
+    values = check_parameters(definition["parameters"], parameters)
+    faults = missing_references(workflow.project_id, definition)
+    if faults:
+        raise Invalid(faults, "The workflow names what does not exist.")
+    stages, steps, specs = _rows(definition, _Snapshot(workflow.project_id))
+    with write():
+        run = _create_run(workflow, actor, values, trigger_source)
+        for stage in stages:
+            stage["run"] = run.id
+        for step in steps:
+            step["run"] = run.id
+        StageRun.insert_many(stages).execute()
+        StepRun.insert_many(steps).execute()
+        StepSpec.insert_many(specs).execute()
+        audit.record(actor, "start", "run", run.id, project_id=run.project_id)
+        if within:
+            within(run)
+        ready = engine.advance_in_transaction(run.id)
+    return run, ready
+
+
+def _definition_of(workflow: Workflow) -> dict[str, Any]:
+    revision = WorkflowRevision.get(
+        (WorkflowRevision.workflow == workflow.id) & (WorkflowRevision.number == workflow.revision)
+    )
+    definition: dict[str, Any] = revision.definition
+    return definition
+
+
+def _create_run(
+    workflow: Workflow, actor: Actor, parameters: dict[str, Any], trigger_source: str
+) -> Run:
+    """Number the run and let it in, or hold it back; the workflow's row is locked from here on.
+
+    Raises Conflict when the workflow was changed or deleted since its definition was read.
+    """
+    run_id, at = new_id(), now()
+    rows = list(
+        Workflow.update(run_count=Workflow.run_count + 1, last_run_id=run_id, last_run_at=at)
+        .where(
+            (Workflow.id == workflow.id)
+            & (Workflow.revision == workflow.revision)
+            & Workflow.deleted_at.is_null()
+            & Workflow.is_enabled
+        )
+        .returning(Workflow.run_count, Workflow.concurrency)
+        .execute()
+    )
+    if not rows:
+        raise Conflict("The workflow was changed at this very moment; start it again.")
+    limit = rows[0].concurrency
+    return Run.create(
+        id=run_id,
+        workflow=workflow.id,
+        project_id=workflow.project_id,
+        number=rows[0].run_count,
+        revision=workflow.revision,
+        admitted=limit is None or engine.count_in_progress(workflow.id) < limit,
+        parameters=parameters,
+        trigger_source=trigger_source,
+        triggered_by=actor.username,
+        created_at=at,
+    )
+
+
+class _Snapshot:
+    """What the steps of a definition name, as it is now: suites and environments."""
+
+    def __init__(self, project_id: str) -> None:
+        self._project_id = project_id
+        self._environments: dict[str, Environment] = {}
+
+    def spec(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        """All a worker needs to run the step, whatever is edited meanwhile."""
+        configuration = step["configuration"]
+        if step["type"] == "Build":
+            return {
+                "ingredientId": configuration["ingredientId"],
+                "script": configuration.get("buildScript"),
+            }
+        if step["type"] == "Test":
+            return self._test_spec(configuration)
+        environment = self._environment(configuration["target"])
+        return {
+            "target": environment.name,
+            "environmentId": environment.id,
+            "driver": environment.driver,
+            "settings": environment.settings,
+            "artifactPath": configuration["artifactPath"],
+        }
+
+    def _test_spec(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        suite = TestSuite.get(
+            (TestSuite.project == self._project_id) & (TestSuite.name == configuration["testSuite"])
+        )
+        return {
+            "suite": suite.name,
+            "script": suite.script,
+            "timeoutSeconds": suite.timeout_seconds,
+            "releaseIds": configuration.get("releaseIds") or [],
+        }
+
+    def _environment(self, name: str) -> Environment:
+        if name not in self._environments:
+            self._environments[name] = Environment.get(
+                (Environment.project == self._project_id) & (Environment.name == name)
+            )
+        return self._environments[name]
+
+    def lock_key(self, step: Mapping[str, Any]) -> str | None:
+        if step["type"] != "Deploy":
+            return None
+        return f"environment:{self._environment(step['configuration']['target']).id}"
+
+    def approval(self, stage: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Who has to approve: what the stage asks for, or an environment it deploys to."""
+        asked: dict[str, Any] | None = stage.get("approval")
+        if asked and asked.get("required"):
+            return asked
+        targets = (
+            self._environment(step["configuration"]["target"])
+            for step in stage["steps"]
+            if step["type"] == "Deploy"
+        )
+        if any(environment.requires_approval for environment in targets):
+            return {"required": True, "roles": ["SuperUser"]}
+        return None
+
+
+def _rows(
+    definition: Mapping[str, Any], snapshot: _Snapshot
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of a run's stages, steps and step specs, in order; all with the same columns."""
+    stages, steps, specs = [], [], []
+    for position, stage in enumerate(definition["stages"]):
+        stage_id = new_id()
+        stages.append(
+            {
+                "id": stage_id,
+                "position": position,
+                "order": stage["order"],
+                "name": stage["name"],
+                "run_if": stage["runIf"],
+                "approval": snapshot.approval(stage),
+            }
+        )
+        for place, step in enumerate(stage["steps"]):
+            spec = snapshot.spec(step)
+            row = _step_row(step, spec, stage_id, place, snapshot.lock_key(step))
+            steps.append(row)
+            specs.append({"step": row["id"], "spec": spec})
+    return stages, steps, specs
+
+
+def _step_row(
+    step: Mapping[str, Any], spec: Mapping[str, Any], stage_id: str, place: int, lock: str | None
+) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "stage": stage_id,
+        "position": place,
+        "name": step["name"],
+        "type": step["type"],
+        "queue": step["queue"],
+        "is_outside": step["type"] == "Build" and not spec["script"],
+        "timeout_seconds": step["timeoutSeconds"],
+        "retries": step["retries"],
+        "lock_key": lock,
+    }
+
+
+# ---- finding ---------------------------------------------------------------------------------
+
+
+def get(run_id: str) -> Run:
+    """Raises NotFound."""
+    run = Run.get_or_none(Run.id == run_id)
+    if run is None:
+        raise NotFound("There is no such run.")
+    return run
+
+
+def get_step(run: Run, step_run_id: str) -> StepRun:
+    """Raises NotFound, also for a step of another run."""
+    step = StepRun.get_or_none((StepRun.id == step_run_id) & (StepRun.run == run.id))
+    if step is None:
+        raise NotFound("This run has no such step.")
+    return step
+
+
+def get_stage(run: Run, stage_run_id: str) -> StageRun:
+    """Raises NotFound, also for a stage of another run."""
+    stage = StageRun.get_or_none((StageRun.id == stage_run_id) & (StageRun.run == run.id))
+    if stage is None:
+        raise NotFound("This run has no such stage.")
+    return stage
+
+
+def attempt_is_over(step: StepRun, number: int) -> bool:
+    """Whether an attempt of the step will print nothing more (also if it never will begin)."""
+    return number < step.attempt or step.status in FINISHED
+
+
+def require_approver(stage: StageRun, actor: Actor) -> None:
+    """Raises Forbidden unless the actor has one of the roles that the stage asks for."""
+    roles = (stage.approval or {}).get("roles") or [SUPER_USER]
+    least = min(roles, key=ROLES.index)
+    require(actor, least, stage.run.project_id, kind="run", name=stage.run_id)
+
+
+def find(
+    *,
+    projects: Iterable[str] | None = None,
+    workflow_id: str | None = None,
+    statuses: Iterable[str] = (),
+    trigger_source: str | None = None,
+    started_after: int | None = None,
+    started_before: int | None = None,
+) -> Any:
+    """A query of runs, newest first, joined with their workflow.
+
+    projects: only these; None for every project. The times are epoch milliseconds of the start.
+    """
+    query = Run.select(Run, Workflow.name).join(Workflow).order_by(Run.id.desc())
+    if projects is not None:
+        query = query.where(Run.project_id.in_(list(projects)))
+    if workflow_id is not None:
+        query = query.where(Run.workflow == workflow_id)
+    if statuses:
+        query = query.where(Run.status.in_(list(statuses)))
+    if trigger_source is not None:
+        query = query.where(Run.trigger_source == trigger_source)
+    if started_after is not None:
+        query = query.where(Run.started_at >= started_after)
+    if started_before is not None:
+        query = query.where(Run.started_at < started_before)
+    return query
+
+
+@dataclass(frozen=True)
+class Details:
+    """A run with everything its page and its JSON show."""
+
+    run: Run
+    stages: list[StageRun]
+    steps: list[StepRun]
+    attempts: list[Attempt]
+    releases: list[Release]
+    events: list[RunEvent]
+    world: World
+
+
+def details(run: Run, *, redis_answers: bool = True) -> Details:
+    """Read the whole run. Read `run` first: its version then never promises more than is shown."""
+    stages = list(StageRun.select().where(StageRun.run == run.id).order_by(StageRun.position))
+    steps = list(
+        StepRun.select()
+        .join(StageRun)
+        .where(StepRun.run == run.id)
+        .order_by(StageRun.position, StepRun.position)
+    )
+    attempts = (
+        Attempt.select()
+        .join(StepRun)
+        .where(StepRun.run == run.id)
+        .order_by(Attempt.step, Attempt.number)
+    )
+    world = (
+        look_around(run, steps, redis_answers=redis_answers)
+        if run.completed_at is None
+        else World(at=now())
+    )
+    return Details(
+        run=run,
+        stages=stages,
+        steps=steps,
+        attempts=list(attempts),
+        releases=list(Release.select().where(Release.run_id == run.id).order_by(Release.id)),
+        events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
+        world=world,
+    )

@@ -1,0 +1,214 @@
+"""Why something is not running yet: every reason there is, from plain facts (contract.md §5).
+
+A reason is `{"code", "message", "since", "until", "who"}`; times are epoch milliseconds here, `who`
+names the roles that can end the wait. Pending without a reason is a defect, so the last resort of
+each function is a reason as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.clock import now
+from domain.models import Run, StageRun, StepRun, WorkerInfo
+from domain.statuses import PENDING, RUNNING
+
+WORKER_MISSED_AFTER_MS = 60_000
+
+Reason = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """What lies outside a run but decides when it goes on."""
+
+    at: int
+    redis_answers: bool = True
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    """Queue → how many workers listen to it."""
+    ahead: Mapping[str, int] = field(default_factory=dict)
+    """Ready step → how many ready steps of its queue are older."""
+    holders: Mapping[str, str] = field(default_factory=dict)
+    """Lock → the name of the running step that holds it, with its run's number."""
+    running_before: Sequence[str] = ()
+    """Runs of the same workflow that use up its concurrency limit, as "#12"."""
+
+
+def look_around(run: Run, steps: Sequence[StepRun], *, redis_answers: bool) -> World:
+    """Ask the database for the facts that concern this run's waiting steps."""
+    at = now()
+    ready = [s for s in steps if s.status == PENDING and s.ready_at is not None]
+    locks = [s.lock_key for s in ready if s.lock_key]
+    return World(
+        at=at,
+        redis_answers=redis_answers,
+        listeners=_listeners(at) if ready else {},
+        ahead={s.id: _count_ahead(s) for s in ready},
+        holders=_holders(locks) if locks else {},
+        running_before=[] if run.admitted else _holding_back(run),
+    )
+
+
+def _listeners(at: int) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    seen = WorkerInfo.select(WorkerInfo.queue).where(
+        WorkerInfo.seen_at > at - WORKER_MISSED_AFTER_MS
+    )
+    for worker in list(seen):
+        counts[worker.queue] = counts.get(worker.queue, 0) + 1
+    return counts
+
+
+def _count_ahead(step: StepRun) -> int:
+    older = StepRun.select().where(
+        (StepRun.status == PENDING)
+        & StepRun.ready_at.is_null(False)
+        & (StepRun.queue == step.queue)
+        & (StepRun.ready_at < step.ready_at)
+        & ~StepRun.is_outside
+    )
+    return int(older.count())
+
+
+def _holders(locks: Sequence[str]) -> dict[str, str]:
+    held = (
+        StepRun.select(StepRun.lock_key, StepRun.name, Run.number)
+        .join(Run)
+        .where((StepRun.status == RUNNING) & StepRun.lock_key.in_(locks))
+    )
+    return {s.lock_key: f"{s.name} of run #{s.run.number}" for s in list(held)}
+
+
+def _holding_back(run: Run) -> list[str]:
+    others = (
+        Run.select(Run.number)
+        .where((Run.workflow == run.workflow_id) & Run.completed_at.is_null() & Run.admitted)
+        .order_by(Run.number)
+    )
+    return [f"#{other.number}" for other in list(others)]
+
+
+# ---- pure from here on -----------------------------------------------------------------------
+
+
+def reasons_of_run(
+    run: Run, stages: Sequence[StageRun], steps: Sequence[StepRun], world: World
+) -> list[Reason]:
+    """Why a Pending run has not started; empty for any other."""
+    if run.status != PENDING:
+        return []
+    if not run.admitted:
+        held_by = ", ".join(world.running_before) or "another run"
+        return [
+            _reason(
+                "concurrency_limit",
+                f"The workflow's concurrency limit is used up by {held_by}.",
+                run.created_at,
+            )
+        ]
+    first = stages[0]
+    return reasons_of_stage(run, first, stages, [s for s in steps if s.stage_id == first.id], world)
+
+
+def reasons_of_stage(
+    run: Run,
+    stage: StageRun,
+    stages: Sequence[StageRun],
+    steps: Sequence[StepRun],
+    world: World,
+) -> list[Reason]:
+    """Why a Pending stage has not started; empty for any other. steps: those of the stage."""
+    if stage.status != PENDING:
+        return []
+    if not run.admitted:
+        return reasons_of_run(run, stages, steps, world)
+    if stage.opened_at is None:
+        return [_before_opening(run, stage, stages)]
+    found: list[Reason] = []
+    for step in steps:
+        for reason in reasons_of_step(step, [], world):
+            if reason["code"] not in {known["code"] for known in found}:
+                found.append(reason)
+    return found or [_reason("starting", "It is about to start.", stage.opened_at)]
+
+
+def _before_opening(run: Run, stage: StageRun, stages: Sequence[StageRun]) -> Reason:
+    before = [s for s in stages if s.position < stage.position and s.completed_at is None]
+    if before:
+        return _reason(
+            "earlier_stage", f"It starts after the stage {before[0].name}.", run.created_at
+        )
+    if stage.approval is not None and stage.decision is None:
+        roles = list(stage.approval.get("roles") or ["SuperUser"])
+        ended = [s.completed_at for s in stages if s.position < stage.position]
+        return _reason(
+            "approval",
+            f"It waits for somebody with the role {' or '.join(roles)} to approve it.",
+            max(ended, default=run.created_at),
+            who=roles,
+        )
+    return _reason("starting", "It is about to start.", run.created_at)
+
+
+def reasons_of_step(step: StepRun, of_stage: Sequence[Reason], world: World) -> list[Reason]:
+    """Why a step does not run, or that it is stuck. of_stage: why its stage waits, if it does."""
+    if step.status == RUNNING:
+        return _stuck(step, world)
+    if step.status != PENDING:
+        return []
+    if step.ready_at is None:
+        return list(of_stage) or [_reason("starting", "It is about to start.", world.at)]
+    if step.is_outside:
+        return [
+            _reason(
+                "outside_completion",
+                "It waits for `complete` from outside.",
+                step.ready_at,
+                until=step.ready_at + step.timeout_seconds * 1000,
+                who=["SuperUser"],
+            )
+        ]
+    return _waiting_for_a_worker(step, world)
+
+
+def _stuck(step: StepRun, world: World) -> list[Reason]:
+    if step.lease_until is None or step.lease_until > world.at:
+        return []
+    return [
+        _reason(
+            "worker_lost",
+            f"Its worker {step.worker} has not been heard of; the step is being taken back.",
+            step.lease_until,
+        )
+    ]
+
+
+def _waiting_for_a_worker(step: StepRun, world: World) -> list[Reason]:
+    reasons = []
+    since = step.ready_at
+    if not world.redis_answers:
+        message = "Redis is out of reach; the step starts when it is back."
+        reasons.append(_reason("redis_unreachable", message, since))
+    if not world.listeners.get(step.queue):
+        message = f"No worker listens to the queue {step.queue}."
+        reasons.append(_reason("no_worker", message, since))
+    if step.lock_key in world.holders:
+        message = f"{world.holders[step.lock_key]} deploys to the same environment."
+        reasons.append(_reason("environment_busy", message, since))
+    if not reasons:
+        ahead = world.ahead.get(step.id, 0)
+        place = "It is next" if ahead == 0 else f"{ahead} more are ahead of it"
+        message = f"{place} in the queue {step.queue}."
+        reasons.append(_reason("queue_position", message, since))
+    return reasons
+
+
+def _reason(
+    code: str,
+    message: str,
+    since: int,
+    *,
+    until: int | None = None,
+    who: Sequence[str] = (),
+) -> Reason:
+    return {"code": code, "message": message, "since": since, "until": until, "who": list(who)}
