@@ -1,0 +1,53 @@
+"""What comes before the parts of `galley up`: the database at this version, somebody to sign in.
+
+Run as a program, so that the supervisor, which lives long, does not carry what this needs.
+"""
+
+import os
+import secrets
+import sys
+
+from peewee import PeeweeException
+
+from domain import access, people, sample
+from domain import settings as settings_module
+from domain.errors import GalleyError
+from domain.migrations import migrate
+from domain.models import User, connect
+from domain.settings import Settings
+
+ADMIN = "admin"
+
+
+def prepare(settings: Settings, password: str | None) -> str | None:
+    """Migrate; in an empty installation make the user `admin` and the sample project.
+
+    password: for `admin`; None makes a random one, which is returned. Raises Invalid.
+    """
+    with connect(settings, pooled=False).connection_context():
+        migrate(settings)
+        if User.select().exists():
+            return None
+        chosen = password or secrets.token_urlsafe(12)
+        people.create_user(access.console(), ADMIN, password=chosen, is_system_admin=True)
+        sample.create_sample(ADMIN, settings.data_dir)
+        return None if password else chosen
+
+
+def main() -> int:
+    """0, or 1 after a sentence on standard error."""
+    try:
+        made = prepare(settings_module.load(), os.environ.get("GALLEY_ADMIN_PASSWORD"))
+    except (settings_module.SettingError, GalleyError, PeeweeException) as error:
+        print(f"galley: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    if made:
+        print(  # noqa: T201
+            f"First start: the user {ADMIN} has the password {made} (shown only this once).",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""Repairs whatever a crash, a lost message or a pause left behind.
+
+A process of its own that looks at the database twice a second. Everything it does is conditional,
+so any number of reconcilers may run, on any host, at the same time as the workers.
+"""
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+
+from peewee import InterfaceError, OperationalError, fn
+from redis import RedisError
+
+from domain import engine
+from domain.clock import now
+from domain.engine import Ready
+from domain.logs import log_path
+from domain.models import (
+    Attempt,
+    IdempotencyKey,
+    Run,
+    StepRun,
+    WorkerInfo,
+    connect,
+    db,
+    is_id,
+    write,
+)
+from domain.settings import Settings
+from domain.statuses import PENDING, RUNNING
+from jobs import host
+from jobs.folders import remove_tree
+from jobs.process import kill_strays
+from jobs.queue import Doorbell, message_id
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+SLOW_TICK_SECONDS = 3.0
+"""A tick that took longer was not work: the machine slept, and so did the workers' hearts."""
+RING_AGAIN_MS = 2_000
+RARE_SECONDS = 30
+KEY_KEPT_MS = 24 * 3600 * 1000
+
+
+def reconcile_forever(settings: Settings, redis_url: str) -> None:
+    """Tick until SIGTERM or SIGINT."""
+    connect(settings, pooled=False)
+    over = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: over.set())
+    reconciler = Reconciler(settings, Doorbell(redis_url))
+    while not over.wait(TICK_SECONDS):
+        reconciler.tick()
+
+
+class Reconciler:
+    """What one process of it remembers between ticks."""
+
+    def __init__(self, settings: Settings, doorbell: Doorbell) -> None:
+        self._settings = settings
+        self._doorbell = doorbell
+        self._patient_until = self._one_lease_from_now()
+        self._rare_at = 0.0
+        self._last_tick = time.monotonic()
+
+    def _one_lease_from_now(self) -> float:
+        return time.monotonic() + self._settings.lease_seconds
+
+    def tick(self) -> None:
+        """Everything that is due. Trouble with the database is waited out, not raised."""
+        if time.monotonic() - self._last_tick > SLOW_TICK_SECONDS:
+            self._patient_until = self._one_lease_from_now()
+        try:
+            db.connect(reuse_if_open=True)
+            self._repair()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the database does not answer: %s", error)
+            self._patient_until = self._one_lease_from_now()
+            db.close()
+        self._last_tick = time.monotonic()
+
+    def _repair(self) -> None:
+        self.end_leases_of_dead_workers()
+        self.take_back_lost_steps()
+        self.ring_again()
+        if time.monotonic() >= self._rare_at:
+            self._rare_at = time.monotonic() + RARE_SECONDS
+            for repair in (
+                self.end_overdue_outside_steps,
+                self.move_on,
+                self.remove_left_workspaces,
+                self.forget_old_keys,
+            ):
+                repair()
+
+    # ---- workers that died ----
+
+    def end_leases_of_dead_workers(self) -> None:
+        """On this host we see at once that a worker is gone; others are found by their leases."""
+        here = WorkerInfo.select().where(WorkerInfo.host == host.identity())
+        for worker in list(here):
+            if host.started(worker.pid) == worker.pid_started:
+                continue
+            ended = engine.expire_leases_of(worker.name)
+            with write():
+                WorkerInfo.delete().where(WorkerInfo.name == worker.name).execute()
+            log.warning("worker %s is gone; it held %d steps", worker.name, ended)
+
+    def take_back_lost_steps(self) -> None:
+        """Steps whose lease is over: start them again, or end them, and say why.
+
+        After a start of ours, a pause of the machine or trouble with the database the workers get
+        one lease to be heard of again. A lease of 0 is that of a worker known to be dead.
+        """
+        lost = (StepRun.status == RUNNING) & (StepRun.lease_until < now())
+        if time.monotonic() < self._patient_until:
+            lost &= StepRun.lease_until == 0
+        for step in list(StepRun.select().where(lost)):
+            kill_strays_of(step)
+            size = self._log_size(step)
+            message = f"The worker {step.worker} was lost."
+            self._doorbell.ring(engine.expire(step.id, step.lease_token, message, size))
+
+    def _log_size(self, step: StepRun) -> int:
+        path = log_path(self._settings.data_dir, step.run_id, step.id, step.attempt)
+        return path.stat().st_size if path.exists() else int(step.log_size)
+
+    # ---- messages that were lost ----
+
+    def ring_again(self) -> None:
+        """Steps that nobody took for a while and whose message is not waiting in its queue."""
+        overdue = list(
+            StepRun.select().where(
+                (StepRun.status == PENDING)
+                & StepRun.ready_at.is_null(False)
+                & (StepRun.rung_at < now() - RING_AGAIN_MS)
+                & ~StepRun.is_outside
+            )
+        )
+        if not overdue:
+            return
+        try:
+            waiting = {
+                message
+                for queue in {step.queue for step in overdue}
+                for message in self._doorbell.waiting_messages(queue)
+            }
+        except RedisError as error:
+            log.warning("cannot ring again: %s", error)
+            return
+        for step in overdue:
+            if message_id(Ready(step.id, step.attempt, step.bell, step.queue)) not in waiting:
+                self._ring_anew(step)
+
+    def _ring_anew(self, step: StepRun) -> None:
+        """A new bell number, because RQ refuses for ever an id whose message was lost."""
+        bell = step.bell + 1
+        with write():
+            mine = (
+                StepRun.update(bell=bell, rung_at=now())
+                .where(
+                    (StepRun.id == step.id)
+                    & (StepRun.attempt == step.attempt)
+                    & (StepRun.bell == step.bell)
+                    & (StepRun.status == PENDING)
+                )
+                .execute()
+            )
+        if mine:
+            self._doorbell.ring([Ready(step.id, step.attempt, bell, step.queue)])
+
+    # ---- what is rarely needed ----
+
+    def end_overdue_outside_steps(self) -> None:
+        overdue = StepRun.select(StepRun.id).where(
+            (StepRun.status == PENDING)
+            & StepRun.is_outside
+            & (StepRun.ready_at + StepRun.timeout_seconds * 1000 <= now())
+        )
+        for step in list(overdue):
+            self._doorbell.ring(engine.expire_outside(step.id))
+
+    def move_on(self) -> None:
+        """Runs whose present stage has nothing left to do, and runs that may be let in."""
+        live = StepRun.select(StepRun.id).where(
+            (StepRun.run == Run.id)
+            & ((StepRun.status == RUNNING) | (StepRun.status == PENDING))
+            & StepRun.ready_at.is_null(False)
+        )
+        for run in list(Run.select(Run.id).where(Run.completed_at.is_null() & ~fn.EXISTS(live))):
+            self._doorbell.ring(engine.advance(run.id))
+        held = Run.select(Run.workflow).where(Run.completed_at.is_null() & ~Run.admitted).distinct()
+        for run in list(held):
+            self._doorbell.ring(engine.admit(run.workflow_id))
+
+    def remove_left_workspaces(self) -> None:
+        """Folders of attempts that are over; their worker died before it could remove them."""
+        for folder in (self._settings.data_dir / "work").glob("*/*.*"):
+            step_id, _, attempt = folder.name.partition(".")
+            if not (is_id(step_id) and attempt.isdigit()):
+                continue
+            running = (
+                (StepRun.id == step_id)
+                & (StepRun.attempt == int(attempt))
+                & (StepRun.status == RUNNING)
+            )
+            if not StepRun.select(StepRun.id).where(running).exists():
+                remove_tree(folder)
+                with contextlib.suppress(OSError):
+                    folder.parent.rmdir()
+
+    def forget_old_keys(self) -> None:
+        with write():
+            IdempotencyKey.delete().where(IdempotencyKey.created_at < now() - KEY_KEPT_MS).execute()
+
+
+def kill_strays_of(step: StepRun) -> None:
+    """Kill what a lost attempt left running, if that was on this host."""
+    attempt = Attempt.get_or_none((Attempt.step == step.id) & (Attempt.number == step.attempt))
+    if attempt is not None and attempt.host == host.identity():
+        kill_strays(f"{step.id}.{step.attempt}")

@@ -1,0 +1,169 @@
+"""The worker: RQ's simple loop, made to survive what RQ's own bookkeeping does not.
+
+RQ takes a message from Redis and calls `jobs.run_step.run_step`; everything that matters is decided
+there, in the database. What is overridden here, and why, is measured: ARCHITECTURE.md, "Workers".
+"""
+
+import json
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from peewee import InterfaceError, OperationalError
+from redis import Redis, RedisError
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+from rq import worker_registration
+from rq.exceptions import InvalidJobOperation, StopRequested
+from rq.job import Job
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
+
+from domain.clock import now
+from domain.models import WorkerInfo, connect, db, write
+from domain.settings import Settings
+from jobs import host, run_step
+from jobs.process import Stop, become_subreaper
+from jobs.queue import LOOK, Doorbell
+
+log = logging.getLogger(__name__)
+
+SEEN_EVERY_SECONDS = 10
+
+LONGEST_STEP_SECONDS = 100_000
+"""RQ calls a job abandoned after this: longer than any step may take, its view does not count."""
+
+
+def work(settings: Settings, redis_url: str, queue: str) -> None:
+    """Run the steps of one queue until SIGTERM or SIGINT."""
+    connect(settings, pooled=False).connect()
+    become_subreaper()
+    name = f"{host.name()}-{os.getpid()}-{secrets.token_hex(3)}"
+    connection = Redis.from_url(redis_url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3))
+    presence = Presence(name, queue)
+    process = run_step.WorkerProcess(name, settings, Doorbell(redis_url), presence.say)
+    run_step.become(process)
+    worker = StepWorker(
+        [process.doorbell.queue(queue)],
+        process=process,
+        name=name,
+        connection=connection,
+        serializer=JSONSerializer,
+        worker_ttl=30,
+        maintenance_interval=30,
+    )
+    presence.say()
+    try:
+        worker.work(logging_level="WARNING")
+    finally:
+        presence.end()
+
+
+class Presence:
+    """The worker's row in the database: who is here, and since when not heard of."""
+
+    def __init__(self, name: str, queue: str) -> None:
+        self._name = name
+        self._queue = queue
+        self._said_at = 0.0
+
+    def say(self) -> None:
+        """Say "I am here", but not more often than it is of use to anybody."""
+        if time.monotonic() - self._said_at < SEEN_EVERY_SECONDS and self._said_at:
+            return
+        pid = os.getpid()
+        with write():
+            WorkerInfo.insert(
+                name=self._name,
+                host=host.identity(),
+                pid=pid,
+                pid_started=host.started(pid),
+                queue=self._queue,
+            ).on_conflict(
+                conflict_target=[WorkerInfo.name], update={WorkerInfo.seen_at: now()}
+            ).execute()
+        self._said_at = time.monotonic()
+
+    def end(self) -> None:
+        """Leave in an orderly way; whoever cannot is found missing by the reconciler."""
+        try:
+            with write():
+                WorkerInfo.delete().where(WorkerInfo.name == self._name).execute()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("could not sign off: %s", error)
+
+
+class StepWorker(SimpleWorker):
+    """SimpleWorker with signals that only set flags, and bookkeeping that may fail."""
+
+    max_connection_wait_time = 2.0
+    log_result_lifespan = False
+
+    def __init__(self, *args: Any, process: run_step.WorkerProcess, **kwargs: Any) -> None:
+        super().__init__(*args, log_job_description=False, **kwargs)
+        self._process = process
+        self._registered_at = 0.0
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """RQ's own handler talks to Redis inside the signal handler, in the middle of a step."""
+        self._stop_requested = True
+        self._process.wake.request(Stop.SHUTDOWN)
+        signal.signal(signal.SIGINT, self.request_stop)
+        if self._process.heart is None and self.get_state() == "idle":
+            raise StopRequested
+
+    def handle_payload(self, message: dict[str, Any]) -> None:
+        """A poke: look at the database now. Nothing else that comes by Redis is obeyed."""
+        payload = json.loads(message["data"])
+        heart = self._process.heart
+        if payload.get("command") == LOOK and heart is not None:
+            heart.look()
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        return LONGEST_STEP_SECONDS
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        try:
+            super().execute_job(job, queue)
+        except (RedisError, InvalidJobOperation) as error:
+            # Redis was emptied or is away: the step itself is finished, only RQ's notes are lost.
+            log.warning("RQ lost its notes on %s: %s", job.id, error)
+            self.executions.clear()
+            self._state = "idle"
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None and self.birth_date:
+            self._register_again()
+            _if_database_answers(self._process.seen)
+
+    def _register_again(self) -> None:
+        """Come back into RQ's list of workers after Redis was emptied."""
+        if time.monotonic() - self._registered_at > SEEN_EVERY_SECONDS:
+            self._registered_at = time.monotonic()
+            worker_registration.register(self)
+            self.connection.hset(self.key, mapping=self.serialize())
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        except RedisError as error:
+            log.warning("could not sign off from Redis: %s", error)
+
+
+def _if_database_answers(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("the database does not answer: %s", error)
+        db.close()
+        try:
+            db.connect()
+        except OperationalError:
+            log.warning("and could not be connected to again")
