@@ -1,107 +1,168 @@
 """The run moves on: stages open and end, the run ends, the next one is let in."""
 
-from collections.abc import Iterable, Sequence
+from peewee import Case, fn
 
 from domain.clock import now
 from domain.engine.types import Ready
-from domain.models import Run, StageRun, StepRun, Workflow, write
+from domain.models import Run, StageRun, StepRun, Workflow, given, write
+from domain.models.statements import Statement
 from domain.progress import StageFacts, decide
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED
+
+_RUN = Statement(
+    lambda: Run.select(Run.completed_at, Run.admitted, Run.cancelled_by).where(
+        Run.id == given("run_id")
+    )
+)
+_STAGES = Statement(
+    lambda: (
+        StageRun.select(
+            StageRun.id,
+            StageRun.position,
+            StageRun.status,
+            StageRun.run_if,
+            StageRun.approval.is_null(False),
+            StageRun.decision,
+            StageRun.opened_at.is_null(False),
+        )
+        .where(StageRun.run == given("run_id"))
+        .order_by(StageRun.position)
+    )
+)
+_STEPS = Statement(
+    lambda: StepRun.select(StepRun.stage, StepRun.status).where(StepRun.run == given("run_id"))
+)
+_OPEN_STAGE = Statement(
+    lambda: StageRun.update(opened_at=given("at")).where(StageRun.id == given("stage_id"))
+)
+_READY_STEPS = Statement(
+    lambda: (
+        StepRun.update(ready_at=given("at"), rung_at=given("at"))
+        .where((StepRun.stage == given("stage_id")) & (StepRun.status == PENDING))
+        .returning(
+            StepRun.position,
+            StepRun.id,
+            StepRun.attempt,
+            StepRun.bell,
+            StepRun.queue,
+            StepRun.is_outside,
+        )
+    )
+)
+_END_STAGE = Statement(
+    lambda: StageRun.update(status=given("status"), completed_at=given("at")).where(
+        StageRun.id == given("stage_id")
+    )
+)
+_SKIP_STEPS = Statement(
+    lambda: StepRun.update(status=SKIPPED, completed_at=given("at")).where(
+        (StepRun.stage == given("stage_id")) & (StepRun.status == PENDING)
+    )
+)
+_START_STAGE = Statement(
+    lambda: StageRun.update(status=RUNNING, started_at=given("at")).where(
+        (StageRun.id == given("stage_id")) & (StageRun.status == PENDING)
+    )
+)
+_START_RUN = Statement(
+    lambda: Run.update(
+        status=Case(None, [(Run.status == PENDING, RUNNING)], Run.status),
+        started_at=fn.COALESCE(Run.started_at, given("at")),
+        version=Run.version + 1,
+    ).where(Run.id == given("run_id"))
+)
+_TOUCH = Statement(lambda: Run.update(version=Run.version + 1).where(Run.id == given("run_id")))
+_LIMITED_WORKFLOW = Statement(
+    lambda: (
+        Run.select(Run.workflow)
+        .join(Workflow)
+        .where(
+            (Run.id == given("run_id"))
+            & Run.completed_at.is_null(False)
+            & Workflow.concurrency.is_null(False)
+        )
+    )
+)
 
 
 def advance(run_id: str) -> list[Ready]:
     """Make whatever move is due. Safe to call at any time, any number of times."""
     with write(run_id):
         ready = advance_in_transaction(run_id)
+        touch(run_id)
     return ready + admit_after(run_id)
 
 
 def advance_in_transaction(run_id: str) -> list[Ready]:
-    run = Run.get_by_id(run_id)
-    if run.completed_at is not None or not (run.admitted or run.cancelled_by):
+    """The same inside the caller's transaction, who touches the run and afterwards admits others.
+
+    Returns the steps that became ready.
+    """
+    run = _RUN.row(run_id=run_id)
+    if run is None:
         return []
-    stages = list(StageRun.select().where(StageRun.run == run_id).order_by(StageRun.position))
-    decision = decide(_facts(run_id, stages), cancelled=run.cancelled_by is not None)
-    by_position = {stage.position: stage for stage in stages}
+    completed_at, admitted, cancelled_by = run
+    if completed_at is not None or not (admitted or cancelled_by):
+        return []
+    ids, facts = _facts(run_id)
+    decision = decide(facts, cancelled=cancelled_by is not None)
     at = now()
     for position, status in decision.ended.items():
-        _end_stage(by_position[position], status, at)
-    ready: list[Ready] = []
-    if decision.open is not None:
-        ready = _open_stage(by_position[decision.open], at)
+        _END_STAGE.change(stage_id=ids[position], status=status, at=at)
+        if not facts[position].opened:
+            _SKIP_STEPS.change(stage_id=ids[position], at=at)
     if decision.outcome is not None:
-        _end_run(run, decision.outcome, at)
-    if decision.ended or decision.open is not None or decision.outcome:
-        touch(run_id)
-    return ready
+        _end_run(run_id, decision.outcome, cancelled_by, at)
+    return [] if decision.open is None else _open_stage(ids[decision.open], at)
 
 
-def _facts(run_id: str, stages: Sequence[StageRun]) -> list[StageFacts]:
-    statuses: dict[str, list[str]] = {stage.id: [] for stage in stages}
-    rows = StepRun.select(StepRun.stage, StepRun.status).where(StepRun.run == run_id).tuples()
-    for stage_id, status in list(rows):
+def _facts(run_id: str) -> tuple[list[str], list[StageFacts]]:
+    """The stages' ids and what is known of each, both by position."""
+    stages = _STAGES.rows(run_id=run_id)
+    statuses: dict[str, list[str]] = {stage[0]: [] for stage in stages}
+    for stage_id, status in _STEPS.rows(run_id=run_id):
         statuses[stage_id].append(status)
-    return [
+    facts = [
         StageFacts(
-            position=stage.position,
-            status=stage.status,
-            run_if=stage.run_if,
-            needs_approval=stage.approval is not None,
-            decision=stage.decision,
-            opened=stage.opened_at is not None,
-            steps=tuple(statuses[stage.id]),
+            position=position,
+            status=status,
+            run_if=run_if,
+            needs_approval=bool(needs_approval),
+            decision=decision,
+            opened=bool(opened),
+            steps=tuple(statuses[stage_id]),
         )
-        for stage in stages
+        for stage_id, position, status, run_if, needs_approval, decision, opened in stages
+    ]
+    return [stage[0] for stage in stages], facts
+
+
+def _open_stage(stage_id: str, at: int) -> list[Ready]:
+    _OPEN_STAGE.change(stage_id=stage_id, at=at)
+    return [
+        Ready(step_id, attempt, bell, queue)
+        for _, step_id, attempt, bell, queue, is_outside in sorted(
+            _READY_STEPS.rows(stage_id=stage_id, at=at)
+        )
+        if not is_outside
     ]
 
 
-def _open_stage(stage: StageRun, at: int) -> list[Ready]:
-    StageRun.update(opened_at=at).where(StageRun.id == stage.id).execute()
-    StepRun.update(ready_at=at, rung_at=at).where(
-        (StepRun.stage == stage.id) & (StepRun.status == PENDING)
-    ).execute()
-    return as_ready(
-        StepRun.select()
-        .where((StepRun.stage == stage.id) & (StepRun.status == PENDING))
-        .order_by(StepRun.position)
-    )
-
-
-def _end_stage(stage: StageRun, status: str, at: int) -> None:
-    StageRun.update(status=status, completed_at=at).where(StageRun.id == stage.id).execute()
-    StepRun.update(status=SKIPPED, completed_at=at).where(
-        (StepRun.stage == stage.id) & (StepRun.status == PENDING)
-    ).execute()
-
-
-def _end_run(run: Run, outcome: str, at: int) -> None:
-    message = f"Stopped by {run.cancelled_by}." if run.cancelled_by else _why(run.id)
-    Run.update(status=outcome, completed_at=at, message=message).where(Run.id == run.id).execute()
+def _end_run(run_id: str, outcome: str, cancelled_by: str | None, at: int) -> None:
+    message = f"Stopped by {cancelled_by}." if cancelled_by else _why(run_id)
+    Run.update(status=outcome, completed_at=at, message=message).where(Run.id == run_id).execute()
 
 
 def _why(run_id: str) -> str:
     """A sentence that names what failed; empty when nothing did."""
-    failed = [
-        name
-        for (name,) in StepRun.select(StepRun.name)
-        .where((StepRun.run == run_id) & (StepRun.status == FAILED))
-        .tuples()
-    ]
-    if not failed:
-        return ""
-    total = StepRun.select().where(StepRun.run == run_id).count()
-    return f"{len(failed)} of {total} steps failed: {', '.join(failed)}."
+    steps = list(StepRun.select(StepRun.name, StepRun.status).where(StepRun.run == run_id).tuples())
+    failed = [name for name, status in steps if status == FAILED]
+    return f"{len(failed)} of {len(steps)} steps failed: {', '.join(failed)}." if failed else ""
 
 
 def admit_after(run_id: str) -> list[Ready]:
     """The run may have ended and made room for another one of its workflow."""
-    workflow_id = (
-        Run.select(Run.workflow)
-        .join(Workflow)
-        .where((Run.id == run_id) & Run.completed_at.is_null(False))
-        .where(Workflow.concurrency.is_null(False))
-        .scalar()
-    )
+    workflow_id = _LIMITED_WORKFLOW.value(run_id=run_id)
     return admit(workflow_id) if workflow_id else []
 
 
@@ -112,7 +173,7 @@ def admit(workflow_id: str) -> list[Ready]:
     that order too, so the two cannot block each other.
     """
     with write():
-        limit = lock_workflow(workflow_id)
+        limit = _lock_workflow(workflow_id)
         if limit is not None and count_in_progress(workflow_id) >= limit:
             return []
         oldest = (
@@ -124,11 +185,11 @@ def admit(workflow_id: str) -> list[Ready]:
         )
         if oldest is None:
             return []
-        Run.update(admitted=True).where(Run.id == oldest).execute()
+        Run.update(admitted=True, version=Run.version + 1).where(Run.id == oldest).execute()
         return advance_in_transaction(oldest)
 
 
-def lock_workflow(workflow_id: str) -> int | None:
+def _lock_workflow(workflow_id: str) -> int | None:
     """Hold the workflow's row until the transaction ends. Returns its concurrency limit."""
     rows = list(
         Workflow.update(concurrency=Workflow.concurrency)
@@ -145,20 +206,12 @@ def count_in_progress(workflow_id: str) -> int:
     return int(Run.select().where(unfinished).count())
 
 
-def as_ready(steps: Iterable[StepRun]) -> list[Ready]:
-    return [Ready(s.id, s.attempt, s.bell, s.queue) for s in steps if not s.is_outside]
-
-
 def mark_started(run_id: str, stage_id: str, at: int) -> None:
-    StageRun.update(status=RUNNING, started_at=at).where(
-        (StageRun.id == stage_id) & (StageRun.status == PENDING)
-    ).execute()
-    Run.update(status=RUNNING, started_at=at).where(
-        (Run.id == run_id) & (Run.status == PENDING)
-    ).execute()
-    touch(run_id)
+    """A step of the stage begins: so do its stage and run, if it is their first."""
+    _START_STAGE.change(stage_id=stage_id, at=at)
+    _START_RUN.change(run_id=run_id, at=at)
 
 
 def touch(run_id: str) -> None:
     """Tell every page and script that watches the run: something visible has changed."""
-    Run.update(version=Run.version + 1).where(Run.id == run_id).execute()
+    _TOUCH.change(run_id=run_id)

@@ -10,60 +10,68 @@ from peewee import IntegrityError
 from domain.clock import now
 from domain.engine.advance import mark_started
 from domain.engine.types import Claim, LeaseLost
-from domain.models import Attempt, StepRun, write
+from domain.models import Attempt, StepRun, given, new_id, write
+from domain.models.statements import Statement
 from domain.statuses import PENDING, RUNNING
+
+_TAKE = Statement(
+    lambda: StepRun.update(
+        status=RUNNING,
+        worker=given("worker"),
+        lease_token=given("token"),
+        lease_until=given("lease_until"),
+        started_at=given("at"),
+        message="",
+        exit_code=None,
+    ).where(
+        (StepRun.id == given("step_id"))
+        & (StepRun.attempt == given("attempt"))
+        & (StepRun.status == PENDING)
+        & StepRun.ready_at.is_null(False)
+        & ~StepRun.is_outside
+    )
+)
+_NEW_ATTEMPT = Statement(
+    lambda: Attempt.insert(
+        id=given("id"),
+        step=given("step_id"),
+        number=given("attempt"),
+        status=RUNNING,
+        worker=given("worker"),
+        host=given("host"),
+        started_at=given("at"),
+        message="",
+        log_size=0,
+    )
+)
+_PLACE = Statement(
+    lambda: StepRun.select(StepRun.run, StepRun.stage).where(StepRun.id == given("step_id"))
+)
 
 
 def claim(step_id: str, attempt: int, *, worker: str, host: str, lease_ms: int) -> Claim | None:
     """Take a ready step. None: a duplicate or late delivery, or another step holds its lock."""
-    step = StepRun.get_or_none(StepRun.id == step_id)
-    if step is None:
+    place = _PLACE.row(step_id=step_id)
+    if place is None:
         return None
-    mine = Claim(step_id, step.run_id, attempt, secrets.token_hex(16))
+    run_id, stage_id = place
+    mine = Claim(step_id, run_id, attempt, secrets.token_hex(16))
     at = now()
+    common = {"step_id": step_id, "attempt": attempt, "worker": worker, "at": at}
     try:
-        with write(step.run_id):
-            taken = (
-                StepRun.update(
-                    status=RUNNING,
-                    worker=worker,
-                    lease_token=mine.token,
-                    lease_until=at + lease_ms,
-                    started_at=at,
-                    message="",
-                    exit_code=None,
-                )
-                .where(
-                    (StepRun.id == step_id)
-                    & (StepRun.attempt == attempt)
-                    & (StepRun.status == PENDING)
-                    & StepRun.ready_at.is_null(False)
-                    & ~StepRun.is_outside
-                )
-                .execute()
-            )
-            if not taken:
+        with write(run_id):
+            if not _TAKE.change(token=mine.token, lease_until=at + lease_ms, **common):
                 return None
-            Attempt.create(
-                step=step_id,
-                number=attempt,
-                status=RUNNING,
-                worker=worker,
-                host=host,
-                started_at=at,
-            )
-            mark_started(step.run_id, step.stage_id, at)
+            _NEW_ATTEMPT.change(id=new_id(), host=host, **common)
+            mark_started(run_id, stage_id, at)
     except IntegrityError:
         return None  # its lock is held; whoever holds it rings for us at its end
     return mine
 
 
-def is_mine(held: Claim) -> Any:
-    return (
-        (StepRun.id == held.step_id)
-        & (StepRun.lease_token == held.token)
-        & (StepRun.status == RUNNING)
-    )
+def is_mine(step_id: Any, token: Any) -> Any:
+    """The condition of every write of a worker."""
+    return (StepRun.id == step_id) & (StepRun.lease_token == token) & (StepRun.status == RUNNING)
 
 
 def beat(held: Claim, *, lease_ms: int, log_size: int) -> str:
@@ -71,7 +79,7 @@ def beat(held: Claim, *, lease_ms: int, log_size: int) -> str:
     with write():
         rows = list(
             StepRun.update(lease_until=now() + lease_ms, log_size=log_size)
-            .where(is_mine(held))
+            .where(is_mine(held.step_id, held.token))
             .returning(StepRun.cancel_requested)
             .execute()
         )
@@ -84,6 +92,7 @@ def beat(held: Claim, *, lease_ms: int, log_size: int) -> str:
 def owned(held: Claim) -> Iterator[None]:
     """A transaction of the worker that holds the step. Raises LeaseLost when it no longer does."""
     with write(held.run_id):
-        if not StepRun.select(StepRun.id).where(is_mine(held)).exists():
+        mine = is_mine(held.step_id, held.token)
+        if not StepRun.select(StepRun.id).where(mine).exists():
             raise LeaseLost(held.step_id)
         yield

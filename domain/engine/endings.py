@@ -1,16 +1,71 @@
 """The end of an attempt: finished, given back, or taken from a worker that is gone."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.clock import now
-from domain.engine.advance import admit_after, advance_in_transaction, as_ready, touch
+from domain.engine.advance import admit_after, advance_in_transaction, touch
 from domain.engine.claims import is_mine
 from domain.engine.types import Claim, Ending, LeaseLost, Ready, StepFailed
-from domain.models import Attempt, StepRun, write
+from domain.models import Attempt, StepRun, given, write
+from domain.models.statements import Statement
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 
 MAX_ATTEMPTS = 10
 """A step whose workers keep dying ends here instead of killing workers for ever."""
+
+
+class _Step(NamedTuple):
+    """What has to be known of a step to end one of its attempts."""
+
+    id: str
+    run_id: str
+    type: str
+    queue: str
+    attempt: int
+    retries: int
+    cancel_requested: bool
+    lock_key: str | None
+
+
+def _select() -> Any:
+    return StepRun.select(
+        StepRun.id,
+        StepRun.run,
+        StepRun.type,
+        StepRun.queue,
+        StepRun.attempt,
+        StepRun.retries,
+        StepRun.cancel_requested,
+        StepRun.lock_key,
+    )
+
+
+_MINE = Statement(lambda: _select().where(is_mine(given("step_id"), given("token"))))
+_LOST = Statement(
+    lambda: _select().where(
+        is_mine(given("step_id"), given("token")) & (StepRun.lease_until < given("at"))
+    )
+)
+_END_STEP = Statement(
+    lambda: StepRun.update(
+        status=given("status"),
+        message=given("message"),
+        exit_code=given("exit_code"),
+        completed_at=given("at"),
+        lease_token=None,
+        lease_until=None,
+        log_size=given("log_size"),
+    ).where(StepRun.id == given("step_id"))
+)
+_END_ATTEMPT = Statement(
+    lambda: Attempt.update(
+        status=given("status"),
+        message=given("message"),
+        exit_code=given("exit_code"),
+        completed_at=given("at"),
+        log_size=given("log_size"),
+    ).where((Attempt.step == given("step_id")) & (Attempt.number == given("attempt")))
+)
 
 
 def finish(held: Claim, ending: Ending) -> list[Ready]:
@@ -30,9 +85,7 @@ def finish(held: Claim, ending: Ending) -> list[Ready]:
 
 def _finish(held: Claim, ending: Ending) -> list[Ready]:
     with write(held.run_id):
-        step = StepRun.get_or_none(is_mine(held))
-        if step is None:
-            raise LeaseLost(held.step_id)
+        step = _held_step(held)
         extra = ending.record() if ending.record else {}
         if ending.status == FAILED and step.retries > 0 and not step.cancel_requested:
             left = step.retries - 1
@@ -42,15 +95,21 @@ def _finish(held: Claim, ending: Ending) -> list[Ready]:
         return _waiters(step) + advance_in_transaction(held.run_id)
 
 
+def _held_step(held: Claim) -> _Step:
+    """Raises LeaseLost."""
+    row = _MINE.row(step_id=held.step_id, token=held.token)
+    if row is None:
+        raise LeaseLost(held.step_id)
+    return _Step(*row)
+
+
 def give_back(held: Claim, message: str, log_size: int) -> list[Ready]:
     """Return a step that its worker cannot finish because it is being stopped. Raises LeaseLost.
 
     A Deploy fails instead: nobody knows how far it got, and it is never repeated by itself.
     """
     with write(held.run_id):
-        step = StepRun.get_or_none(is_mine(held))
-        if step is None:
-            raise LeaseLost(held.step_id)
+        step = _held_step(held)
         ready = _after_lost_attempt(step, message, log_size)
     return ready + admit_after(held.run_id)
 
@@ -59,13 +118,8 @@ def expire(step_id: str, lease_token: str, message: str, log_size: int) -> list[
     """Take a step from a worker whose lease is over. Does nothing when the worker came back."""
     run_id = StepRun.select(StepRun.run).where(StepRun.id == step_id).scalar()
     with write(run_id):
-        step = StepRun.get_or_none(
-            (StepRun.id == step_id)
-            & (StepRun.status == RUNNING)
-            & (StepRun.lease_token == lease_token)
-            & (StepRun.lease_until < now())
-        )
-        ready = _after_lost_attempt(step, message, log_size) if step else []
+        row = _LOST.row(step_id=step_id, token=lease_token, at=now())
+        ready = _after_lost_attempt(_Step(*row), message, log_size) if row else []
     return ready + admit_after(run_id)
 
 
@@ -79,7 +133,7 @@ def expire_leases_of(worker: str) -> int:
         )
 
 
-def _after_lost_attempt(step: StepRun, message: str, log_size: int) -> list[Ready]:
+def _after_lost_attempt(step: _Step, message: str, log_size: int) -> list[Ready]:
     if step.cancel_requested:
         ending = Ending(CANCELLED, "Stopped on request.", None, log_size)
     elif step.type == "Deploy":
@@ -94,7 +148,7 @@ def _after_lost_attempt(step: StepRun, message: str, log_size: int) -> list[Read
     return _waiters(step) + advance_in_transaction(step.run_id)
 
 
-def _try_again(step: StepRun, ending: Ending, message: str, extra: dict[str, Any]) -> list[Ready]:
+def _try_again(step: _Step, ending: Ending, message: str, extra: dict[str, Any]) -> list[Ready]:
     at = now()
     _end_attempt(step, ending, at)
     StepRun.update(
@@ -115,40 +169,36 @@ def _try_again(step: StepRun, ending: Ending, message: str, extra: dict[str, Any
     return [Ready(step.id, step.attempt + 1, 0, step.queue), *_waiters(step)]
 
 
-def _end_step(step: StepRun, ending: Ending, extra: dict[str, Any]) -> None:
+def _end_step(step: _Step, ending: Ending, extra: dict[str, Any]) -> None:
     at = now()
     _end_attempt(step, ending, at)
-    StepRun.update(
-        status=ending.status,
-        message=ending.message,
-        exit_code=ending.exit_code,
-        completed_at=at,
-        lease_token=None,
-        lease_until=None,
-        log_size=ending.log_size,
-        **extra,
-    ).where(StepRun.id == step.id).execute()
+    _END_STEP.change(step_id=step.id, **_columns(ending, at))
+    if extra:
+        StepRun.update(**extra).where(StepRun.id == step.id).execute()
     touch(step.run_id)
 
 
-def _end_attempt(step: StepRun, ending: Ending, at: int) -> None:
-    Attempt.update(
-        status=ending.status,
-        completed_at=at,
-        exit_code=ending.exit_code,
-        message=ending.message,
-        log_size=ending.log_size,
-    ).where((Attempt.step == step.id) & (Attempt.number == step.attempt)).execute()
+def _end_attempt(step: _Step, ending: Ending, at: int) -> None:
+    _END_ATTEMPT.change(step_id=step.id, attempt=step.attempt, **_columns(ending, at))
 
 
-def _waiters(step: StepRun) -> list[Ready]:
+def _columns(ending: Ending, at: int) -> dict[str, Any]:
+    return {
+        "status": ending.status,
+        "message": ending.message,
+        "exit_code": ending.exit_code,
+        "log_size": ending.log_size,
+        "at": at,
+    }
+
+
+def _waiters(step: _Step) -> list[Ready]:
     """Steps that could not be taken because this one held their lock."""
     if step.lock_key is None:
         return []
-    return as_ready(
-        StepRun.select().where(
-            (StepRun.lock_key == step.lock_key)
-            & (StepRun.status == PENDING)
-            & StepRun.ready_at.is_null(False)
-        )
+    rows = StepRun.select(StepRun.id, StepRun.attempt, StepRun.bell, StepRun.queue).where(
+        (StepRun.lock_key == step.lock_key)
+        & (StepRun.status == PENDING)
+        & StepRun.ready_at.is_null(False)
     )
+    return [Ready(*row) for row in list(rows.tuples())]

@@ -39,7 +39,7 @@ def up(migrator, db):
         id = CharField(primary_key=True, max_length=24)
         project = ForeignKeyField(Project, on_delete="CASCADE")
         name = CharField(max_length=200)
-        name_key = CharField(max_length=400)
+        name_key = CharField(max_length=600)
         description = TextField(default="")
         is_enabled = BooleanField(default=True)
         revision = IntegerField(default=1)
@@ -82,7 +82,11 @@ def up(migrator, db):
         class Meta:
             database = db
             table_name = "run"
-            indexes = ((("workflow", "number"), True), (("project_id", "id"), False))
+            indexes = (
+                (("workflow", "number"), True),
+                (("workflow", "status", "number", "created_at"), False),
+                (("project_id", "id"), False),
+            )
 
     db.create_tables([Run])
 

@@ -21,6 +21,7 @@ from domain.models.runs import (
     TestResult,
     WorkerInfo,
 )
+from domain.models.statements import Statement, given
 from domain.models.workflows import Workflow, WorkflowRevision
 
 ALL = [
@@ -66,6 +67,7 @@ __all__ = [
     "RunEvent",
     "Secret",
     "StageRun",
+    "Statement",
     "StepRun",
     "StepSpec",
     "TestResult",
@@ -77,6 +79,7 @@ __all__ = [
     "WorkflowRevision",
     "connect",
     "db",
+    "given",
     "is_id",
     "is_sqlite",
     "new_id",

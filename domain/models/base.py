@@ -13,9 +13,16 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from peewee import BigIntegerField, CharField, Database, DatabaseProxy, JSONField, Model
+from peewee import (
+    BigIntegerField,
+    CharField,
+    Database,
+    DatabaseProxy,
+    JSONField,
+    Model,
+    SqliteDatabase,
+)
 from peewee import PostgresqlDatabase as PeeweePostgresqlDatabase
-from peewee import SqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from domain.clock import now
@@ -25,7 +32,7 @@ db: Database = DatabaseProxy()
 
 SQLITE_PRAGMAS = [
     ("journal_mode", "wal"),
-    # FULL: with NORMAL a power loss may undo the last commits, and a finished deploy would run again.
+    # FULL: with NORMAL a power loss may undo the last commits; a finished deploy would run again.
     ("synchronous", "full"),
     ("foreign_keys", 1),
     ("busy_timeout", 30_000),

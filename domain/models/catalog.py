@@ -1,4 +1,4 @@
-"""What a project owns besides workflows: ingredients and releases, suites, environments, secrets."""
+"""What a project owns besides workflows: ingredients, releases, suites, environments, secrets."""
 
 from peewee import (
     BigIntegerField,

@@ -40,6 +40,7 @@ class Run(Base):
     class Meta:
         indexes = (
             (("workflow", "number"), True),
+            (("workflow", "status", "number", "created_at"), False),
             (("project_id", "id"), False),
         )
 

@@ -13,8 +13,11 @@ class Workflow(Base):
     id = Id()
     project = ForeignKeyField(Project, on_delete="CASCADE", backref="workflows")
     name = CharField(max_length=200)
-    name_key = CharField(max_length=400)
-    """The name without regard to case: unique in the project among what is not deleted."""
+    name_key = CharField(max_length=600)
+    """The name without regard to case: unique in the project among what is not deleted.
+
+    casefold() makes up to three characters of one.
+    """
     description = TextField(default="")
     is_enabled = BooleanField(default=True)
     revision = IntegerField(default=1)

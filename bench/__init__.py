@@ -1,0 +1,1 @@
+"""Measures the speed that the README promises: `make bench`."""

@@ -1,0 +1,229 @@
+"""`make bench`: the product against a bare thread pool, in one run on one machine.
+
+Absolute times of a shared machine are noise; the ratios are what counts. Exit status 1 when a
+figure is not reached.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.stack import Stack, data_folder, running
+
+STAGES, STEPS = 3, 3
+MIB = 1024 * 1024
+FINISHED = ("Succeeded", "Failed", "Cancelled")
+
+
+@dataclass
+class Row:
+    """One line of the answer."""
+
+    what: str
+    measured: str
+    reach: str
+    reached: bool
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=30, help="single runs to take the median of")
+    runs = parser.parse_args().runs
+    with data_folder() as folder:
+        with running(folder) as (stack, first_start):
+            rows = _measure(stack, folder, runs)
+        with running(folder) as (_, second_start):
+            pass
+    print(f"first start {first_start:.2f} s\n")
+    reached = second_start <= 2
+    rows.append(
+        Row("galley up to first page, second start", f"{second_start:.2f} s", "2 s", reached)
+    )
+    width = max(len(row.what) for row in rows)
+    for row in rows:
+        print(
+            f"{'ok  ' if row.reached else 'MISS'} {row.what:{width}}  {row.measured:34} {row.reach}"
+        )
+    return 0 if all(row.reached for row in rows) else 1
+
+
+def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:
+    with stack.client() as client:
+        _set_up(client, folder)
+        nothing = _workflow(client, "nothing", "nothing", STAGES, STEPS)
+        for _ in range(3):
+            _run_once(client, nothing)
+        return [
+            *_single_runs(client, nothing, runs),
+            _many_runs(client, nothing),
+            _much_output(client, folder),
+            _memory(stack),
+        ]
+
+
+def _set_up(client: httpx.Client, folder: Path) -> None:
+    """A project with two suites: one does nothing, one prints 100 MiB."""
+    big = folder / "big.txt"
+    line = b"The quick brown fox jumps over the lazy dog, again and again and again.\n"
+    big.write_bytes((line * (100 * MIB // len(line) + 1))[: 100 * MIB])
+    _sent(client.post("/api/projects", json={"id": "bench", "name": "Bench"}))
+    for name, script in (("nothing", "true"), ("much", f"cat {big}")):
+        _sent(client.put(f"/api/projects/bench/testsuites/{name}", json={"script": script}))
+
+
+def _sent(response: httpx.Response) -> Any:
+    if response.is_error:
+        raise RuntimeError(f"{response.status_code}: {response.text}")
+    return response.json()
+
+
+def _workflow(client: httpx.Client, name: str, suite: str, stages: int, steps: int) -> str:
+    test = {"type": "Test", "configuration": {"testSuite": suite}}
+    body = {
+        "name": name,
+        "projectId": "bench",
+        "stages": [
+            {
+                "name": f"stage {stage}",
+                "order": stage,
+                "steps": [{"name": f"step {stage}.{step}", **test} for step in range(steps)],
+            }
+            for stage in range(stages)
+        ],
+    }
+    return str(_sent(client.post("/api/workflows", json=body))["id"])
+
+
+def _start(client: httpx.Client, workflow: str) -> str:
+    return str(_sent(client.post(f"/api/workflows/{workflow}/runs"))["runId"])
+
+
+def _finished(client: httpx.Client, run_id: str) -> dict[str, Any]:
+    """The run when it has ended; asked for seldom, so that asking does not slow it down."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        run: dict[str, Any] = _sent(client.get(f"/api/workflowruns/{run_id}"))
+        if run["status"] in FINISHED:
+            if run["status"] != "Succeeded":
+                raise RuntimeError(f"the run {run['status']}: {run['message']}")
+            return run
+        time.sleep(0.05)
+    raise RuntimeError("the run did not end")
+
+
+def _ms(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() * 1000
+
+
+def _steps(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for stage in run["stageRuns"] for step in stage["stepRuns"]]
+
+
+def _run_once(client: httpx.Client, workflow: str) -> tuple[float, float]:
+    """Milliseconds from before the request to the first step's start, and to the run's end."""
+    begin = time.time() * 1000
+    run_id = _start(client, workflow)
+    time.sleep(0.15)
+    run = _finished(client, run_id)
+    first = min(_ms(step["startedAt"]) for step in _steps(run))
+    return first - begin, _ms(run["completedAt"]) - begin
+
+
+def _bare_pool() -> float:
+    """Milliseconds that the same work takes in two threads which only start processes."""
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(STAGES):
+            commands = [["/bin/sh", "-c", "true"]] * STEPS
+            list(pool.map(lambda command: subprocess.run(command, check=True), commands))
+    return (time.perf_counter() - begin) * 1000
+
+
+def _single_runs(client: httpx.Client, workflow: str, count: int) -> list[Row]:
+    started, finished, bare = [], [], []
+    for _ in range(count):
+        to_start, to_end = _run_once(client, workflow)
+        started.append(to_start)
+        finished.append(to_end)
+        bare.append(_bare_pool())
+    start, end, pool = (statistics.median(times) for times in (started, finished, bare))
+    return [
+        Row("trigger to finished, one run", f"{end:.0f} ms median", "75 ms", end <= 75),
+        Row(
+            "  against the bare thread pool",
+            f"{end / pool:.1f} x (pool: {pool:.1f} ms)",
+            "12 x",
+            end <= 12 * pool,
+        ),
+        Row("trigger to first step started", f"{start:.0f} ms median", "15 ms", start <= 15),
+    ]
+
+
+def _many_runs(client: httpx.Client, workflow: str, count: int = 50) -> Row:
+    begin = time.time() * 1000
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(lambda _: _start(client, workflow), range(count)))
+    ends = [_ms(_finished(client, run_id)["completedAt"]) for run_id in ids]
+    seconds = (max(ends) - begin) / 1000
+    rate = count * STAGES * STEPS / seconds
+    return Row(f"{count} runs at once", f"{rate:.0f} steps/s ({seconds:.1f} s)", "150", rate >= 150)
+
+
+def _much_output(client: httpx.Client, folder: Path) -> Row:
+    workflow = _workflow(client, "much", "much", 1, 1)
+    to_file = f"cat {folder}/big.txt > {folder}/copy.txt"
+    step_seconds = _median(lambda: _duration_of_only_step(client, workflow))
+    cat_seconds = _median(lambda: _seconds(lambda: subprocess.run(to_file, shell=True, check=True)))
+    ratio = step_seconds / cat_seconds
+    measured = f"{ratio:.1f} x cat ({step_seconds:.2f} s, cat: {cat_seconds:.2f} s)"
+    return Row("a step that prints 100 MiB", measured, "3 x", ratio <= 3)
+
+
+def _duration_of_only_step(client: httpx.Client, workflow: str) -> float:
+    (step,) = _steps(_finished(client, _start(client, workflow)))
+    return float(step["durationMs"] / 1000)
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def _median(measure: Callable[[], float], times: int = 5) -> float:
+    return statistics.median(measure() for _ in range(times))
+
+
+def _memory(stack: Stack) -> Row:
+    """Proportional set size of the whole process tree."""
+    total = sum(_pss(pid) for pid in _tree(stack.process.pid)) / 1024
+    return Row("all processes, idle", f"{total:.0f} MiB PSS", "200 MiB", total <= 200)
+
+
+def _tree(pid: int) -> list[int]:
+    pids = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            pids += _tree(int(child))
+    return pids
+
+
+def _pss(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

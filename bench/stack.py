@@ -1,0 +1,87 @@
+"""A whole Galley of its own, as `galley up` makes it, in a folder that is gone afterwards."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+PASSWORD = "bench-bench-bench"
+
+
+@dataclass
+class Stack:
+    url: str
+    data_dir: Path
+    environment: dict[str, str]
+    process: subprocess.Popen
+
+    def client(self) -> httpx.Client:
+        """A client of the API with a token of `admin`."""
+        token = subprocess.run(
+            [sys.executable, "-m", "cli", "token", "create", "admin"]
+            + ["--name", "bench", "--scope", "write"],
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def data_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def running(data_dir: Path, workers: int = 2) -> Iterator[tuple[Stack, float]]:
+    """Start Galley on the folder; also gives the seconds from the start to the first page."""
+    port = free_port()
+    environment = {
+        **{k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")},
+        "GALLEY_DATA_DIR": str(data_dir),
+        "GALLEY_PORT": str(port),
+        "GALLEY_WORKERS": str(workers),
+        "GALLEY_ADMIN_PASSWORD": PASSWORD,
+    }
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "up"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for_page(f"{url}/login", process)
+        yield Stack(url, data_dir, environment, process), time.perf_counter() - begin
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def _wait_for_page(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(url, timeout=5).raise_for_status()
+            return
+        time.sleep(0.01)
+    raise RuntimeError("Galley did not start")
