@@ -1,0 +1,220 @@
+"""Writing step logs: masking in the stream, the cap, a full disk."""
+
+import base64
+import itertools
+import json
+import os
+import urllib.parse
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from domain.settings import MIB
+from jobs.logs import LogWriter, Masker
+
+
+def chunks_of(text: bytes, cuts: list[int]) -> list[bytes]:
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    return [text[a:b] for a, b in itertools.pairwise(places)]
+
+
+def masked(secrets: list[str], chunks: list[bytes]) -> bytes:
+    masker = Masker(secrets)
+    return b"".join([*map(masker.feed, chunks), masker.flush()])
+
+
+def masked_naively(secrets: list[str], text: bytes) -> bytes:
+    """From left to right, the longest secret that begins here; for secrets with one form only."""
+    known = sorted((secret.encode() for secret in secrets if len(secret) >= 4), key=len)
+    done = b""
+    while text:
+        longest = next((secret for secret in reversed(known) if text.startswith(secret)), b"")
+        done += b"***" if longest else text[:1]
+        text = text[len(longest) or 1 :]
+    return done
+
+
+# Two letters: secrets overlap, contain and repeat each other all the time. None of their other
+# forms can appear: base64 of these has other letters as well.
+words = st.text("ab", min_size=1, max_size=9)
+
+
+@given(st.lists(words, max_size=4), st.text("ab\n", max_size=60), st.lists(st.integers(0, 99)))
+@example(["abab", "ababab"], "xababaxabab", [3, 5, 7])
+def test_a_stream_is_masked_like_the_whole_text(
+    secrets: list[str], text: str, cuts: list[int]
+) -> None:
+    raw = text.encode()
+    assert masked(secrets, chunks_of(raw, cuts)) == masked_naively(secrets, raw)
+
+
+@given(
+    st.text(min_size=6, max_size=40).filter(lambda text: len(text.strip()) >= 6),
+    st.binary(max_size=20),
+    st.lists(st.integers(0, 999), max_size=8),
+)
+def test_no_chunking_lets_a_secret_through(secret: str, around: bytes, cuts: list[int]) -> None:
+    secret = secret.strip()
+    raw = secret.encode()
+    forms = [
+        raw,
+        urllib.parse.quote(secret, safe="").encode(),
+        urllib.parse.quote_plus(secret).encode(),
+        json.dumps(secret)[1:-1].encode(),
+        json.dumps(secret, ensure_ascii=False)[1:-1].encode(),
+    ]
+    for form in forms:
+        assert form not in masked([secret], chunks_of(around + form + around, cuts))
+
+
+@given(
+    st.text(min_size=8, max_size=40).filter(lambda text: len(text.strip()) >= 8),
+    st.binary(max_size=7),
+    st.binary(max_size=7),
+)
+def test_a_secret_is_masked_in_base64_whatever_surrounds_it(
+    secret: str, before: bytes, after: bytes
+) -> None:
+    raw = secret.strip().encode()
+    encoded = base64.b64encode(before + raw + after)
+    result = masked([secret], [encoded])
+    assert b"***" in result
+    # At most a character with bits of a neighbour remains on either side of the mask.
+    spared = len(encoded) - (len(raw) * 8 // 6 - 1)
+    assert len(result.replace(b"***", b"")) <= spared
+
+
+def test_each_line_of_a_key_is_masked_and_short_lines_are_not() -> None:
+    key = "-----BEGIN KEY-----\n  MIIEvQIBADANBg\nshort\n-----END KEY-----\n"
+    output = b"MIIEvQIBADANBg\r\nis short\n-----END KEY-----"
+    assert masked([key], [output]) == b"***\r\nis short\n***"
+    assert masked([key], [key.encode()]) == b"***\n"
+
+
+def test_very_short_and_empty_values_are_not_masked() -> None:
+    assert masked(["", " ", "abc", "\n1\n"], [b"abc 1"]) == b"abc 1"
+    assert masked(["abcd"], [b"abcde"]) == b"***e"
+
+
+def test_nothing_is_held_back_but_the_start_of_a_secret() -> None:
+    masker = Masker(["hunter2"])
+    assert masker.feed(b"password: ") == b"password: "
+    assert masker.feed(b"hunt") == b""
+    assert masker.feed(b"ing") == b"hunting"
+    assert masker.feed(b"hunter2") == b"***"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "step.1.log"
+
+
+def test_output_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
+    log = LogWriter(path)
+    log.write(b"half a li")
+    assert path.read_bytes() == b"half a li"
+    log.write(b"ne\n\xff\x00")
+    assert path.read_bytes() == b"half a line\n\xff\x00"
+    assert log.size == 14
+    log.close()
+    log.close()
+
+
+def test_notes_begin_a_line_and_come_after_what_was_held_back(path: Path) -> None:
+    log = LogWriter(path, ["hunter2"])
+    log.note("Attempt 1 on host a.")
+    log.write(b"output hunt")
+    log.note("Two\nlines with hunter2.")
+    log.note("And one.")
+    log.write(b"rest")
+    log.close()
+    assert path.read_text() == (
+        "[galley] Attempt 1 on host a.\noutput hunt\n"
+        "[galley] Two\n[galley] lines with ***.\n[galley] And one.\nrest"
+    )
+
+
+def test_a_log_that_is_opened_again_is_continued(path: Path) -> None:
+    for _ in range(2):
+        log = LogWriter(path, head=60)
+        log.write(b"no line end")
+        log.note("end")
+        log.close()
+    once = "no line end\n[galley] end\n"
+    assert path.read_text() == once * 2
+    assert log.size == len(once * 2)
+
+
+def test_secrets_are_masked_in_the_file(path: Path) -> None:
+    log = LogWriter(path, ["hunter2"])
+    for byte in b"my hunter2!":
+        log.write(bytes([byte]))
+    log.close()
+    assert path.read_bytes() == b"my ***!"
+
+
+@given(st.lists(st.binary(max_size=40), max_size=12), st.integers(1, 50), st.integers(1, 50))
+def test_the_beginning_and_the_end_are_kept_and_the_gap_is_counted(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes], head: int, tail: int
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log"
+    log = LogWriter(path, head=head, tail=tail)
+    for chunk in chunks:
+        log.write(chunk)
+    log.close()
+    whole, kept = b"".join(chunks), path.read_bytes()
+    assert log.size == len(kept)
+    gap = len(whole) - head - tail
+    if gap <= 0:
+        assert kept == whole
+        return
+    begin, end = whole[:head], whole[len(whole) - tail :]
+    line_end = b"" if begin.endswith(b"\n") else b"\n"
+    note = (
+        f"[galley] {gap:,} bytes were left out here: "
+        f"a log keeps the first {head:,} bytes and the last {tail:,} bytes.\n"
+    )
+    assert kept == begin + line_end + note.encode() + end
+
+
+def test_the_gap_of_a_large_log_is_told_in_mebibytes_and_memory_stays_small(path: Path) -> None:
+    log = LogWriter(path, head=2 * MIB, tail=MIB)
+    for _ in range(64):
+        log.write(b"0123456789abcde\n" * (MIB // 128))
+        assert len(log._after_head) <= 2 * MIB
+    log.note("the end")
+    log.close()
+    text = path.read_text()
+    assert "the first 2 MiB and the last 1 MiB" in text
+    assert text.endswith("\n[galley] the end\n")
+    assert 3 * MIB < log.size < 3 * MIB + 200
+
+
+def test_a_full_disk_is_remembered_and_does_not_stop_the_script() -> None:
+    log = LogWriter(Path("/dev/full"))
+    log.write(b"lost")
+    log.write(b"lost, too")
+    log.note("lost")
+    log.close()
+    assert log.write_error == "The log is incomplete: No space left on device."
+    assert log.size == 0
+
+
+def test_a_log_says_itself_that_it_is_incomplete_when_there_is_room_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LogWriter(path)
+    log.write(b"begin")
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        mine = os.dup(log._fd)
+        os.dup2(full.fileno(), log._fd)  # the disk is full for a while
+        log.write(b"lost")
+        os.dup2(mine, log._fd)
+        os.close(mine)
+    log.write(b"a gap is not hidden")
+    log.close()
+    expected = "begin\n[galley] The log is incomplete: No space left on device.\n"
+    assert path.read_text() == expected
+    assert log.size == len(expected)
