@@ -1,0 +1,179 @@
+"""/api/workflows: the calls of workflows-api.md, and the revisions of a workflow."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+from pydantic import Field, StringConstraints
+from werkzeug.wrappers import Response
+
+from blueprints import run_actions
+from blueprints.api import (
+    created,
+    idempotency_key,
+    listing,
+    query,
+    read_json,
+    read_object,
+    replayed,
+)
+from blueprints.guards import current_actor, load_project, load_workflow
+from blueprints.present import workflows as present
+from blueprints.schemas import Line, PageQuery, Schema
+from domain import statistics, workflow_queries, workflows
+from domain.access import SUPER_USER
+from domain.definition import parse
+from domain.idempotency import Answer, first_answer, keep
+from domain.models import Run
+from domain.paging import fetch
+from domain.references import SLUG
+from domain.workflow_queries import Detail
+from domain.workflow_schema import ChangedWorkflow, NewWorkflow
+
+bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
+
+
+class WorkflowQuery(PageQuery):
+    project_id: Line | None = None
+    search: Line = ""
+    is_enabled: bool | None = None
+    sort: Literal["name", "-name", "updatedAt", "-updatedAt", "lastRunAt", "-lastRunAt"] = "name"
+
+
+class MetadataQuery(Schema):
+    whole: ClassVar[str] = "the query"
+    days: int | None = Field(None, ge=1, le=3650)
+
+
+class StartRun(Schema):
+    whole: ClassVar[str] = "a run"
+    parameters: dict[str, Any] = Field({})
+    trigger_source: Annotated[Line, StringConstraints(max_length=100)] = ""
+    """In the sender's words, such as the name of a script; `api` if there are none."""
+
+
+@bp.get("")
+@query(WorkflowQuery)
+def list_workflows(query: WorkflowQuery) -> ResponseReturnValue:
+    rows, total = fetch(find(query), query.as_page())
+    last_runs = workflow_queries.last_runs(rows)
+    return listing([present.item(row, last_runs.get(row.id)) for row in rows], total, query)
+
+
+def find(query: WorkflowQuery) -> Any:
+    """The workflows asked for among those that the caller may read."""
+    actor = current_actor()
+    projects = None if actor.is_system_admin else list(actor.roles)
+    if query.project_id is not None:
+        projects = [load_project(query.project_id).id]
+    return workflow_queries.find(
+        projects=projects,
+        search=query.search,
+        is_enabled=query.is_enabled,
+        sort=query.sort,
+    )
+
+
+@bp.post("")
+def create_workflow() -> ResponseReturnValue:
+    body = read_object()
+    _check_project(body.get("projectId"))
+    new = parse(body, NewWorkflow)
+    keyed = idempotency_key()
+    if keyed and (first := first_answer(keyed)):
+        return replayed(first)
+
+    def remember(made: Detail) -> None:
+        headers = {"Location": _address(made), "ETag": f'"{present.etag(made)}"'}
+        keep(keyed, Answer(201, present.workflow(made), headers))
+
+    made = workflows.create(new, actor=current_actor(), within=remember)
+    return _with_etag(created(present.workflow(made), _address(made)), made)
+
+
+@bp.get("/<workflow_id>")
+def get_workflow(workflow_id: str) -> ResponseReturnValue:
+    found = workflow_queries.detail(load_workflow(workflow_id))
+    return _with_etag(jsonify(present.workflow(found)), found).make_conditional(request)
+
+
+@bp.put("/<workflow_id>")
+def change_workflow(workflow_id: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    changed = parse(read_object(), ChangedWorkflow, project_id=workflow.project_id)
+    saved = workflows.update(workflow, changed, actor=current_actor(), if_match=_if_match())
+    return _with_etag(jsonify(present.workflow(saved)), saved)
+
+
+@bp.delete("/<workflow_id>")
+def delete_workflow(workflow_id: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    workflows.delete(workflow, actor=current_actor(), if_match=_if_match())
+    return "", 204
+
+
+@bp.get("/<workflow_id>/metadata")
+@query(MetadataQuery)
+def get_metadata(workflow_id: str, query: MetadataQuery) -> ResponseReturnValue:
+    return jsonify(statistics.metadata(load_workflow(workflow_id), query.days))
+
+
+@bp.post("/<workflow_id>/runs")
+def start_run(workflow_id: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    body = read_json(StartRun, optional=True)
+    keyed = idempotency_key()
+    if keyed and (first := first_answer(keyed)):
+        return replayed(first)
+
+    def answer(run: Run) -> Answer:
+        where = {"Location": f"/api/workflowruns/{run.id}"}
+        return Answer(201, {"runId": run.id, "status": run.status}, where)
+
+    run = run_actions.start(
+        workflow,
+        body.parameters,
+        body.trigger_source or "api",
+        within=lambda run: keep(keyed, answer(run)),
+    )
+    return created(answer(run).body, answer(run).headers["Location"])
+
+
+@bp.get("/<workflow_id>/revisions")
+@query(PageQuery)
+def list_revisions(workflow_id: str, query: PageQuery) -> ResponseReturnValue:
+    found = workflow_queries.find_revisions(load_workflow(workflow_id))
+    rows, total = fetch(found, query.as_page())
+    return listing([present.revision_item(row) for row in rows], total, query)
+
+
+@bp.get("/<workflow_id>/revisions/<int:number>")
+def get_revision(workflow_id: str, number: int) -> ResponseReturnValue:
+    row = workflow_queries.get_revision(load_workflow(workflow_id), number)
+    return jsonify(present.revision(row))
+
+
+def _check_project(project_id: object) -> None:
+    """Who may not create here is told so before being told what is wrong with the body."""
+    if isinstance(project_id, str) and re.fullmatch(SLUG, project_id):
+        load_project(project_id, SUPER_USER)
+
+
+def _address(made: Detail) -> str:
+    return f"/api/workflows/{made.workflow.id}"
+
+
+def _with_etag(response: Response, detail: Detail) -> Response:
+    response.set_etag(present.etag(detail))
+    return response
+
+
+def _if_match() -> set[str] | None:
+    """The versions that the request wants to replace; None: whichever is there.
+
+    A weak tag counts too: a proxy that compresses makes every tag of ours weak.
+    """
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    return present.versions_in(request.if_match.as_set(include_weak=True))

@@ -1,0 +1,79 @@
+"""Workflows and their revisions."""
+
+import hashlib
+import json
+from typing import Any
+
+from domain.clock import rfc3339
+from domain.models import Run, Workflow, WorkflowRevision
+from domain.workflow_queries import Detail
+from domain.workflows import version_of
+
+
+def item(row: Workflow, last_run: Run | None) -> dict[str, Any]:
+    """One of a list; `last_run` is its newest run."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "projectId": row.project_id,
+        "isEnabled": row.is_enabled,
+        "stageCount": row.stage_count,
+        "description": row.description,
+        "revision": row.revision,
+        "updatedAt": rfc3339(row.updated_at),
+        "lastRun": last_run
+        and {
+            "id": last_run.id,
+            "number": last_run.number,
+            "status": last_run.status,
+            "completedAt": rfc3339(last_run.completed_at),
+        },
+    }
+
+
+def workflow(detail: Detail) -> dict[str, Any]:
+    row, definition = detail.workflow, detail.definition
+    return {
+        "id": row.id,
+        "name": row.name,
+        "projectId": row.project_id,
+        "description": row.description,
+        "isEnabled": row.is_enabled,
+        "revision": row.revision,
+        "createdAt": rfc3339(row.created_at),
+        "createdBy": row.created_by,
+        "updatedAt": rfc3339(row.updated_at),
+        "updatedBy": row.updated_by,
+        "parameters": definition["parameters"],
+        "concurrency": definition["concurrency"],
+        "stages": definition["stages"],
+        "warnings": [warning.as_dict() for warning in detail.warnings],
+    }
+
+
+def etag(detail: Detail) -> str:
+    """The version, and after the last '-' the warnings: they change without the workflow.
+
+    If-Match looks at the version only (`versions_in`).
+    """
+    warnings = json.dumps([warning.as_dict() for warning in detail.warnings])
+    digest = hashlib.sha256(warnings.encode()).hexdigest()[:8] if detail.warnings else "0"
+    return f"{version_of(detail.workflow)}-{digest}"
+
+
+def versions_in(tags: set[str]) -> set[str]:
+    """The versions that some ETags of ours stand for."""
+    return {tag.rpartition("-")[0] for tag in tags}
+
+
+def revision_item(row: WorkflowRevision) -> dict[str, Any]:
+    return {
+        "revision": row.number,
+        "createdAt": rfc3339(row.created_at),
+        "createdBy": row.created_by,
+    }
+
+
+def revision(row: WorkflowRevision) -> dict[str, Any]:
+    """`definition` can be sent in a PUT as it is, to restore it."""
+    return {**revision_item(row), "definition": row.definition}

@@ -1,0 +1,106 @@
+"""Checks what was sent as a workflow's definition, and finds every fault of it. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from domain.errors import Fault, Invalid
+from domain.faults import Path, fault_of, pointer
+from domain.normal_form import objects_in, parts_of, reading_order
+from domain.parameters import same_variable, value_fault
+from domain.workflow_schema import ChangedWorkflow, Definition
+
+READ_ONLY = ("id", "revision", "createdAt", "createdBy", "updatedAt", "updatedBy", "warnings")
+"""Fields of a GET that a PUT may carry and that change nothing."""
+
+S = TypeVar("S", bound=Definition)
+Cross = tuple[Path, str, str]
+Found = tuple[Path, Mapping[str, Any]]
+
+
+def parse(body: object, schema: type[S], *, project_id: str | None = None) -> S:
+    """Check a body (Definition, NewWorkflow or ChangedWorkflow) and give it back typed.
+
+    project_id: the one that the workflow has and keeps, for a ChangedWorkflow.
+    Raises Invalid with every fault there is, in the order of the body's paths.
+    """
+    if schema is ChangedWorkflow and isinstance(body, dict):
+        body = {key: value for key, value in body.items() if key not in READ_ONLY}
+    faults: dict[Path, Fault] = {}
+    parsed: S | None = None
+    try:
+        parsed = schema.model_validate(body)
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            path = _path(found["loc"])
+            faults[path] = fault_of(found, path, "a workflow")
+    for path, code, message in _cross_faults(body, project_id):
+        faults.setdefault(path, Fault(pointer(path), code, message))
+    if faults or parsed is None:
+        raise Invalid([faults[path] for path in sorted(faults, key=reading_order)])
+    return parsed
+
+
+def _path(location: Path) -> Path:
+    """Where the sender sees the fault: without the tag that pydantic adds after a step's number."""
+    is_in_step = len(location) > 4 and location[0] == "stages" and location[2] == "steps"
+    return location[:4] + location[5:] if is_in_step else location
+
+
+def _cross_faults(body: object, project_id: str | None) -> Iterator[Cross]:
+    """Faults between fields. Reads the body as it came, so that they show beside all others."""
+    if project_id and isinstance(body, dict) and body.get("projectId", project_id) != project_id:
+        yield ("projectId",), "cannot_change", f"This workflow stays in the project {project_id}."
+    parts = list(parts_of(body))
+    stages = [found for found in parts if len(found[0]) == 2]
+    steps = [found for found in parts if len(found[0]) == 4]
+    parameters = list(objects_in(body, "parameters"))
+    unique_names = "names are unique in the workflow"
+    yield from _repeated(stages, "name", "Two stages are named", unique_names)
+    yield from _repeated(stages, "order", "Two stages have the order", "each has its own")
+    yield from _repeated(steps, "name", "Two steps are named", unique_names)
+    yield from _repeated(parts, "id", "Two parts have the id", "ids are unique in the workflow")
+    yield from _repeated(parameters, "name", "Two parameters are named", unique_names)
+    yield from _same_variables(parameters)
+    for path, parameter in parameters:
+        yield from _parameter_faults(path, parameter)
+
+
+def _repeated(found: Iterable[Found], field: str, fault: str, rule: str) -> Iterator[Cross]:
+    seen = set()
+    for path, item in found:
+        value = item.get(field)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            continue
+        value = value.strip() if isinstance(value, str) else value
+        if value in seen:
+            yield (*path, field), f"duplicate_{field}", f"{fault} {value!r}; {rule}."
+        seen.add(value)
+
+
+def _same_variables(parameters: Iterable[Found]) -> Iterator[Cross]:
+    names = {
+        name.strip(): path for path, item in parameters if isinstance(name := item.get("name"), str)
+    }
+    for name, first in same_variable(names):
+        message = f"A script cannot tell {name!r} from {first!r}: both have the same variable."
+        yield (*names[name], "name"), "duplicate_name", message
+
+
+def _parameter_faults(path: Path, parameter: Mapping[str, Any]) -> Iterator[Cross]:
+    kind, choices = parameter.get("type", "string"), parameter.get("choices")
+    if kind == "choice" and choices is None:
+        yield (*path, "choices"), "required", "A parameter of type choice needs choices."
+        return
+    if kind != "choice" and choices is not None:
+        yield (*path, "choices"), "not_allowed", "Only a parameter of type choice takes choices."
+    listed = choices if isinstance(choices, list) else []
+    texts = [choice.strip() for choice in listed if isinstance(choice, str)]
+    if len(set(texts)) < len(texts):
+        yield (*path, "choices"), "duplicate_value", "Two choices are the same."
+    default = parameter.get("default")
+    if default is not None and kind in ("string", "number", "boolean", "choice"):
+        found = value_fault(kind, texts, default)
+        if found:
+            yield (*path, "default"), found[0], f"The default of a parameter {found[1]}."

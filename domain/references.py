@@ -1,0 +1,88 @@
+"""What a definition refers to: ingredients, releases, suites, environments. Pure.
+
+contract.md §4 fixes the forms. A *release reference* is a release id, `ingredient@version`,
+`ingredient@latest` or `ingredient@run`; an *artifact path* may begin with one and a colon.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+SLUG = r"[a-z0-9][a-z0-9._-]{0,99}"
+_PICKED = rf"(?P<ingredient>{SLUG})@(?P<version>[^\s/:@]{{1,200}})"
+_RELEASE = re.compile(rf"(?P<id>[0-9a-f]{{24}})|{_PICKED}")
+_ARTIFACT = re.compile(rf"(?:{_PICKED}:)?(?P<path>.*)", re.DOTALL)
+
+INGREDIENT = "ingredient"
+TEST_SUITE = "test_suite"
+ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True)
+class ReleaseReference:
+    """Either `id` is set, or `ingredient` and `version` (which may be `latest` or `run`)."""
+
+    id: str | None
+    ingredient: str | None
+    version: str | None
+
+
+@dataclass(frozen=True)
+class ArtifactPath:
+    """`path` is a path or glob among packages; with `ingredient` only among that release's."""
+
+    ingredient: str | None
+    version: str | None
+    path: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One thing that a definition names: where (a JSON pointer), what kind, its id or name."""
+
+    field: str
+    kind: str
+    name: str
+
+
+def release_reference(text: str) -> ReleaseReference | None:
+    """Read one element of `releaseIds`; None if it has none of the forms."""
+    match = _RELEASE.fullmatch(text)
+    return ReleaseReference(match["id"], match["ingredient"], match["version"]) if match else None
+
+
+def artifact_path(text: str) -> ArtifactPath | None:
+    """Read an `artifactPath`; None if it is empty, absolute or climbs out with `..`."""
+    match = _ARTIFACT.fullmatch(text)
+    if not match or not match["path"] or match["path"].endswith("/"):
+        return None
+    path = PurePosixPath(match["path"])
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        return None
+    return ArtifactPath(match["ingredient"], match["version"], match["path"])
+
+
+def references(definition: Mapping[str, Any]) -> Iterator[Reference]:
+    """Everything a normalised definition names that has to exist when a run starts."""
+    for i, stage in enumerate(definition["stages"]):
+        for j, step in enumerate(stage["steps"]):
+            where = f"/stages/{i}/steps/{j}/configuration"
+            yield from _of_step(where, step["type"], step["configuration"])
+
+
+def _of_step(where: str, kind: str, configuration: Mapping[str, Any]) -> Iterator[Reference]:
+    if kind == "Build":
+        yield Reference(f"{where}/ingredientId", INGREDIENT, configuration["ingredientId"])
+    elif kind == "Test":
+        yield Reference(f"{where}/testSuite", TEST_SUITE, configuration["testSuite"])
+        for n, text in enumerate(configuration["releaseIds"]):
+            release = release_reference(text)
+            if release and release.ingredient:
+                yield Reference(f"{where}/releaseIds/{n}", INGREDIENT, release.ingredient)
+    else:
+        yield Reference(f"{where}/target", ENVIRONMENT, configuration["target"])
+        artifact = artifact_path(configuration["artifactPath"])
+        if artifact and artifact.ingredient:
+            yield Reference(f"{where}/artifactPath", INGREDIENT, artifact.ingredient)

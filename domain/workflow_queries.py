@@ -1,0 +1,114 @@
+"""Finding workflows and their revisions, and what a definition names that does not exist."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import fn
+
+from domain.errors import Fault, NotFound
+from domain.models import Environment, Ingredient, Run, TestSuite, Workflow, WorkflowRevision
+from domain.references import ENVIRONMENT, INGREDIENT, TEST_SUITE, references
+
+SORTS: Mapping[str, Any] = {
+    "name": Workflow.name_key,
+    "updatedAt": Workflow.updated_at,
+    # Never run comes last in -lastRunAt; databases differ in where they put null.
+    "lastRunAt": fn.COALESCE(Workflow.last_run_at, 0),
+}
+NOUNS = {INGREDIENT: "ingredient", TEST_SUITE: "test suite", ENVIRONMENT: "environment"}
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A workflow with its present definition, and what in it is not there (yet)."""
+
+    workflow: Workflow
+    definition: dict[str, Any]
+    warnings: list[Fault]
+
+
+def detail(workflow: Workflow) -> Detail:
+    """The workflow's present definition, and what it names that does not exist."""
+    definition = get_revision(workflow, workflow.revision).definition
+    return Detail(workflow, definition, missing_references(workflow.project_id, definition))
+
+
+def get_revision(workflow: Workflow, number: int) -> WorkflowRevision:
+    """Raises NotFound."""
+    revision = None
+    if number <= workflow.revision:  # a number beyond 32 bits is an error to PostgreSQL
+        revision = WorkflowRevision.get_or_none(
+            (WorkflowRevision.workflow == workflow.id) & (WorkflowRevision.number == number)
+        )
+    if revision is None:
+        raise NotFound(f"This workflow has no revision {number}.")
+    return revision
+
+
+def find_revisions(workflow: Workflow) -> Any:
+    """A query of the workflow's revisions, newest first, without their definitions."""
+    columns = (WorkflowRevision.number, WorkflowRevision.created_at, WorkflowRevision.created_by)
+    return (
+        WorkflowRevision.select(*columns)
+        .where(WorkflowRevision.workflow == workflow.id)
+        .order_by(WorkflowRevision.number.desc())
+    )
+
+
+def find(
+    *,
+    projects: Collection[str] | None = None,
+    search: str = "",
+    is_enabled: bool | None = None,
+    sort: str = "name",
+) -> Any:
+    """A query of workflows, in a stable order.
+
+    projects: only these; None for every project. search: part of the name, regardless of case.
+    sort: one of SORTS, or one with a minus before it for the reverse.
+    """
+    key = SORTS[sort.removeprefix("-")]
+    is_reverse = sort.startswith("-")
+    query = (
+        Workflow.select()
+        .where(Workflow.deleted_at.is_null())
+        .order_by(key.desc() if is_reverse else key.asc(), Workflow.id)
+    )
+    if projects is not None:
+        query = query.where(Workflow.project.in_(list(projects)))
+    if search:
+        query = query.where(Workflow.name_key.contains(search.casefold()))
+    if is_enabled is not None:
+        query = query.where(Workflow.is_enabled == is_enabled)
+    return query
+
+
+def last_runs(workflows: Iterable[Workflow]) -> dict[str, Run]:
+    """The newest run of each workflow that has one, by the workflow's id, in one query."""
+    ids = [workflow.last_run_id for workflow in workflows if workflow.last_run_id]
+    columns = (Run.id, Run.workflow, Run.number, Run.status, Run.completed_at)
+    return {run.workflow_id: run for run in Run.select(*columns).where(Run.id.in_(ids))}
+
+
+def missing_references(project_id: str, definition: Mapping[str, Any]) -> list[Fault]:
+    """Ingredients, suites and environments that a definition names and the project lacks."""
+    found = list(references(definition))
+    present: dict[str, set[str]] = {}
+    for kind, column, project in (
+        (INGREDIENT, Ingredient.id, Ingredient.project),
+        (TEST_SUITE, TestSuite.name, TestSuite.project),
+        (ENVIRONMENT, Environment.name, Environment.project),
+    ):
+        names = {reference.name for reference in found if reference.kind == kind}
+        rows = column.model.select(column).where(project == project_id, column.in_(names)).tuples()
+        present[kind] = {name for (name,) in rows} if names else set()
+    return [
+        Fault(
+            reference.field,
+            f"unknown_{reference.kind}",
+            f"The project {project_id} has no {NOUNS[reference.kind]} {reference.name!r}.",
+        )
+        for reference in found
+        if reference.name not in present[reference.kind]
+    ]

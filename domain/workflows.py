@@ -1,0 +1,206 @@
+"""Making, changing and deleting workflows. Every save is a new revision, kept for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+from peewee import IntegrityError
+
+from domain import access, audit
+from domain.access import Actor
+from domain.clock import now, rfc3339
+from domain.errors import Conflict, Fault, StaleRevision
+from domain.models import Run, Workflow, WorkflowRevision, write
+from domain.normal_form import normalise
+from domain.workflow_queries import Detail, get_revision, missing_references
+
+if TYPE_CHECKING:  # pydantic is not for the processes that only start runs
+    from domain.workflow_schema import ChangedWorkflow, Definition, NewWorkflow
+
+
+def version_of(workflow: Workflow) -> str:
+    """What If-Match is about: it changes with every change of the workflow, and only then."""
+    return f"{workflow.id}-{workflow.revision}-{workflow.updated_at:x}"
+
+
+def create(
+    new: NewWorkflow, *, actor: Actor, within: Callable[[Detail], None] | None = None
+) -> Detail:
+    """Store a checked definition as revision 1. The caller has checked the role in the project.
+
+    within: called inside the transaction, for what must be stored with the workflow or not at all.
+    Raises Conflict `duplicate_name`, Invalid `unknown_id`.
+    """
+    plain = normalise(new)
+    at = now()
+    with write():
+        try:
+            workflow = Workflow.create(
+                project=new.project_id,
+                is_enabled=new.is_enabled,
+                created_by=actor.username,
+                created_at=at,
+                updated_by=actor.username,
+                updated_at=at,
+                **_columns(new),
+            )
+        except IntegrityError as error:
+            raise _name_taken(error, new.project_id, new.name) from error
+        made = _save_revision(workflow, plain, actor)
+        _record(actor, "create", workflow)
+        if within:
+            within(made)
+    return made
+
+
+def update(
+    workflow: Workflow,
+    changed: ChangedWorkflow,
+    *,
+    actor: Actor,
+    if_match: Collection[str] | None = None,
+) -> Detail:
+    """Replace the definition; every save makes a revision, also one that changes nothing.
+
+    if_match: the versions (`version_of`) that may be replaced; None: whichever is there.
+    Raises StaleRevision, NotFound (deleted meanwhile), Conflict `duplicate_name`, Invalid.
+    """
+    columns = _columns(changed)
+    if changed.is_enabled is not None:
+        columns["is_enabled"] = changed.is_enabled
+    with write():
+        try:
+            saved = _change(
+                workflow, if_match, revision=Workflow.revision + 1, **_stamp(actor), **columns
+            )
+        except IntegrityError as error:
+            raise _name_taken(error, workflow.project_id, changed.name) from error
+        plain = normalise(changed, _definitions(saved, saved.revision - 1))
+        made = _save_revision(saved, plain, actor)
+        _record(actor, "update", saved)
+    return made
+
+
+def switch(workflow: Workflow, is_enabled: bool, *, actor: Actor) -> Workflow:
+    """Let runs be started, or not. The definition and its revision stay. Raises NotFound."""
+    with write():
+        saved = _change(workflow, None, is_enabled=is_enabled, **_stamp(actor))
+        _record(actor, "enable" if is_enabled else "disable", saved)
+    return saved
+
+
+def delete(workflow: Workflow, *, actor: Actor, if_match: Collection[str] | None = None) -> None:
+    """Take it away for everybody; its runs and what they released stay traceable.
+
+    Raises Conflict `workflow_has_active_runs`, StaleRevision, NotFound.
+    """
+    with write():
+        # First the workflow's row: from here on no run can start, so none is overlooked.
+        _change(workflow, if_match, deleted_at=now(), **_stamp(actor))
+        active = list(
+            Run.select(Run.id, Run.number, Run.status)
+            .where((Run.workflow == workflow.id) & Run.completed_at.is_null())
+            .order_by(Run.number)
+            .limit(10)
+        )
+        if active:
+            raise _has_active_runs(active)
+        _record(actor, "delete", workflow)
+
+
+def _columns(new: Definition) -> dict[str, Any]:
+    """What of a definition is asked for without reading its revision."""
+    return {
+        "name": new.name,
+        "name_key": new.name.casefold(),
+        "description": new.description,
+        "concurrency": new.concurrency,
+        "stage_count": len(new.stages),
+        "step_count": sum(len(stage.steps) for stage in new.stages),
+    }
+
+
+def _change(workflow: Workflow, if_match: Collection[str] | None, **columns: Any) -> Workflow:
+    """Change the row if it is still there and, where that is asked, still as expected.
+
+    From here on the row is locked. Returns it as it is now; raises NotFound, StaleRevision.
+    """
+    same = (Workflow.id == workflow.id) & Workflow.deleted_at.is_null()
+    if if_match is not None:
+        if version_of(workflow) not in if_match:
+            raise _stale(workflow)
+        same &= Workflow.revision == workflow.revision
+        same &= Workflow.updated_at == workflow.updated_at
+    rows = list(Workflow.update(**columns).where(same).returning(Workflow).execute())
+    if rows:
+        return rows[0]
+    present = Workflow.get_by_id(workflow.id)
+    if present.deleted_at is not None:
+        raise access.missing("workflow", workflow.id)
+    raise _stale(present)
+
+
+def _stamp(actor: Actor) -> dict[str, Any]:
+    return {"updated_at": now(), "updated_by": actor.username}
+
+
+def _save_revision(workflow: Workflow, plain: dict[str, Any], actor: Actor) -> Detail:
+    WorkflowRevision.create(
+        workflow=workflow.id,
+        number=workflow.revision,
+        definition=plain,
+        created_by=actor.username,
+        created_at=workflow.updated_at,
+    )
+    return Detail(workflow, plain, missing_references(workflow.project_id, plain))
+
+
+def _definitions(workflow: Workflow, newest: int) -> Iterator[dict[str, Any]]:
+    """The workflow's definitions from revision `newest` back, each read only when asked for."""
+    for number in range(newest, 0, -1):
+        yield get_revision(workflow, number).definition
+
+
+def _record(actor: Actor, action: str, workflow: Workflow) -> None:
+    detail = {"name": workflow.name, "revision": workflow.revision}
+    audit.record(
+        actor, action, "workflow", workflow.id, project_id=workflow.project_id, detail=detail
+    )
+
+
+def _name_taken(error: IntegrityError, project_id: str, name: str) -> Exception:
+    """The sentence for a name that is in use; any other broken rule is a mistake of ours."""
+    if "name_key" not in str(error) and "workflow_name_unique" not in str(error):
+        return error
+    message = f"The project {project_id} already has a workflow named {name!r} (case is ignored)."
+    return Conflict(
+        message, code="duplicate_name", details=[Fault("/name", "duplicate_name", message)]
+    )
+
+
+def _stale(present: Workflow) -> StaleRevision:
+    return StaleRevision(
+        f"{present.updated_by} changed this workflow meanwhile; it is now at revision "
+        f"{present.revision}.",
+        currentRevision=present.revision,
+        updatedBy=present.updated_by,
+        updatedAt=rfc3339(present.updated_at),
+    )
+
+
+def _has_active_runs(active: Collection[Run]) -> Conflict:
+    return Conflict(
+        "The workflow has runs in progress; wait for them or abort them first.",
+        code="workflow_has_active_runs",
+        details=[
+            {
+                "field": "",
+                "code": "run_in_progress",
+                "message": f"Run {run.number} is {run.status}.",
+                "runId": run.id,
+                "status": run.status,
+            }
+            for run in active
+        ],
+    )
