@@ -13,7 +13,16 @@ def remove_tree(folder: Path) -> None:
     except FileNotFoundError:
         return
     except PermissionError:
-        for name, _, _ in os.walk(folder):
-            with contextlib.suppress(OSError):
-                Path(name).chmod(0o700)
+        _make_readable(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_readable(folder: Path) -> None:
+    """Each folder before the walk goes down into it; links are not followed."""
+    folder.chmod(0o700)
+    for name, folders, _ in os.walk(folder):
+        for inner in folders:
+            path = Path(name, inner)
+            if not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)

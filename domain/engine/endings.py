@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from domain import deployments
 from domain.clock import now
 from domain.engine.advance import admit_after, advance_in_transaction, touch
 from domain.engine.claims import is_mine
@@ -175,6 +176,8 @@ def _end_step(step: _Step, ending: Ending, extra: dict[str, Any]) -> None:
     _END_STEP.change(step_id=step.id, **_columns(ending, at))
     if extra:
         StepRun.update(**extra).where(StepRun.id == step.id).execute()
+    if step.type == "Deploy":
+        deployments.end(step.id, ending.status, ending.message)
     touch(step.run_id)
 
 

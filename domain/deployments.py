@@ -1,0 +1,55 @@
+"""Deployments: one row for each try to put something into an environment."""
+
+from peewee import JOIN
+
+from domain.artifacts import Artifact
+from domain.clock import now
+from domain.engine.types import Claim
+from domain.models import Deployment, Release, StepRun
+from domain.statuses import RUNNING, SUCCEEDED
+
+
+def begin(held: Claim, environment_id: str, artifact: Artifact, deployed_by: str) -> str:
+    """Note, inside the caller's transaction, that the outside is about to be touched; its id.
+
+    Before, not after: whatever becomes of the worker, somebody can see what was under way.
+    """
+    deployment = Deployment.create(
+        environment=environment_id,
+        status=RUNNING,
+        release=artifact.release_id,
+        artifact=artifact.path,
+        sha256=artifact.sha256,
+        run_id=held.run_id,
+        step_run_id=held.step_id,
+        attempt=held.attempt,
+        deployed_by=deployed_by,
+    )
+    StepRun.update(deployment_id=deployment.id).where(StepRun.id == held.step_id).execute()
+    return str(deployment.id)
+
+
+def end(step_run_id: str, status: str, message: str) -> None:
+    """End, inside the caller's transaction, what the step has begun and not ended; if anything."""
+    Deployment.update(status=status, message=message, completed_at=now()).where(
+        (Deployment.step_run_id == step_run_id) & (Deployment.status == RUNNING)
+    ).execute()
+
+
+def last_good(environment_id: str) -> str | None:
+    """What the newest deployment that succeeded put there, such as `engine@1.2:engine.zip`."""
+    newest = (
+        Deployment.select(Deployment, Release)
+        .join(Release, JOIN.LEFT_OUTER)
+        .where((Deployment.environment == environment_id) & (Deployment.status == SUCCEEDED))
+        .order_by(Deployment.id.desc())
+        .first()
+    )
+    if newest is None:
+        return None
+    release = newest.release
+    return (
+        f"{release.ingredient_id}@{release.version}:{newest.artifact}"
+        if release
+        else newest.artifact
+    )

@@ -1,0 +1,181 @@
+"""Where packages lie: under their SHA-256, so that a file is stored once and can be checked.
+
+The storage is a folder or whatever else fsspec reaches (GALLEY_STORAGE_URL). What is in it never
+changes; a name says what the content has to be, and every copy that is made is held against it.
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+from domain.settings import SettingError, Settings
+
+CHUNK_BYTES = 1 << 20
+
+
+class StorageError(Exception):
+    """A stored file that is missing or damaged; the text is a sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What identifies a stored file; `size` is in bytes."""
+
+    sha256: str
+    size: int
+
+
+class Storage(ABC):
+    """Files by SHA-256 (64 lowercase hex characters). OSError where the medium itself fails."""
+
+    @abstractmethod
+    def put(self, source: BinaryIO) -> Stored:
+        """Store what `source` still holds, durably; what is there already is not stored twice."""
+
+    @abstractmethod
+    def open(self, sha256: str) -> BinaryIO:
+        """The stored file, to read. Not checked: see `copy_to`. Raises StorageError."""
+
+    @abstractmethod
+    def exists(self, sha256: str) -> bool: ...
+
+    def copy_to(self, sha256: str, target: Path) -> None:
+        """Copy a stored file to `target`, which must not exist, and check the copy.
+
+        Missing folders are made. Raises StorageError, which names the target, and leaves nothing.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self.open(sha256) as source, target.open("xb") as copy:
+            found = _copy(source, copy).sha256
+        if found != sha256:
+            target.unlink()
+            raise StorageError(
+                f"The stored file {target.name} is damaged: its SHA-256 is {found}, not {sha256}."
+            )
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The storage of the settings. Raises SettingError when its URL cannot be used."""
+    parts = urlsplit(settings.storage_url)
+    if parts.scheme in ("", "file"):
+        return LocalStorage(Path(parts.path))
+    return RemoteStorage(settings.storage_url)
+
+
+class LocalStorage(Storage):
+    """A folder. A file gets its final name when it is complete and on the disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._packages = root / "packages"
+
+    def put(self, source: BinaryIO) -> Stored:
+        self._packages.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".incoming-", dir=self._packages)
+        incoming = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as copy:
+                stored = _copy(source, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            self._give_name(incoming, stored.sha256)
+        finally:
+            incoming.unlink(missing_ok=True)
+        return stored
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            return self._path(sha256).open("rb")
+        except FileNotFoundError:
+            raise _missing(sha256) from None
+
+    def exists(self, sha256: str) -> bool:
+        return self._path(sha256).exists()
+
+    def _path(self, sha256: str) -> Path:
+        return self._packages / sha256[:2] / sha256
+
+    def _give_name(self, incoming: Path, sha256: str) -> None:
+        """Also where the name is taken: the same bytes again mend a copy that was damaged."""
+        final = self._path(sha256)
+        if not final.parent.exists():
+            final.parent.mkdir(exist_ok=True)
+            _sync_folder(self._packages)
+        incoming.chmod(0o444)
+        incoming.rename(final)
+        _sync_folder(final.parent)
+
+
+class RemoteStorage(Storage):
+    """Anything fsspec reaches, such as `s3://bucket/prefix`. Credentials: the worker's own."""
+
+    def __init__(self, url: str) -> None:
+        self._files, self._root = remote(url, "GALLEY_STORAGE_URL")
+
+    def put(self, source: BinaryIO) -> Stored:
+        """Spools to a local file first: the name in the storage follows from the content."""
+        with tempfile.NamedTemporaryFile(prefix="galley-") as spool:
+            stored = _copy(source, spool)
+            spool.flush()
+            key = self._key(stored.sha256)
+            # The size tells a whole file from an upload that broke off.
+            if self._size(key) != stored.size:
+                self._files.makedirs(key.rpartition("/")[0], exist_ok=True)
+                self._files.put_file(spool.name, key)
+        return stored
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            opened: BinaryIO = self._files.open(self._key(sha256), "rb")
+        except FileNotFoundError:
+            raise _missing(sha256) from None
+        return opened
+
+    def exists(self, sha256: str) -> bool:
+        return bool(self._files.exists(self._key(sha256)))
+
+    def _key(self, sha256: str) -> str:
+        return f"{self._root}/packages/{sha256[:2]}/{sha256}"
+
+    def _size(self, key: str) -> int | None:
+        with contextlib.suppress(FileNotFoundError):
+            return int(self._files.info(key)["size"])
+        return None
+
+
+def remote(url: str, setting: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL and the path in it. SettingError, naming `setting`."""
+    from fsspec.core import url_to_fs  # costs 40 ms, and most installations never need it
+
+    try:
+        files, path = url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise SettingError(f"{setting} cannot be used: {error}") from error
+    return files, path.rstrip("/")
+
+
+def _copy(source: BinaryIO, target: Any) -> Stored:
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(CHUNK_BYTES):
+        digest.update(chunk)
+        target.write(chunk)
+        size += len(chunk)
+    return Stored(digest.hexdigest(), size)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without it a name that was just given may be gone after a power loss."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _missing(sha256: str) -> StorageError:
+    return StorageError(f"The file with the SHA-256 {sha256} is missing from the storage.")

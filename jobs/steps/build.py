@@ -1,0 +1,65 @@
+"""Build: a script makes files, and they become the packages of a new release."""
+
+from typing import Any
+
+from domain.engine import StepFailed
+from domain.releases import NewPackage, check_version, record_release
+from domain.statuses import FAILED, SUCCEEDED
+from domain.storage import open_storage
+from jobs.steps.context import Outcome, StepContext, outcome_of
+from jobs.steps.environment import Folders, build_environment, prepare_folders
+from jobs.steps.files import files_in, read_text
+
+MAX_VERSION_BYTES = 1000
+
+
+def run(context: StepContext) -> Outcome:
+    """Run the script; what it left in $GALLEY_OUTPUT is stored, and released in `record`."""
+    folders = prepare_folders(context)
+    environment = build_environment(context, folders)
+    result = context.run_script(context.spec["script"], environment, folders.workspace)
+    outcome = outcome_of(result)
+    if outcome.status != SUCCEEDED:
+        return outcome
+    try:
+        version = _version(context, folders)
+        packages = _store(context, folders)
+    except StepFailed as failure:
+        return Outcome(FAILED, str(failure), result.exit_code)
+    outcome.record = lambda: _release(context, version, packages)
+    return outcome
+
+
+def _version(context: StepContext, folders: Folders) -> str | None:
+    """What the script wrote, else the run's parameter; None for the next whole number."""
+    written = read_text(folders.version_file, "$GALLEY_VERSION_FILE", MAX_VERSION_BYTES).strip()
+    wanted = written or str(context.parameters.get("version", "")).strip()
+    return check_version(wanted) if wanted else None
+
+
+def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
+    storage = open_storage(context.settings)
+    packages = []
+    for path, file in files_in(folders.output, "$GALLEY_OUTPUT"):
+        stored = storage.put(file)
+        packages.append(NewPackage(path, stored.size, stored.sha256))
+        context.log.note(f"Stored {path}: {stored.size:,} bytes, SHA-256 {stored.sha256}.")
+    if not packages:
+        raise StepFailed(
+            "The script left no file in $GALLEY_OUTPUT, so there is nothing to release."
+        )
+    return packages
+
+
+def _release(
+    context: StepContext, version: str | None, packages: list[NewPackage]
+) -> dict[str, Any]:
+    release_id = record_release(
+        ingredient_id=context.spec["ingredientId"],
+        version=version,
+        packages=packages,
+        run_id=context.claim.run_id,
+        step_run_id=context.claim.step_id,
+        created_by=context.triggered_by,
+    )
+    return {"release_id": release_id}

@@ -1,0 +1,66 @@
+"""Deploy: one artifact goes into one environment, and what is there now is recorded."""
+
+from domain import deployments
+from domain.artifacts import Artifact, NoSingleMatch, choose
+from domain.engine import StepFailed, owned
+from domain.references import artifact_path
+from domain.releases import artifacts_of, releases_of_run, resolve_references
+from domain.settings import SettingError
+from domain.statuses import FAILED, SUCCEEDED
+from domain.storage import open_storage
+from jobs.steps.context import Outcome, StepContext
+from jobs.steps.drivers import DRIVERS, Delivery
+from jobs.steps.environment import prepare_folders
+
+
+def run(context: StepContext) -> Outcome:
+    """Pick the artifact, note that it is on its way, hand a checked copy to the driver."""
+    artifact = _pick(context)
+    folders = prepare_folders(context)
+    file = context.folder / "artifact" / artifact.path.rpartition("/")[2]
+    open_storage(context.settings).copy_to(artifact.sha256, file)
+    context.log.note(f"Deploying {artifact} to {context.spec['target']}.")
+    with owned(context.claim):
+        deployments.begin(
+            context.claim, context.spec["environmentId"], artifact, context.triggered_by
+        )
+    outcome = _deliver(Delivery(context, folders, artifact, file))
+    if outcome.status != SUCCEEDED:
+        outcome.message = f"{outcome.message} {_what_is_there(context)}"
+    return outcome
+
+
+def _pick(context: StepContext) -> Artifact:
+    path = artifact_path(context.spec["artifactPath"])
+    if path is None:
+        raise StepFailed(f"{context.spec['artifactPath']!r} is not an artifact path.")
+    run_id = context.claim.run_id
+    if path.ingredient is None:
+        releases = releases_of_run(run_id)
+    else:
+        reference = f"{path.ingredient}@{path.version}"
+        releases = resolve_references([reference], run_id, context.project_id)
+    try:
+        return choose(path.path, artifacts_of(releases))
+    except NoSingleMatch as failure:
+        raise StepFailed(str(failure)) from None
+
+
+def _deliver(delivery: Delivery) -> Outcome:
+    driver = DRIVERS[delivery.context.spec["driver"]]
+    try:
+        return driver(delivery)
+    except (StepFailed, SettingError) as failure:
+        return Outcome(FAILED, str(failure))
+    except OSError as error:
+        return Outcome(FAILED, f"The deployment could not be made: {error}.")
+
+
+def _what_is_there(context: StepContext) -> str:
+    before = deployments.last_good(context.spec["environmentId"])
+    if context.spec["driver"] == "directory":
+        return f"{before} is still deployed." if before else "Nothing is deployed there yet."
+    return (
+        "What it had changed by then stays. "
+        f"The last deployment there that succeeded: {before or 'none'}."
+    )

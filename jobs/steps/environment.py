@@ -1,0 +1,96 @@
+"""What a script sees: its folders and its environment, built up from nothing (contract.md §4)."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.parameters import variable_name
+from jobs.process import COOKIE
+from jobs.steps.context import StepContext
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where an attempt works; all below its own folder."""
+
+    workspace: Path
+    temporary: Path
+    output: Path
+    reports: Path
+    releases: Path
+    version_file: Path
+    parameters: Path
+
+
+def prepare_folders(context: StepContext) -> Folders:
+    """Make the folders of an attempt and the file of its parameters."""
+    root = context.folder
+    folders = Folders(
+        workspace=root / "workspace",
+        temporary=root / "tmp",
+        output=root / "output",
+        reports=root / "reports",
+        releases=root / "releases",
+        version_file=root / "version",
+        parameters=root / "parameters.json",
+    )
+    for folder in (
+        folders.workspace,
+        folders.temporary,
+        folders.output,
+        folders.reports,
+        folders.releases,
+    ):
+        folder.mkdir()
+    folders.parameters.write_text(json.dumps(context.parameters, ensure_ascii=False), "utf-8")
+    return folders
+
+
+def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
+    """The whole environment of a script. Secrets can replace nothing else of it."""
+    claim = context.claim
+    return {
+        **context.secrets,
+        "PATH": search_path(),
+        "HOME": str(folders.workspace),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(folders.temporary),
+        "CI": "true",
+        **{variable_name(name): _text(value) for name, value in context.parameters.items()},
+        "GALLEY_PROJECT": context.project_id,
+        "GALLEY_WORKFLOW": context.workflow_name,
+        "GALLEY_RUN_ID": claim.run_id,
+        "GALLEY_RUN_NUMBER": str(context.run_number),
+        "GALLEY_STAGE": context.stage_name,
+        "GALLEY_STEP": context.step_name,
+        "GALLEY_ATTEMPT": str(claim.attempt),
+        "GALLEY_PARAMETERS": str(folders.parameters),
+        "GALLEY_OUTPUT": str(folders.output),
+        "GALLEY_VERSION_FILE": str(folders.version_file),
+        "GALLEY_REPORTS": str(folders.reports),
+        "GALLEY_RELEASES": str(folders.releases),
+        COOKIE: f"{claim.step_id}.{claim.attempt}",
+    }
+
+
+def search_path(environ: Mapping[str, str] = os.environ) -> str:
+    """The PATH of scripts: GALLEY_STEP_PATH of the worker, else the system's usual one.
+
+    The folder of the Python that Galley was installed with comes last: on a machine without
+    another one, scripts find `python3` all the same.
+    """
+    given = environ.get("GALLEY_STEP_PATH")
+    own = str(Path(sys.base_prefix, "bin"))
+    if given or own in SYSTEM_PATH.split(":"):
+        return given or SYSTEM_PATH
+    return f"{SYSTEM_PATH}:{own}"
+
+
+def _text(value: str | int | float | bool) -> str:
+    """Numbers and booleans as in JSON: `true`, not Python's `True`."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,122 @@
+"""Reading what a script left behind, without being led astray by it.
+
+A script may leave links to anywhere, pipes, devices or names that mean something elsewhere, and a
+process of it may still be changing things. So folders are walked by handle, no link is ever
+followed, and whatever is no regular file with a plain name is refused with a sentence.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from domain.engine import StepFailed
+
+MAX_FILES = 10_000
+MAX_DEPTH = 50
+MAX_PATH = 1000
+
+_BAD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Not blocking: opening a named pipe would else wait for somebody to write to it.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def files_in(root: Path, label: str, suffix: str = "") -> Iterator[tuple[str, BinaryIO]]:
+    """Every file below a folder, by name: its path from there, and the file, open until the next.
+
+    label: what to call the folder, such as `$GALLEY_OUTPUT`. suffix: of the files that count; the
+    others may be anything. A folder that is gone is empty. Raises StepFailed, naming the file.
+    """
+    try:
+        folder = os.open(root, _FOLDER)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(label, error) from None
+    try:
+        for count, found in enumerate(_walk(folder, "", label, suffix), start=1):
+            if count > MAX_FILES:
+                raise StepFailed(f"{label} holds more than {MAX_FILES:,} files.")
+            yield found
+    finally:
+        os.close(folder)
+
+
+def read_text(path: Path, label: str, max_bytes: int) -> str:
+    """The text of a small file, '' if there is none. Raises StepFailed."""
+    if not os.path.lexists(path):
+        return ""
+    with _regular_file(path, label) as file:
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise StepFailed(f"{label} has more than {max_bytes:,} bytes.")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise StepFailed(f"{label} is not UTF-8 text.") from None
+
+
+def _walk(folder: int, prefix: str, label: str, suffix: str) -> Iterator[tuple[str, BinaryIO]]:
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in found:
+        path = prefix + name
+        if is_folder:
+            with _inner_folder(name, folder, path, label) as inner:
+                yield from _walk(inner, f"{path}/", label, suffix)
+        elif name.endswith(suffix):
+            _check_path(path, label)
+            with _regular_file(name, f"{label}/{path}", folder) as file:
+                yield path, file
+
+
+def _check_path(path: str, label: str) -> None:
+    """Refuse what could not be stored, shown or downloaded under the same name again."""
+    if _BAD_CHARACTERS.search(path):
+        raise StepFailed(
+            f"{label} holds a file whose name has control characters, a backslash or is not UTF-8:"
+            f" {ascii(path)[:300]}."
+        )
+    if len(path) > MAX_PATH:
+        raise StepFailed(f"{label}/{path[:100]}… has a path of more than {MAX_PATH} characters.")
+
+
+@contextlib.contextmanager
+def _inner_folder(name: str, parent: int, path: str, label: str) -> Iterator[int]:
+    if path.count("/") >= MAX_DEPTH:
+        raise StepFailed(f"{label} holds folders that lie more than {MAX_DEPTH} deep.")
+    try:
+        folder = os.open(name, _FOLDER, dir_fd=parent)
+    except OSError as error:
+        raise _unreadable(f"{label}/{path}", error) from None
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _regular_file(name: str | Path, shown: str, folder: int | None = None) -> Iterator[BinaryIO]:
+    try:
+        handle = os.open(name, _FILE, dir_fd=folder)
+    except OSError as error:
+        raise _unreadable(shown, error) from None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _no_file(shown)
+        yield file
+
+
+def _unreadable(shown: str, error: OSError) -> StepFailed:
+    if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+        return _no_file(shown)
+    return StepFailed(f"{ascii(shown)[1:-1]} cannot be read: {error.strerror}.")
+
+
+def _no_file(shown: str) -> StepFailed:
+    return StepFailed(f"{shown} is a link, a pipe or a device; only files and folders are taken.")

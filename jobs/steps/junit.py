@@ -1,0 +1,134 @@
+"""Tests out of JUnit XML reports, whoever wrote them.
+
+Reports come from scripts, so they are read as what they are: text from a stranger. Entities are
+refused, sizes are bounded, and a report is never in memory as a whole.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from domain.engine import StepFailed
+from jobs.steps.files import files_in
+
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+MAX_ALL_BYTES = 4 * MAX_REPORT_BYTES
+MAX_MESSAGE = 16 * 1024
+MAX_NAME = 1000
+MAX_SUITE = 500
+MAX_DURATION_MS = 2**31 - 1
+
+PASS, FAIL, SKIP, ERROR = "Pass", "Fail", "Skip", "Error"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test: `result` is Pass, Fail, Skip or Error."""
+
+    suite: str
+    name: str
+    result: str
+    duration_ms: int | None = None
+    message: str = ""
+
+
+@dataclass
+class Reports:
+    """Everything read: tests in the order of the files, and a sentence for each file at fault."""
+
+    cases: list[Case] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def read_reports(folder: Path) -> Reports:
+    """Read every *.xml file below a folder; XML that is no JUnit report is passed over.
+
+    A file at fault does not hide the others; of a broken one the tests before the fault count.
+    """
+    reports = Reports()
+    left = MAX_ALL_BYTES
+    try:
+        for path, file in files_in(folder, "$GALLEY_REPORTS", suffix=".xml"):
+            size = _size(file)
+            if size > min(left, MAX_REPORT_BYTES):
+                reports.faults.append(f"The report {path} is too large to be read: {size:,} bytes.")
+                continue
+            left -= size
+            _read(path, file, reports)
+    except StepFailed as failure:
+        reports.faults.append(str(failure))
+    return reports
+
+
+def _read(path: str, file: BinaryIO, reports: Reports) -> None:
+    # Here, because most steps leave no report and every worker would pay for it.
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError
+
+    try:
+        reports.cases.extend(_cases(file))
+    except DefusedXmlException:
+        reports.faults.append(f"The report {path} is refused: it declares entities.")
+    except (ParseError, LookupError, ValueError) as error:
+        reports.faults.append(f"The report {path} is not valid XML: {error}.")
+
+
+def _cases(file: BinaryIO) -> Iterator[Case]:
+    from defusedxml.ElementTree import iterparse
+    from junitparser import TestCase
+
+    suites: list[str] = []
+    root = None
+    for event, element in iterparse(file, events=("start", "end")):
+        if root is None:
+            root = element
+            if root.tag not in ("testsuites", "testsuite"):
+                return
+        if element.tag == "testsuite":
+            if event == "start":
+                suites.append(element.get("name", ""))
+            else:
+                suites.pop()
+        if event == "end" and element.tag == "testcase":
+            yield _case(TestCase.fromelem(element), suites[-1] if suites else "")
+        if event == "end" and element.tag in ("testcase", "testsuite"):
+            element.clear()
+
+
+def _case(case: Any, suite: str) -> Case:
+    result, message = PASS, ""
+    for found in case.result:
+        result = {"failure": FAIL, "error": ERROR, "skipped": SKIP}[found._tag]
+        message = "\n".join(filter(None, [found.message, (found.text or "").strip()]))
+    name, owner = case.name or "(no name)", case.classname
+    if owner and not name.startswith(owner):
+        name = f"{owner}.{name}"
+    return Case(suite[:MAX_SUITE], name[:MAX_NAME], result, _milliseconds(case), _short(message))
+
+
+def _milliseconds(case: Any) -> int | None:
+    """None where the report says nothing, or nothing that is a duration."""
+    try:
+        seconds = case.time
+    except ValueError:
+        return None
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return None
+    return min(round(seconds * 1000), MAX_DURATION_MS)
+
+
+def _short(message: str) -> str:
+    """The beginning and the end, where what went wrong usually stands."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    half = MAX_MESSAGE // 2
+    return (
+        f"{message[:half]}\n… {len(message) - 2 * half:,} characters left out …\n{message[-half:]}"
+    )
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size

@@ -1,0 +1,1 @@
+VERSION = "0"  # the build writes the real one

@@ -1,0 +1,117 @@
+"""The storage: a folder, or what fsspec reaches."""
+
+import hashlib
+import io
+import uuid
+from pathlib import Path
+
+import pytest
+
+from domain.settings import SettingError, load
+from domain.storage import LocalStorage, RemoteStorage, StorageError, open_storage
+
+CONTENT = b"a package" * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(params=["folder", "fsspec"])
+def storage(request, tmp_path):
+    if request.param == "folder":
+        return LocalStorage(tmp_path / "storage")
+    return RemoteStorage(f"memory://{uuid.uuid4().hex}/storage")
+
+
+def test_what_is_stored_is_found_by_its_sha256(storage):
+    stored = storage.put(io.BytesIO(CONTENT))
+    assert (stored.sha256, stored.size) == (SHA256, len(CONTENT))
+    assert storage.exists(SHA256)
+    with storage.open(SHA256) as file:
+        assert file.read() == CONTENT
+
+
+def test_only_the_rest_of_the_source_is_stored(storage):
+    source = io.BytesIO(b"before" + CONTENT)
+    source.seek(6)
+    assert storage.put(source).sha256 == SHA256
+
+
+def test_the_same_content_can_be_stored_again(storage):
+    assert storage.put(io.BytesIO(CONTENT)) == storage.put(io.BytesIO(CONTENT))
+
+
+def test_an_empty_file_can_be_stored(storage, tmp_path):
+    stored = storage.put(io.BytesIO(b""))
+    storage.copy_to(stored.sha256, tmp_path / "empty")
+    assert (tmp_path / "empty").read_bytes() == b""
+
+
+def test_a_copy_is_made_with_its_folders(storage, tmp_path):
+    storage.put(io.BytesIO(CONTENT))
+    storage.copy_to(SHA256, tmp_path / "a" / "b" / "engine.zip")
+    assert (tmp_path / "a" / "b" / "engine.zip").read_bytes() == CONTENT
+
+
+def test_what_is_missing_is_said(storage, tmp_path):
+    assert not storage.exists(SHA256)
+    with pytest.raises(StorageError, match=f"{SHA256} is missing"):
+        storage.copy_to(SHA256, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def damage(storage, content: bytes) -> None:
+    """Put other bytes under the name of CONTENT, behind the storage's back."""
+    if isinstance(storage, LocalStorage):
+        path = storage._path(SHA256)
+        path.chmod(0o644)
+        path.write_bytes(content)
+    else:
+        storage._files.pipe_file(storage._key(SHA256), content)
+
+
+def test_a_damaged_file_is_never_handed_out(storage, tmp_path):
+    storage.put(io.BytesIO(CONTENT))
+    damage(storage, CONTENT.replace(b"a", b"b"))
+    with pytest.raises(StorageError, match=r"engine\.zip is damaged"):
+        storage.copy_to(SHA256, tmp_path / "engine.zip")
+    assert not (tmp_path / "engine.zip").exists()
+
+
+def test_storing_again_mends_a_file_that_broke_off(storage, tmp_path):
+    storage.put(io.BytesIO(CONTENT))
+    damage(storage, CONTENT[:100])
+    storage.put(io.BytesIO(CONTENT))
+    storage.copy_to(SHA256, tmp_path / "copy")
+
+
+class BreaksOff(io.BytesIO):
+    def read(self, size=-1):
+        if self.tell():
+            raise OSError("the disk is gone")
+        return super().read(10)
+
+
+def test_a_source_that_breaks_off_leaves_nothing_in_the_folder(tmp_path):
+    with pytest.raises(OSError, match="the disk is gone"):
+        LocalStorage(tmp_path).put(BreaksOff(CONTENT))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_stored_file_is_read_only(tmp_path):
+    storage = LocalStorage(tmp_path)
+    storage.put(io.BytesIO(CONTENT))
+    assert storage._path(SHA256).stat().st_mode & 0o777 == 0o444
+
+
+def settings_with(url: str, tmp_path: Path):
+    return load({"GALLEY_DATA_DIR": str(tmp_path), "GALLEY_STORAGE_URL": url})
+
+
+def test_the_default_storage_is_a_folder_of_the_data_folder(tmp_path):
+    open_storage(settings_with("", tmp_path)).put(io.BytesIO(CONTENT))
+    assert (tmp_path / "storage" / "packages" / SHA256[:2] / SHA256).is_file()
+
+
+@pytest.mark.parametrize("url", ["carrier-pigeon://loft", "dropbox://x"])
+def test_a_storage_url_that_cannot_be_used_is_named(url, tmp_path):
+    with pytest.raises(SettingError, match="GALLEY_STORAGE_URL cannot be used"):
+        open_storage(settings_with(url, tmp_path))
