@@ -1,0 +1,194 @@
+"""What the templates need beside data: filters, rules of wording, addresses of static files.
+
+Values have the JSON shapes of the API: camelCase, times in RFC 3339, durations in milliseconds.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+
+from domain import clock
+from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
+
+Json = Mapping[str, Any]
+
+# In the title of a tab there is no colour, so a status is a sign there.
+TAB_SIGNS = {
+    "Pending": "○",
+    "Running": "●",
+    "Succeeded": "✓",
+    "Failed": "✗",
+    "Cancelled": "⊘",
+    "Skipped": "–",
+}
+_NAMES_SHOWN = 3
+_ESCAPE_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours and cursor moves
+    r"|\][^\x07\x1b]*(?:\x07|\x1b\\)"  # window titles and links
+    r"|[@-Z\\-_])"
+)
+
+
+def register(app: Flask) -> None:
+    """Give the templates of `app` the filters and functions of this module."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        duration=duration_text,
+        moment=moment_text,
+        percent=percent_text,
+        plain=plain_text,
+        size=size_text,
+    )
+    app.jinja_env.globals.update(
+        TAB_SIGNS=TAB_SIGNS,
+        asset=asset,
+        count=count,
+        elapsed_ms=elapsed_ms,
+        faults_at=faults_at,
+        now_ms=clock.now,
+        pointer=pointer,
+        run_sentence=run_sentence,
+    )
+
+
+def duration_text(ms: int | None) -> str:
+    """`340 ms`, `4.2 s`, `38 s`, `3 m 05 s`, `1 h 02 m`, `2 d 03 h`; a dash for None.
+
+    app.js writes the durations that tick in the same form.
+    """
+    if ms is None:
+        return "–"
+    if ms < 1_000:
+        return f"{ms} ms"
+    if ms < 10_000:
+        return f"{ms // 100 / 10} s"
+    seconds = ms // 1_000
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    if days:
+        return f"{days} d {hours % 24:02d} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02d} m"
+    if minutes:
+        return f"{minutes} m {seconds % 60:02d} s"
+    return f"{seconds} s"
+
+
+def _parsed(rfc3339: str) -> datetime:
+    return datetime.fromisoformat(rfc3339).astimezone(UTC)
+
+
+def moment_text(rfc3339: str) -> str:
+    """A time in words that are right for every reader; app.js makes them relative and local."""
+    moment = _parsed(rfc3339)
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+def elapsed_ms(since: str) -> int:
+    """Milliseconds from the RFC 3339 time `since` until now; 0 if it lies ahead."""
+    return max(0, clock.now() - round(_parsed(since).timestamp() * 1_000))
+
+
+def size_text(size: int) -> str:
+    """A number of bytes in decimal units: `812 B`, `3.4 kB`, `120 MB`."""
+    if size < 1_000:
+        return f"{size} B"
+    value, units = size / 1_000, ["TB", "GB", "MB", "kB"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1_000
+        units.pop()
+    return f"{value:.1f} {units[-1]}" if value < 9.95 else f"{value:.0f} {units[-1]}"
+
+
+def percent_text(rate: float | None) -> str:
+    """A rate of 0 to 1 as `92 %`, rounded down so that 100 % means all; a dash for None."""
+    return "–" if rate is None else f"{int(rate * 100 + 1e-9)} %"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 step`, `7 steps`, `12,000 runs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def plain_text(output: str) -> str:
+    """Log text without terminal escape sequences."""
+    return _ESCAPE_SEQUENCE.sub("", output)
+
+
+def pointer(*parts: str | int) -> str:
+    """The JSON pointer (RFC 6901) to the member that `parts` lead to."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def faults_at(errors: Iterable[Json], field: str) -> list[str]:
+    """The messages of the `errors` ({field, code, message}) about `field`, a JSON pointer."""
+    return [error["message"] for error in errors if error["field"] == field]
+
+
+def steps_of(run: Json) -> list[Json]:
+    """The step runs of a run, in the order of its stages."""
+    return [step for stage in run["stageRuns"] for step in stage["stepRuns"]]
+
+
+def default_step(run: Json) -> Json | None:
+    """The step to show when nobody has chosen one.
+
+    The first that failed, else the first that runs, else the last that ended, else the first of
+    all; None only for a run without steps.
+    """
+    steps = steps_of(run)
+    for status in (FAILED, RUNNING):
+        for step in steps:
+            if step["status"] == status:
+                return step
+    ended = [step for step in steps if step["completedAt"]]
+    if ended:
+        return max(ended, key=lambda step: step["completedAt"])
+    return steps[0] if steps else None
+
+
+def run_sentence(run: Json) -> str:
+    """How the run stands, in one sentence: `1 of 7 steps failed: unit tests`."""
+    status, steps = run["status"], steps_of(run)
+    total = count(len(steps), "step")
+    succeeded, failed, running = (
+        [step for step in steps if step["status"] == word] for word in (SUCCEEDED, FAILED, RUNNING)
+    )
+    if status == PENDING:
+        return f"Not started yet: {total} to do"
+    if status == SUCCEEDED:
+        return "The only step succeeded" if len(steps) == 1 else f"All {total} succeeded"
+    if failed:
+        so_far = " so far" if status == RUNNING else ""
+        return f"{len(failed)} of {total} failed{so_far}: {_names(failed)}"
+    progress = f"{len(succeeded)} of {total} done"
+    if status == RUNNING:
+        return f"{progress}, now: {_names(running)}" if running else progress
+    return f"{status} with {progress}"
+
+
+def _names(steps: Sequence[Json]) -> str:
+    names = ", ".join(step["stepName"] for step in steps[:_NAMES_SHOWN])
+    more = len(steps) - _NAMES_SHOWN
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def asset(filename: str) -> str:
+    """The address of a static file, with a hash of its content: browsers may keep it for good.
+
+    A file that is missing (before set-up has fetched it) gets an address without a hash.
+    """
+    folder = current_app.static_folder or ""
+    version = _version_query.__wrapped__ if current_app.debug else _version_query
+    return f"{current_app.static_url_path}/{filename}{version(Path(folder, filename))}"
+
+
+@lru_cache
+def _version_query(path: Path) -> str:
+    return f"?v={sha256(path.read_bytes()).hexdigest()[:10]}" if path.is_file() else ""
