@@ -73,7 +73,7 @@ def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:
 
 def _set_up(client: httpx.Client, folder: Path) -> None:
     """A project with two suites: one does nothing, one prints 100 MiB."""
-    big = folder / "big.txt"
+    big = folder.with_name("big.txt")
     line = b"The quick brown fox jumps over the lazy dog, again and again and again.\n"
     big.write_bytes((line * (100 * MIB // len(line) + 1))[: 100 * MIB])
     _sent(client.post("/api/projects", json={"id": "bench", "name": "Bench"}))
@@ -181,7 +181,7 @@ def _many_runs(client: httpx.Client, workflow: str, count: int = 50) -> Row:
 
 def _much_output(client: httpx.Client, folder: Path) -> Row:
     workflow = _workflow(client, "much", "much", 1, 1)
-    to_file = f"cat {folder}/big.txt > {folder}/copy.txt"
+    to_file = f"cat {folder.parent}/big.txt > {folder.parent}/copy.txt"
     step_seconds = _median(lambda: _duration_of_only_step(client, workflow))
     cat_seconds = _median(lambda: _seconds(lambda: subprocess.run(to_file, shell=True, check=True)))
     ratio = step_seconds / cat_seconds

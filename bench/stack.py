@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 PASSWORD = "bench-bench-bench"
+GALLEY = [sys.executable, "-m", "cli"]
 
 
 @dataclass
@@ -27,8 +28,7 @@ class Stack:
     def client(self) -> httpx.Client:
         """A client of the API with a token of `admin`."""
         token = subprocess.run(
-            [sys.executable, "-m", "cli", "token", "create", "admin"]
-            + ["--name", "bench", "--scope", "write"],
+            [*GALLEY, "token", "create", "admin", "--name", "bench", "--scope", "write"],
             env=self.environment,
             check=True,
             capture_output=True,
@@ -47,12 +47,15 @@ def free_port() -> int:
 @contextlib.contextmanager
 def data_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
-        yield Path(folder)
+        yield Path(folder) / "data"
 
 
 @contextlib.contextmanager
-def running(data_dir: Path, workers: int = 2) -> Iterator[tuple[Stack, float]]:
-    """Start Galley on the folder; also gives the seconds from the start to the first page."""
+def running(data_dir: Path, workers: int = 2, **settings: str) -> Iterator[tuple[Stack, float]]:
+    """Start Galley on the folder; also gives the seconds from the start to the first page.
+
+    settings: more of the environment. What the parts say goes to galley.log beside the folder.
+    """
     port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")},
@@ -60,13 +63,15 @@ def running(data_dir: Path, workers: int = 2) -> Iterator[tuple[Stack, float]]:
         "GALLEY_PORT": str(port),
         "GALLEY_WORKERS": str(workers),
         "GALLEY_ADMIN_PASSWORD": PASSWORD,
+        **settings,
     }
+    log = data_dir.with_name(f"{data_dir.name}.log").open("ab")
     begin = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "up"],
+        [*GALLEY, "up"],
         env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -75,6 +80,7 @@ def running(data_dir: Path, workers: int = 2) -> Iterator[tuple[Stack, float]]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
+        log.close()
 
 
 def _wait_for_page(url: str, process: subprocess.Popen) -> None:

@@ -46,7 +46,7 @@ class Settings:
         return Path(self.database_url.removeprefix("sqlite:///"))
 
     def secret_key(self) -> str:
-        """The given key, else the one kept in the data folder; made (mode 0600) if there is none."""
+        """The given key, else the one in the data folder, which is made (mode 0600) if need be."""
         return self.given_secret_key or _kept_secret_key(self.data_dir / "secret_key")
 
 

@@ -88,6 +88,19 @@ def _holding_back(run: Run) -> list[str]:
     return [f"#{other.number}" for other in list(others)]
 
 
+def may_change_unseen(run: Run) -> bool:
+    """Whether the reasons can change without anything happening to the run, so without a version.
+
+    True while it waits for what other runs and workers do, or has a worker that fell silent.
+    """
+    if run.completed_at is not None:
+        return False
+    waits = (StepRun.status == PENDING) & StepRun.ready_at.is_null(False) & ~StepRun.is_outside
+    is_stuck = (StepRun.status == RUNNING) & (StepRun.lease_until < now())
+    steps = StepRun.select().where((StepRun.run == run.id) & (waits | is_stuck))
+    return not run.admitted or bool(steps.exists())
+
+
 # ---- pure from here on -----------------------------------------------------------------------
 
 

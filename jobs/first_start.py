@@ -30,7 +30,7 @@ def prepare(settings: Settings, password: str | None) -> str | None:
             return None
         chosen = password or secrets.token_urlsafe(12)
         people.create_user(access.console(), ADMIN, password=chosen, is_system_admin=True)
-        sample.create_sample(ADMIN, settings.data_dir)
+        sample.create_sample(access.console(ADMIN), settings.data_dir)
         return None if password else chosen
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from domain import models, settings as settings_module
+from domain import models
+from domain import settings as settings_module
 from domain.migrations import migrate
 from domain.settings import Settings
 from tests.support import postgres

@@ -54,7 +54,7 @@ class Server:
 
 
 def start(programs: Path) -> Server:
-    """Make a cluster and start it on a free port of this machine; durability off, it is a test's."""
+    """Make a cluster and start it on a free port; durability is off, for it is a test's."""
     folder = Path(tempfile.mkdtemp(prefix="galley-pg-"))
     user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
     as_user = {"user": user} if os.getuid() == 0 else {}
@@ -74,8 +74,10 @@ def start(programs: Path) -> Server:
     options = ["fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB"]
     arguments = [flag for option in options for flag in ("-c", option)]
     process = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder]
-        + arguments,
+        [
+            *(programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder),
+            *arguments,
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,

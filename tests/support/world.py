@@ -1,0 +1,161 @@
+"""Rows to ask for: one of everything, made new for each request that may change it."""
+
+import itertools
+
+from flask import Flask
+
+from domain import people
+from domain.access import console
+from domain.models import (
+    Deployment,
+    Environment,
+    Ingredient,
+    Member,
+    Package,
+    Project,
+    Release,
+    Run,
+    StageRun,
+    StepRun,
+    StepSpec,
+    TestSuite,
+    User,
+    Workflow,
+    WorkflowRevision,
+    new_id,
+)
+from domain.storage import open_storage
+from tests.support.people import Person
+
+
+class World:
+    """Makes things in one project. Every name is used once."""
+
+    def __init__(self, app: Flask, project: Project) -> None:
+        self.settings = app.config["GALLEY"]
+        self.project = project
+        self._numbers = itertools.count(1)
+
+    def name(self, kind: str) -> str:
+        return f"{kind}-{next(self._numbers)}"
+
+    def later_id(self) -> str:
+        """An id that sorts after all before: `new_id` cannot promise that within a millisecond."""
+        return f"{next(self._numbers):024x}"
+
+    def username(self) -> str:
+        return User.create(username=self.name("user")).username
+
+    def member(self) -> str:
+        user = User.create(username=self.name("member"))
+        Member.create(project=self.project, user=user, role="User")
+        return user.username
+
+    def token(self, person: Person) -> str:
+        return people.create_token(console(), person.user, self.name("token"))[0].id
+
+    def test_suite(self) -> str:
+        row = TestSuite.create(
+            project=self.project, name=self.name("suite"), script="true", updated_by="test"
+        )
+        return row.name
+
+    def environment(self) -> Environment:
+        return Environment.create(
+            project=self.project,
+            name=self.name("place"),
+            driver="script",
+            settings={"script": "true"},
+            updated_by="test",
+        )
+
+    def deployment(self, environment: Environment, status: str = "Succeeded") -> Deployment:
+        return Deployment.create(
+            id=self.later_id(),
+            environment=environment,
+            status=status,
+            artifact="a.txt",
+            run_id=new_id(),
+            step_run_id=new_id(),
+            attempt=1,
+            deployed_by="test",
+        )
+
+    def ingredient(self) -> Ingredient:
+        name = self.name("part")
+        return Ingredient.create(id=name, project=self.project, name=name, created_by="test")
+
+    def release(self, ingredient: Ingredient | None = None) -> Release:
+        return Release.create(
+            id=self.later_id(),
+            ingredient=ingredient or self.ingredient(),
+            version=self.name("v"),
+            created_by="test",
+        )
+
+    def package(self, release: Release, path: str = "a b/ü.txt", data: bytes = b"<p>hi") -> Package:
+        """With its bytes in the storage."""
+        source = self.settings.data_dir / "source"
+        source.write_bytes(data)
+        with source.open("rb") as file:
+            stored = open_storage(self.settings).put(file)
+        return Package.create(release=release, path=path, size=stored.size, sha256=stored.sha256)
+
+    def workflow(self) -> Workflow:
+        """One stage with one Build step, saved once."""
+        name = self.name("workflow")
+        step = {
+            "id": new_id(),
+            "name": "build",
+            "type": "Build",
+            "configuration": {"ingredientId": self.ingredient().id, "buildScript": "true"},
+            "timeoutSeconds": 60,
+            "retries": 0,
+            "queue": "default",
+        }
+        stage = {"id": new_id(), "name": "one", "order": 1, "runIf": "success", "approval": None}
+        row = Workflow.create(
+            project=self.project,
+            name=name,
+            name_key=name,
+            stage_count=1,
+            step_count=1,
+            created_by="test",
+            updated_by="test",
+        )
+        definition = {
+            "name": name,
+            "description": "",
+            "parameters": None,
+            "concurrency": None,
+            "stages": [{**stage, "steps": [step]}],
+        }
+        WorkflowRevision.create(workflow=row, number=1, definition=definition, created_by="test")
+        return row
+
+    def run(self, **step: object) -> StepRun:
+        """A run of one step, which waits; `step` are columns of the step."""
+        workflow = self.workflow()
+        run = Run.create(
+            workflow=workflow,
+            project_id=self.project.id,
+            number=1,
+            revision=1,
+            trigger_source="test",
+            triggered_by="test",
+        )
+        stage = StageRun.create(run=run, position=0, order=1, name="one", run_if="success")
+        row = StepRun.create(
+            **{
+                "run": run,
+                "stage": stage,
+                "position": 0,
+                "name": "build",
+                "type": "Build",
+                "queue": "default",
+                "timeout_seconds": 60,
+                **step,
+            }
+        )
+        StepSpec.create(step=row, spec={"ingredientId": "x", "script": "true"})
+        return row
