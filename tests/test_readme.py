@@ -1,0 +1,55 @@
+"""The README's commands, word for word, against a Galley that was started for them."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.stack import running
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> str:
+    """All shell blocks of the README, in order, as one script."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+
+
+def test_the_readmes_commands_do_what_it_says(tmp_path):
+    if not (ROOT / ".venv/bin/activate").exists():
+        pytest.skip("the README's commands use the .venv that `make` makes")
+    with running(tmp_path / "data") as (stack, _):
+        done = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", commands()],
+            cwd=ROOT,
+            env={**stack.environment, "GALLEY_URL": stack.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        lines = done.stdout.splitlines()
+        assert "Succeeded" in lines
+        assert "Failed" not in lines
+        assert "Greeting | Hello, run 2" in lines
+        assert any(line.startswith("run #2 Succeeded") for line in lines)
+        faults = re.findall(r'"field":"([^"]*)"', lines[-1])
+        assert set(faults) >= {"/name", "/stages/0/name", "/stages/0/order", "/stages/0/steps"}
+        deployed = stack.data_dir / "deployed" / "galley" / "current"
+        assert deployed.is_symlink()
+
+
+def test_the_readme_names_every_setting():
+    from_code = set(re.findall(r'"(GALLEY_[A-Z_]+)"', (ROOT / "domain/settings.py").read_text()))
+    documented = README + (ROOT / "docs/operating.md").read_text()
+    assert {name for name in from_code if name not in documented} == set()
+
+
+def test_links_between_the_documents_lead_somewhere():
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    assert os.access(ROOT / ".ci/run", os.X_OK)
