@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, current_app
 
 from domain import clock
-from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
+from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 
 Json = Mapping[str, Any]
 
@@ -139,15 +139,15 @@ def steps_of(run: Json) -> list[Json]:
 def default_step(run: Json) -> Json | None:
     """The step to show when nobody has chosen one.
 
-    The first that failed, else the first that runs, else the last that ended, else the first of
-    all; None only for a run without steps.
+    The first that failed, else the first that runs, else the last that ended by more than being
+    skipped, else the first of all; None only for a run without steps.
     """
     steps = steps_of(run)
     for status in (FAILED, RUNNING):
         for step in steps:
             if step["status"] == status:
                 return step
-    ended = [step for step in steps if step["completedAt"]]
+    ended = [step for step in steps if step["completedAt"] and step["status"] != SKIPPED]
     if ended:
         return max(ended, key=lambda step: step["completedAt"])
     return steps[0] if steps else None

@@ -9,9 +9,11 @@ from domain.access import ROLES, SUPER_USER, Actor, require
 from domain.clock import now
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid, NotFound
+from domain.ingredients import packages_of
 from domain.models import (
     Attempt,
     Environment,
+    Package,
     Release,
     Run,
     RunEvent,
@@ -297,6 +299,8 @@ class Details:
     steps: list[StepRun]
     attempts: list[Attempt]
     releases: list[Release]
+    packages: dict[str, list[Package]]
+    """By the id of their release."""
     events: list[RunEvent]
     world: World
 
@@ -321,12 +325,14 @@ def details(run: Run, *, redis_answers: bool = True) -> Details:
         if run.completed_at is None
         else World(at=now())
     )
+    releases = list(Release.select().where(Release.run_id == run.id).order_by(Release.id))
     return Details(
         run=run,
         stages=stages,
         steps=steps,
         attempts=list(attempts),
-        releases=list(Release.select().where(Release.run_id == run.id).order_by(Release.id)),
+        releases=releases,
+        packages=packages_of(releases),
         events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
         world=world,
     )

@@ -35,6 +35,8 @@ class Settings:
     kill_grace_seconds: float
     log_head_bytes: int
     log_tail_bytes: int
+    step_path: str | None = None
+    """PATH of the scripts, if it is not to be the system's usual one."""
     given_secret_key: str | None = None
 
     @property
@@ -65,6 +67,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         kill_grace_seconds=_number(environ, "GALLEY_KILL_GRACE_SECONDS", 10.0, 0, 3600),
         log_head_bytes=_whole(environ, "GALLEY_LOG_HEAD_BYTES", 100 * MIB, 1024, 1 << 40),
         log_tail_bytes=_whole(environ, "GALLEY_LOG_TAIL_BYTES", MIB, 1024, 1 << 30),
+        step_path=environ.get("GALLEY_STEP_PATH") or None,
         given_secret_key=_secret_key(environ.get("GALLEY_SECRET_KEY")),
     )
 

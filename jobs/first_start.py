@@ -9,7 +9,6 @@ import sys
 
 from peewee import PeeweeException
 
-from domain import access, people, sample
 from domain import settings as settings_module
 from domain.errors import GalleyError
 from domain.migrations import migrate
@@ -29,9 +28,16 @@ def prepare(settings: Settings, password: str | None) -> str | None:
         if User.select().exists():
             return None
         chosen = password or secrets.token_urlsafe(12)
-        people.create_user(access.console(), ADMIN, password=chosen, is_system_admin=True)
-        sample.create_sample(access.console(ADMIN), settings.data_dir)
+        _fill(settings, chosen)
         return None if password else chosen
+
+
+def _fill(settings: Settings, password: str) -> None:
+    # Imported here: they cost a quarter of a second, and every later start does without them.
+    from domain import access, people, sample
+
+    people.create_user(access.console(), ADMIN, password=password, is_system_admin=True)
+    sample.create_sample(access.console(ADMIN), settings.data_dir)
 
 
 def main() -> int:

@@ -13,13 +13,12 @@ import time
 from peewee import InterfaceError, OperationalError, fn
 from redis import RedisError
 
-from domain import engine
+from domain import engine, idempotency
 from domain.clock import now
 from domain.engine import Ready
 from domain.logs import log_path
 from domain.models import (
     Attempt,
-    IdempotencyKey,
     Run,
     StepRun,
     WorkerInfo,
@@ -42,7 +41,6 @@ SLOW_TICK_SECONDS = 3.0
 """A tick that took longer was not work: the machine slept, and so did the workers' hearts."""
 RING_AGAIN_MS = 2_000
 RARE_SECONDS = 30
-KEY_KEPT_MS = 24 * 3600 * 1000
 
 
 def reconcile_forever(settings: Settings, redis_url: str) -> None:
@@ -92,7 +90,7 @@ class Reconciler:
                 self.end_overdue_outside_steps,
                 self.move_on,
                 self.remove_left_workspaces,
-                self.forget_old_keys,
+                idempotency.purge,
             ):
                 repair()
 
@@ -211,10 +209,6 @@ class Reconciler:
                 remove_tree(folder)
                 with contextlib.suppress(OSError):
                     folder.parent.rmdir()
-
-    def forget_old_keys(self) -> None:
-        with write():
-            IdempotencyKey.delete().where(IdempotencyKey.created_at < now() - KEY_KEPT_MS).execute()
 
 
 def kill_strays_of(step: StepRun) -> None:

@@ -125,6 +125,8 @@ def test_the_step_shown_is_the_first_failed_then_the_first_running_then_the_last
     assert support.default_step(run("Failed", [late, running, failed])) is failed
     assert support.default_step(run("Running", [late, running])) is running
     assert support.default_step(run("Running", [late, early], [step("p", "Pending")])) is late
+    skipped = step("s", "Skipped", "2026-01-01T00:00:09.000Z")
+    assert support.default_step(run("Cancelled", [early], [skipped])) is early
     waiting = step("p", "Pending")
     assert support.default_step(run("Pending", [waiting, step("q", "Pending")])) is waiting
     assert support.default_step(run("Failed")) is None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from peewee import fn
+
 from domain.clock import now
 from domain.engine.advance import admit_after, advance_in_transaction, mark_started, touch
 from domain.engine.types import Ready
@@ -93,6 +95,7 @@ def decide_stage(stage: StageRun, *, decision: str, by: str, comment: str) -> li
                 & StageRun.opened_at.is_null()
                 & StageRun.decision.is_null()
                 & StageRun.approval.is_null(False)
+                & ~fn.EXISTS(_unfinished_before(stage))
             )
             .execute()
         )
@@ -102,6 +105,15 @@ def decide_stage(stage: StageRun, *, decision: str, by: str, comment: str) -> li
         touch(stage.run_id)
         ready = advance_in_transaction(stage.run_id)
     return ready + admit_after(stage.run_id)
+
+
+def _unfinished_before(stage: StageRun) -> Any:
+    earlier = StageRun.alias()
+    return earlier.select(earlier.id).where(
+        (earlier.run == stage.run_id)
+        & (earlier.position < stage.position)
+        & earlier.completed_at.is_null()
+    )
 
 
 def expire_outside(step_id: str) -> list[Ready]:

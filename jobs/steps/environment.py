@@ -1,9 +1,7 @@
 """What a script sees: its folders and its environment, built up from nothing (contract.md §4)."""
 
 import json
-import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +54,7 @@ def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
     claim = context.claim
     return {
         **context.secrets,
-        "PATH": search_path(),
+        "PATH": search_path(context.settings.step_path),
         "HOME": str(folders.workspace),
         "LANG": "C.UTF-8",
         "TMPDIR": str(folders.temporary),
@@ -78,13 +76,12 @@ def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
     }
 
 
-def search_path(environ: Mapping[str, str] = os.environ) -> str:
-    """The PATH of scripts: GALLEY_STEP_PATH of the worker, else the system's usual one.
+def search_path(given: str | None) -> str:
+    """The PATH of scripts: the given one, else the system's usual one.
 
     The folder of the Python that Galley was installed with comes last: on a machine without
     another one, scripts find `python3` all the same.
     """
-    given = environ.get("GALLEY_STEP_PATH")
     own = str(Path(sys.base_prefix, "bin"))
     if given or own in SYSTEM_PATH.split(":"):
         return given or SYSTEM_PATH

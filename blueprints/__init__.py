@@ -1,0 +1,31 @@
+"""HTTP and nothing else: pages, their fragments, and the JSON API."""
+
+from functools import cache
+from importlib.metadata import version
+from typing import cast
+
+from flask import current_app, request
+
+from domain.settings import Settings
+from jobs.queue import Doorbell
+
+
+def settings() -> Settings:
+    """The settings of the application that answers this request."""
+    return cast(Settings, current_app.config["GALLEY"])
+
+
+def doorbell() -> Doorbell:
+    """What tells the workers that steps may be ready; ring it after the commit."""
+    return cast(Doorbell, current_app.extensions["galley_doorbell"])
+
+
+@cache
+def release() -> str:
+    """The release of Galley that runs here."""
+    return version("galley")
+
+
+def is_api() -> bool:
+    """Whether this request speaks JSON, so that its errors must as well."""
+    return request.path == "/api" or request.path.startswith("/api/")

@@ -1,0 +1,55 @@
+"""/api/ingredients."""
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+
+from blueprints.api import created, listing, query, read_json
+from blueprints.guards import current_actor, load_ingredient, load_project
+from blueprints.present import catalog as present
+from blueprints.schemas import CursorQuery, IngredientChange, IngredientQuery, NewIngredient
+from domain import ingredients
+from domain.access import SUPER_USER
+
+bp = Blueprint("api_ingredients", __name__, url_prefix="/api/ingredients")
+
+
+@bp.get("")
+@query(IngredientQuery)
+def list_ingredients(query: IngredientQuery) -> ResponseReturnValue:
+    rows, total = ingredients.list_ingredients(current_actor(), query.as_page(), query.project_id)
+    latest = ingredients.latest_releases(rows)
+    return listing([present.ingredient(row, latest.get(row.id)) for row in rows], total, query)
+
+
+@bp.post("")
+def create_ingredient() -> ResponseReturnValue:
+    body = read_json(NewIngredient)
+    project = load_project(body.project_id, SUPER_USER)
+    row = ingredients.create_ingredient(
+        current_actor(), project, body.id, body.name, body.description
+    )
+    return created(present.ingredient(row, None), f"/api/ingredients/{row.id}")
+
+
+@bp.get("/<ingredient_id>")
+def get_ingredient(ingredient_id: str) -> ResponseReturnValue:
+    row = load_ingredient(ingredient_id)
+    return jsonify(present.ingredient(row, ingredients.latest_releases([row]).get(row.id)))
+
+
+@bp.put("/<ingredient_id>")
+def change_ingredient(ingredient_id: str) -> ResponseReturnValue:
+    ingredient = load_ingredient(ingredient_id, SUPER_USER)
+    body = read_json(IngredientChange)
+    row = ingredients.change_ingredient(current_actor(), ingredient, body.name, body.description)
+    return jsonify(present.ingredient(row, ingredients.latest_releases([row]).get(row.id)))
+
+
+@bp.get("/<ingredient_id>/releases")
+@query(CursorQuery)
+def list_releases(ingredient_id: str, query: CursorQuery) -> ResponseReturnValue:
+    ingredient = load_ingredient(ingredient_id)
+    rows, total, cursor = ingredients.list_releases(ingredient, query.as_page(), query.cursor)
+    packages = ingredients.packages_of(rows)
+    items = [present.release(row, packages[row.id]) for row in rows]
+    return listing(items, total, query, nextCursor=cursor)

@@ -1,0 +1,45 @@
+"""/api/releases: what was built, and its files."""
+
+from flask import Blueprint, jsonify, request, send_file
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from blueprints import settings
+from blueprints.guards import load_release
+from blueprints.present import catalog as present
+from domain import ingredients
+from domain.errors import GalleyError
+from domain.storage import StorageError, open_storage
+
+bp = Blueprint("api_releases", __name__, url_prefix="/api/releases")
+
+DOWNLOAD_POLICY = "sandbox; default-src 'none'"
+"""A package is anybody's file: a browser that shows it must not run it as one of our pages."""
+
+
+@bp.get("/<release_id>")
+def get_release(release_id: str) -> ResponseReturnValue:
+    row = load_release(release_id)
+    return jsonify(present.release(row, ingredients.packages_of([row])[row.id]))
+
+
+@bp.get("/<release_id>/packages/<path:path>")
+def download(release_id: str, path: str) -> ResponseReturnValue:
+    package = ingredients.get_package(load_release(release_id), path)
+    if request.if_none_match.contains(package.sha256):
+        return Response(status=304, headers={"ETag": f'"{package.sha256}"'})
+    try:
+        file = open_storage(settings()).open(package.sha256)
+    except StorageError as error:
+        raise GalleyError(str(error), code="storage_error") from error
+    response = send_file(
+        file,
+        mimetype="application/octet-stream",
+        as_attachment=True,
+        download_name=package.path.rpartition("/")[2],
+        etag=package.sha256,
+        conditional=False,
+    )
+    response.content_length = package.size
+    response.headers["Content-Security-Policy"] = DOWNLOAD_POLICY
+    return response

@@ -1,0 +1,192 @@
+"""/api/workflowruns: following a run, stopping it, deciding what waits for a person."""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, send_file
+from flask.typing import ResponseReturnValue
+
+from blueprints import doorbell, run_actions, settings
+from blueprints.api import listing, query, read_json
+from blueprints.guards import current_actor, load_run
+from blueprints.present import runs as present
+from blueprints.run_schemas import Completion, LogQuery, RunQuery, StageDecision
+from domain import engine, runs
+from domain.access import SUPER_USER, USER, require
+from domain.errors import Conflict, Fault, Invalid
+from domain.logs import log_path, read_log
+from domain.models import Release, Run, StepRun, TestResult
+from domain.paging import fetch_after
+from domain.statuses import FAILED, FINISHED, SUCCEEDED
+
+bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
+
+
+@bp.get("")
+@query(RunQuery)
+def list_runs(query: RunQuery) -> ResponseReturnValue:
+    rows, total, cursor = fetch_after(find(query), Run.id, query.as_page(), query.cursor)
+    return listing([present.run_item(row) for row in rows], total, query, nextCursor=cursor)
+
+
+def find(query: RunQuery) -> Any:
+    """The runs asked for among those that the caller may read, newest first."""
+    actor = current_actor()
+    if query.project_id is not None:
+        require(actor, USER, query.project_id)
+    projects = None if actor.is_system_admin else list(actor.roles)
+    return runs.find(
+        projects=[query.project_id] if query.project_id else projects,
+        workflow_id=query.workflow_id,
+        statuses=query.status,
+        trigger_source=query.trigger_source,
+        started_after=query.started_after,
+        started_before=query.started_before,
+    )
+
+
+@bp.get("/<run_id>")
+def get_run(run_id: str) -> ResponseReturnValue:
+    """The ETag is the run's version, read before the rest: it never promises too much."""
+    row = load_run(run_id)
+    tag = f"{row.id}-{row.version}"
+    if request.if_none_match.contains(tag):
+        return _tagged(Response(status=304), tag)
+    return _tagged(jsonify(present.run(run_actions.look_at(row))), tag)
+
+
+def _tagged(response: Response, tag: str) -> Response:
+    response.set_etag(tag)
+    return response
+
+
+@bp.post("/<run_id>/abort")
+def abort_run(run_id: str) -> ResponseReturnValue:
+    row = load_run(run_id, SUPER_USER)
+    if row.completed_at is not None:
+        raise _already(row.status, "run")
+    run_actions.stop(row)
+    return jsonify(runId=row.id, status=runs.get(row.id).status), 202
+
+
+@bp.get("/<run_id>/steps/<step_run_id>")
+def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    row = load_run(run_id)
+    runs.get_step(row, step_run_id)
+    shown = present.run(run_actions.look_at(row))
+    steps = [step for stage in shown["stageRuns"] for step in stage["stepRuns"]]
+    return jsonify(next(step for step in steps if step["id"] == step_run_id))
+
+
+@bp.post("/<run_id>/steps/<step_run_id>/abort")
+def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    step = runs.get_step(load_run(run_id, SUPER_USER), step_run_id)
+    if step.status in FINISHED:
+        raise _already(step.status, "step")
+    running, ready = engine.cancel_step(step, by=current_actor().username)
+    doorbell().poke(running)
+    doorbell().ring(ready)
+    return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status), 202
+
+
+@bp.post("/<run_id>/steps/<step_run_id>/complete")
+def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    row = load_run(run_id, SUPER_USER)
+    step = runs.get_step(row, step_run_id)
+    body = read_json(Completion)
+    if not step.is_outside:
+        raise Conflict("Only a Build step without a script is completed from outside.")
+    if body.release_id is not None:
+        _check_release(row, body.release_id)
+    ready = engine.complete_outside(
+        step,
+        status=SUCCEEDED if body.success else FAILED,
+        message=body.message,
+        release_id=body.release_id,
+    )
+    if ready is None:
+        raise _already(StepRun.get_by_id(step.id).status, "step")
+    doorbell().ring(ready)
+    return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
+
+
+def _check_release(run: Run, release_id: str) -> None:
+    """Raises Invalid unless the release exists in the run's project."""
+    release = Release.get_or_none(Release.id == release_id)
+    if release is None or release.ingredient.project_id != run.project_id:
+        message = f"There is no release {release_id!r} in the project."
+        raise Invalid([Fault("/releaseId", "unknown_release", message)])
+
+
+@bp.post("/<run_id>/stages/<stage_run_id>/approve")
+def approve_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
+    return _decide(run_id, stage_run_id, "approved")
+
+
+@bp.post("/<run_id>/stages/<stage_run_id>/reject")
+def reject_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
+    return _decide(run_id, stage_run_id, "rejected")
+
+
+def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
+    row = load_run(run_id)
+    stage = runs.get_stage(row, stage_run_id)
+    body = read_json(StageDecision, optional=True)
+    runs.require_approver(stage, current_actor())
+    ready = engine.decide_stage(
+        stage, decision=decision, by=current_actor().username, comment=body.comment
+    )
+    if ready is None:
+        raise Conflict("The stage does not wait for an approval (any more).", code="not_waiting")
+    doorbell().ring(ready)
+    return jsonify(id=stage.id, decision=decision)
+
+
+def _already(status: str, kind: str) -> Conflict:
+    return Conflict(
+        f"The {kind} is {status} already.",
+        code="already_finished",
+        details=[{"field": "/status", "code": "already_finished", "message": status}],
+    )
+
+
+# ---- logs and tests --------------------------------------------------------------------------
+
+
+@bp.get("/<run_id>/steps/<step_run_id>/logs")
+@query(LogQuery)
+def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnValue:
+    """The whole log as it is now, also by Range; or what came after byte `offset`, up to 256 KiB.
+
+    X-Log-Offset says what to ask for next, X-Log-Complete that nothing will come any more.
+    """
+    step = runs.get_step(load_run(run_id), step_run_id)
+    number = query.attempt or step.attempt
+    # Whether it is over is asked before its end is read: lines may come in between.
+    over = runs.attempt_is_over(step, number)
+    path = log_path(settings().data_dir, step.run_id, step.id, number)
+    size = path.stat().st_size if path.exists() else 0
+    if query.offset is not None:
+        data, offset = read_log(path, query.offset, complete=over)
+        response = Response(data, mimetype="text/plain")
+    else:
+        offset = size
+        response = (
+            send_file(path, mimetype="text/plain", max_age=0)
+            if size
+            else Response("", mimetype="text/plain")
+        )
+    response.headers["X-Log-Offset"] = str(offset)
+    response.headers["X-Log-Complete"] = "true" if over and offset >= size else "false"
+    return response
+
+
+@bp.get("/<run_id>/steps/<step_run_id>/tests")
+def get_tests(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    step = runs.get_step(load_run(run_id), step_run_id)
+    rows = (
+        TestResult.select()
+        .where((TestResult.step == step.id) & (TestResult.attempt == step.attempt))
+        .order_by(TestResult.id)
+    )
+    items = [present.test(row) for row in rows]
+    return jsonify(items=items, totalCount=len(items), page=1, pageSize=max(len(items), 1))

@@ -1,0 +1,123 @@
+"""Who is asking, and may they? Load a row and check access in one call.
+
+Every route needs somebody, unless its view says `@public`. A stranger to a project gets the same
+404 as for what does not exist.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app, g, request
+from flask_login import current_user
+
+from blueprints import is_api
+from domain import access, people
+from domain.access import USER, Actor
+from domain.errors import NotSignedIn
+from domain.models import Base, Ingredient, Project, Release, Run, User, Workflow, is_id
+
+View = TypeVar("View", bound=Callable[..., Any])
+Row = TypeVar("Row", bound=Base)
+
+
+def public(view: View) -> View:
+    """Mark a view that needs nobody to be signed in."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def demand_identity() -> None:
+    """Before every request: say who you are, unless the view is public."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static" or getattr(view, "is_public", False):
+        return
+    current_actor()
+
+
+def current_actor() -> Actor:
+    """Who is asking. Raises NotSignedIn."""
+    if "actor" not in g:
+        g.actor = _by_token() if has_bearer() else _by_session()
+    return g.actor
+
+
+def has_bearer() -> bool:
+    """Whether the request brings its own authority; a browser never does by itself."""
+    return is_api() and "Authorization" in request.headers
+
+
+def signed_in_user() -> User:
+    """The row of the person who is asking."""
+    return User.get_by_id(current_actor().user_id)
+
+
+def _address() -> str:
+    return (request.remote_addr or "")[:60]
+
+
+def _by_token() -> Actor:
+    scheme, _, token = request.headers["Authorization"].partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotSignedIn(
+            "Authorization must be 'Bearer' and a token of Galley.", code="invalid_token"
+        )
+    found = people.use_token(token.strip())
+    return access.actor_of(found.user, scope=found.scope, address=_address())
+
+
+def _by_session() -> Actor:
+    if not current_user.is_authenticated:
+        way = "Send 'Authorization: Bearer <token>'." if is_api() else "Sign in first."
+        raise NotSignedIn(way)
+    return access.actor_of(current_user.row, address=_address())
+
+
+# ---- load and check --------------------------------------------------------------------------
+
+
+def load_project(project_id: str, role: str = USER) -> Project:
+    access.require(current_actor(), role, project_id)
+    return _found(Project.get_or_none(Project.id == project_id), "project", project_id)
+
+
+def load_workflow(workflow_id: str, role: str = USER) -> Workflow:
+    """A workflow that has not been deleted."""
+    workflow = _by_id(Workflow, "workflow", workflow_id)
+    if workflow.deleted_at is not None:
+        raise access.missing("workflow", workflow_id)
+    access.require(current_actor(), role, workflow.project_id, kind="workflow", name=workflow_id)
+    return workflow
+
+
+def load_run(run_id: str, role: str = USER) -> Run:
+    run = _by_id(Run, "run", run_id)
+    access.require(current_actor(), role, run.project_id, kind="run", name=run_id)
+    return run
+
+
+def load_ingredient(ingredient_id: str, role: str = USER) -> Ingredient:
+    row = Ingredient.get_or_none(Ingredient.id == ingredient_id)
+    ingredient = _found(row, "ingredient", ingredient_id)
+    access.require(
+        current_actor(), role, ingredient.project_id, kind="ingredient", name=ingredient_id
+    )
+    return ingredient
+
+
+def load_release(release_id: str, role: str = USER) -> Release:
+    release = _by_id(Release, "release", release_id)
+    access.require(
+        current_actor(), role, release.ingredient.project_id, kind="release", name=release_id
+    )
+    return release
+
+
+def _by_id(model: type[Row], kind: str, row_id: str) -> Row:
+    row = model.get_or_none(model.id == row_id) if is_id(row_id) else None
+    return _found(row, kind, row_id)
+
+
+def _found(row: Row | None, kind: str, name: str) -> Row:
+    if row is None:
+        raise access.missing(kind, name)
+    return row

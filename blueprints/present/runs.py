@@ -1,0 +1,147 @@
+"""Runs, their stages, steps, attempts and tests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from blueprints.present import catalog
+from domain import waiting
+from domain.clock import rfc3339
+from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult
+from domain.runs import Details
+from domain.waiting import Reason
+
+
+def run_item(run: Run) -> dict[str, Any]:
+    """A run in a list."""
+    return {
+        "id": run.id,
+        "number": run.number,
+        "workflowId": run.workflow_id,
+        "workflowName": run.workflow.name,
+        "projectId": run.project_id,
+        "status": run.status,
+        "triggerSource": run.trigger_source,
+        "triggeredBy": run.triggered_by,
+        "createdAt": rfc3339(run.created_at),
+        "startedAt": rfc3339(run.started_at),
+        "completedAt": rfc3339(run.completed_at),
+        "durationMs": duration(run.started_at, run.completed_at),
+    }
+
+
+def run(details: Details) -> dict[str, Any]:
+    """A whole run: its stages with their steps, why it waits, what it released."""
+    row, world = details.run, details.world
+    return {
+        **run_item(row),
+        "revision": row.revision,
+        "parameters": row.parameters,
+        "message": row.message,
+        "cancelRequestedBy": row.cancelled_by,
+        "waiting": _reasons(waiting.reasons_of_run(row, details.stages, details.steps, world)),
+        "stageRuns": [stage(item, details) for item in details.stages],
+        "releases": [catalog.release(item, details.packages[item.id]) for item in details.releases],
+        "events": [event(item) for item in details.events],
+    }
+
+
+def stage(row: StageRun, details: Details) -> dict[str, Any]:
+    own = [s for s in details.steps if s.stage_id == row.id]
+    reasons = waiting.reasons_of_stage(details.run, row, details.stages, own, details.world)
+    return {
+        "id": row.id,
+        "stageName": row.name,
+        "order": row.order,
+        "status": row.status,
+        "startedAt": rfc3339(row.started_at),
+        "completedAt": rfc3339(row.completed_at),
+        "durationMs": duration(row.started_at, row.completed_at),
+        "runIf": row.run_if,
+        "approval": row.approval,
+        "decision": _decision(row),
+        "waiting": _reasons(reasons),
+        "stepRuns": [step(item, reasons, details) for item in own],
+    }
+
+
+def _decision(row: StageRun) -> dict[str, Any] | None:
+    if row.decision is None:
+        return None
+    return {
+        "decision": row.decision,
+        "by": row.decided_by,
+        "at": rfc3339(row.decided_at),
+        "comment": row.comment,
+    }
+
+
+def step(row: StepRun, of_stage: Sequence[Reason], details: Details) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "stepName": row.name,
+        "stepType": row.type,
+        "status": row.status,
+        "attempt": row.attempt,
+        "startedAt": rfc3339(row.started_at),
+        "completedAt": rfc3339(row.completed_at),
+        "durationMs": duration(row.started_at, row.completed_at),
+        "exitCode": row.exit_code,
+        "message": row.message,
+        "waiting": _reasons(waiting.reasons_of_step(row, of_stage, details.world)),
+        "logSize": row.log_size,
+        "releaseId": row.release_id,
+        "deploymentId": row.deployment_id,
+        "tests": row.test_counts,
+        "attempts": [attempt(item) for item in details.attempts if item.step_id == row.id],
+    }
+
+
+def attempt(row: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": row.number,
+        "status": row.status,
+        "worker": row.worker,
+        "startedAt": rfc3339(row.started_at),
+        "completedAt": rfc3339(row.completed_at),
+        "durationMs": duration(row.started_at, row.completed_at),
+        "exitCode": row.exit_code,
+        "message": row.message,
+        "logSize": row.log_size,
+    }
+
+
+def event(row: RunEvent) -> dict[str, Any]:
+    return {
+        "at": rfc3339(row.at),
+        "actor": row.actor,
+        "message": row.message,
+        "stepRunId": row.step_run_id,
+    }
+
+
+def test(row: TestResult) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "suite": row.suite,
+        "result": row.result,
+        "durationMs": row.duration_ms,
+        "message": row.message,
+        "reviewStatus": row.review_status,
+        "reviewedBy": row.reviewed_by,
+        "comment": row.comment,
+    }
+
+
+def duration(started: int | None, completed: int | None) -> int | None:
+    """How long something took; None while it goes on or if it never started."""
+    if started is None or completed is None:
+        return None
+    return completed - started
+
+
+def _reasons(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
+    return [
+        {**reason, "since": rfc3339(reason["since"]), "until": rfc3339(reason["until"])}
+        for reason in reasons
+    ]

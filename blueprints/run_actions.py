@@ -1,0 +1,42 @@
+"""What the API and the pages both do with runs: look at one, start one, stop one."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from blueprints import doorbell
+from blueprints.guards import current_actor
+from domain import engine, runs
+from domain.models import Run, Workflow
+from domain.runs import Details
+
+
+def look_at(run: Run) -> Details:
+    """The whole run. Redis is asked only while its absence can be a reason to wait."""
+    return runs.details(
+        run, redis_answers=run.completed_at is not None or doorbell().is_reachable()
+    )
+
+
+def start(
+    workflow: Workflow,
+    parameters: Mapping[str, Any],
+    trigger_source: str,
+    within: Callable[[Run], None] | None = None,
+) -> Run:
+    """Start a run in the caller's name and tell the workers; see `domain.runs.start`."""
+    run, ready = runs.start(
+        workflow,
+        actor=current_actor(),
+        parameters=parameters,
+        trigger_source=trigger_source,
+        within=within,
+    )
+    doorbell().ring(ready)
+    return run
+
+
+def stop(run: Run) -> None:
+    """Stop a run in the caller's name; nothing happens to a finished one."""
+    running, ready = engine.cancel_run(run.id, by=current_actor().username)
+    doorbell().poke(running)
+    doorbell().ring(ready)

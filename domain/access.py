@@ -1,0 +1,112 @@
+"""Who may do what (contract.md §3): pure rules, and the one query that loads a person's roles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.errors import Forbidden, NotFound
+from domain.models import Member, User
+
+USER = "User"
+SUPER_USER = "SuperUser"
+ADMIN = "Admin"
+SYSTEM_ADMIN = "System_Admin"
+
+PROJECT_ROLES = (USER, SUPER_USER, ADMIN)
+ROLES = (*PROJECT_ROLES, SYSTEM_ADMIN)
+"""Each role may do all that the ones before it may."""
+
+READ = "read"
+WRITE = "write"
+SCOPES = (READ, WRITE)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who acts: a person, at this moment, through a session or a token."""
+
+    user_id: str
+    username: str
+    is_system_admin: bool = False
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Project id → role in it."""
+    scope: str = WRITE
+    address: str = ""
+
+    @property
+    def may_write(self) -> bool:
+        return self.scope == WRITE
+
+    def role_in(self, project_id: str) -> str | None:
+        """The role in a project; None for a stranger to it."""
+        return SYSTEM_ADMIN if self.is_system_admin else self.roles.get(project_id)
+
+    def may(self, role: str, project_id: str) -> bool:
+        """Whether what needs `role` in the project is allowed. All beyond reading is a change."""
+        own = self.role_in(project_id)
+        if own is None or ROLES.index(own) < ROLES.index(role):
+            return False
+        return role == USER or self.may_write
+
+
+def actor_of(user: User, *, scope: str = WRITE, address: str = "") -> Actor:
+    """The person with the roles they have now."""
+    members = Member.select(Member.project, Member.role).where(Member.user == user)
+    roles = {} if user.is_system_admin else {m.project_id: m.role for m in members}
+    return Actor(user.id, user.username, user.is_system_admin, roles, scope, address)
+
+
+def console(username: str = "console") -> Actor:
+    """Whoever holds the data folder and uses the command line on it: may do everything."""
+    return Actor("", username, is_system_admin=True, address="console")
+
+
+def missing(kind: str, name: str) -> NotFound:
+    """The one answer for what does not exist and for what a stranger may not know of."""
+    return NotFound(f"There is no {kind} {name!r} that you may see.")
+
+
+def require(
+    actor: Actor, role: str, project_id: str, *, kind: str = "project", name: str | None = None
+) -> None:
+    """Let through who has `role` in the project.
+
+    kind, name: what the caller asked for, for the sentence that a stranger gets.
+    Raises NotFound for strangers, Forbidden for members who may not.
+    """
+    if actor.role_in(project_id) is None:
+        raise missing(kind, project_id if name is None else name)
+    if not actor.may(role, project_id):
+        raise _forbidden(actor, role, actor.role_in(project_id))
+
+
+def require_system_admin(actor: Actor, *, changes: bool = True) -> None:
+    """Let through System_Admins; `changes` is False for what only reads."""
+    if not actor.is_system_admin or (changes and not actor.may_write):
+        own = SYSTEM_ADMIN if actor.is_system_admin else None
+        raise _forbidden(actor, SYSTEM_ADMIN, own)
+
+
+def require_write(actor: Actor) -> None:
+    """Let through who may change at least what is their own."""
+    if not actor.may_write:
+        raise _read_only(required=None, own=None)
+
+
+def _forbidden(actor: Actor, role: str, own: str | None) -> Forbidden:
+    if own is not None and ROLES.index(own) >= ROLES.index(role):
+        return _read_only(role, own)
+    mine = f"yours is {own}" if own else "you have none that counts here"
+    return Forbidden(
+        f"This needs the role {role}; {mine}.", requiredRole=role, yourRole=own, code="forbidden"
+    )
+
+
+def _read_only(required: str | None, own: str | None) -> Forbidden:
+    return Forbidden(
+        "This token may only read; use one with the scope write.",
+        code="read_only_token",
+        requiredRole=required,
+        yourRole=own,
+        requiredScope=WRITE,
+        yourScope=READ,
+    )

@@ -1,0 +1,86 @@
+"""Ingredients, and the reading side of their releases (domain/releases.py makes them)."""
+
+from peewee import IntegrityError, fn
+
+from domain import audit
+from domain.access import Actor, missing
+from domain.models import Ingredient, Package, Project, Release, write
+from domain.paging import Page, fetch, fetch_after
+from domain.projects import taken
+
+
+def create_ingredient(
+    actor: Actor, project: Project, ingredient_id: str, name: str, description: str = ""
+) -> Ingredient:
+    """Raises Conflict if the id is taken, in whichever project."""
+    try:
+        with write():
+            ingredient = Ingredient.create(
+                id=ingredient_id,
+                project=project.id,
+                name=name,
+                description=description,
+                created_by=actor.username,
+            )
+            audit.record(actor, "create", "ingredient", ingredient_id, project_id=project.id)
+            return ingredient
+    except IntegrityError:
+        raise taken("ingredient", ingredient_id) from None
+
+
+def change_ingredient(
+    actor: Actor, ingredient: Ingredient, name: str, description: str
+) -> Ingredient:
+    with write():
+        Ingredient.update(name=name, description=description).where(
+            Ingredient.id == ingredient.id
+        ).execute()
+        audit.record(actor, "change", "ingredient", ingredient.id, project_id=ingredient.project_id)
+    return Ingredient.get_by_id(ingredient.id)
+
+
+def list_ingredients(
+    actor: Actor, page: Page, project_id: str | None = None
+) -> tuple[list[Ingredient], int]:
+    """The ingredients that the actor may read; of one project if it is named."""
+    query = Ingredient.select().order_by(Ingredient.id)
+    if project_id is not None:
+        query = query.where(Ingredient.project == project_id)
+    if not actor.is_system_admin:
+        query = query.where(Ingredient.project.in_(list(actor.roles)))
+    return fetch(query, page)
+
+
+def latest_releases(ingredients: list[Ingredient]) -> dict[str, Release]:
+    """Ingredient id → its newest release."""
+    newest = (
+        Release.select(fn.MAX(Release.id))
+        .where(Release.ingredient.in_([i.id for i in ingredients]))
+        .group_by(Release.ingredient)
+    )
+    rows = Release.select().where(Release.id.in_(newest))
+    return {row.ingredient_id: row for row in rows}
+
+
+def list_releases(
+    ingredient: Ingredient, page: Page, cursor: str | None
+) -> tuple[list[Release], int, str | None]:
+    """Newest first; see `fetch_after`."""
+    query = Release.select().where(Release.ingredient == ingredient.id)
+    return fetch_after(query, Release.id, page, cursor)
+
+
+def packages_of(releases: list[Release]) -> dict[str, list[Package]]:
+    """Release id → its packages, by path."""
+    found: dict[str, list[Package]] = {release.id: [] for release in releases}
+    rows = Package.select().where(Package.release.in_(list(found))).order_by(Package.path)
+    for row in rows:
+        found[row.release_id].append(row)
+    return found
+
+
+def get_package(release: Release, path: str) -> Package:
+    package = Package.get_or_none(Package.release == release.id, Package.path == path)
+    if package is None:
+        raise missing("package", path)
+    return package

@@ -1,0 +1,37 @@
+"""Pages of lists: by number, and by cursor where a list grows without bound."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list: `number` counts from 1."""
+
+    number: int = 1
+    size: int = 50
+
+
+def fetch(query: Any, page: Page) -> tuple[list[Any], int]:
+    """The rows of the page and how many rows there are in all; `query` says the order."""
+    return list(query.paginate(page.number, page.size)), query.count()
+
+
+def fetch_after(
+    query: Any, key: Any, page: Page, cursor: str | None
+) -> tuple[list[Any], int, str | None]:
+    """Newest first by the id `key`: rows, how many in all, and the cursor of the next page.
+
+    cursor: the last id of the page before; it beats the page number and, unlike it, neither skips
+    nor repeats a row when new ones arrive.
+    """
+    total = query.count()
+    ordered = query.order_by(key.desc()).limit(page.size + 1)
+    if cursor is None:
+        ordered = ordered.offset((page.number - 1) * page.size)
+    else:
+        ordered = ordered.where(key < cursor)
+    rows = list(ordered)
+    more = len(rows) > page.size
+    rows = rows[: page.size]
+    return rows, total, rows[-1].id if more else None

@@ -1,0 +1,218 @@
+"""Projects and what belongs to them: members, test suites, environments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from peewee import IntegrityError, fn
+
+from domain import audit
+from domain.access import Actor, missing
+from domain.clock import now
+from domain.errors import Conflict
+from domain.models import Deployment, Environment, Member, Project, TestSuite, User, write
+from domain.paging import Page, fetch, fetch_after
+from domain.people import get_user
+from domain.statuses import LIVE, SUCCEEDED
+
+# ---- projects --------------------------------------------------------------------------------
+
+
+def create_project(actor: Actor, project_id: str, name: str, description: str = "") -> Project:
+    """Raises Conflict if the id is taken."""
+    try:
+        with write():
+            project = Project.create(
+                id=project_id, name=name, description=description, created_by=actor.username
+            )
+            audit.record(actor, "create", "project", project_id, project_id=project_id)
+            return project
+    except IntegrityError:
+        raise taken("project", project_id) from None
+
+
+def change_project(actor: Actor, project: Project, name: str, description: str) -> Project:
+    with write():
+        Project.update(name=name, description=description).where(Project.id == project.id).execute()
+        audit.record(actor, "change", "project", project.id, project_id=project.id)
+    return Project.get_by_id(project.id)
+
+
+def list_projects(actor: Actor, page: Page) -> tuple[list[Project], int]:
+    """The projects that the actor may read."""
+    query = Project.select().order_by(Project.id)
+    if not actor.is_system_admin:
+        query = query.where(Project.id.in_(list(actor.roles)))
+    return fetch(query, page)
+
+
+def taken(kind: str, name: str, field: str = "/id") -> Conflict:
+    """The answer for a name that something of the same kind has already."""
+    return Conflict(
+        f"There is a {kind} {name!r} already.",
+        code="duplicate_name",
+        details=[{"field": field, "code": "duplicate_name", "message": f"{name!r} is taken."}],
+    )
+
+
+# ---- members ---------------------------------------------------------------------------------
+
+
+def put_member(actor: Actor, project: Project, username: str, role: str) -> tuple[Member, bool]:
+    """Give a user a role in the project; True if they had none before. Raises NotFound."""
+    user = get_user(username)
+    with write():
+        member, is_new = put_row(Member, {"project": project.id, "user": user.id}, {"role": role})
+        detail = {"role": role}
+        audit.record(actor, "put", "member", username, project_id=project.id, detail=detail)
+    return member, is_new
+
+
+def remove_member(actor: Actor, project: Project, username: str) -> None:
+    member = get_member(project, username)
+    with write():
+        Member.delete().where(Member.id == member.id).execute()
+        audit.record(actor, "delete", "member", username, project_id=project.id)
+
+
+def get_member(project: Project, username: str) -> Member:
+    found = list(_members(project).where(User.username == username))
+    if not found:
+        raise missing("member", username)
+    return found[0]
+
+
+def list_members(project: Project, page: Page) -> tuple[list[Member], int]:
+    return fetch(_members(project).order_by(User.username), page)
+
+
+def _members(project: Project) -> Any:
+    return Member.select(Member, User).join(User).where(Member.project == project.id)
+
+
+# ---- test suites -----------------------------------------------------------------------------
+
+
+def put_test_suite(
+    actor: Actor, project: Project, name: str, values: Mapping[str, Any]
+) -> tuple[TestSuite, bool]:
+    """Make or replace a suite; True if it is new. `values` are columns of TestSuite."""
+    return _put(actor, TestSuite, "test_suite", project, name, values)
+
+
+def get_test_suite(project: Project, name: str) -> TestSuite:
+    return _get(TestSuite, "test suite", project, name)
+
+
+def list_test_suites(project: Project, page: Page) -> tuple[list[TestSuite], int]:
+    return _list(TestSuite, project, page)
+
+
+def delete_test_suite(actor: Actor, project: Project, name: str) -> None:
+    suite = get_test_suite(project, name)
+    with write():
+        TestSuite.delete().where(TestSuite.id == suite.id).execute()
+        audit.record(actor, "delete", "test_suite", name, project_id=project.id)
+
+
+# ---- environments ----------------------------------------------------------------------------
+
+
+def put_environment(
+    actor: Actor, project: Project, name: str, values: Mapping[str, Any]
+) -> tuple[Environment, bool]:
+    """Make or replace an environment; True if it is new. `values` are columns of Environment."""
+    return _put(actor, Environment, "environment", project, name, values)
+
+
+def get_environment(project: Project, name: str) -> Environment:
+    return _get(Environment, "environment", project, name)
+
+
+def list_environments(project: Project, page: Page) -> tuple[list[Environment], int]:
+    return _list(Environment, project, page)
+
+
+def delete_environment(actor: Actor, project: Project, name: str) -> None:
+    """Forget an environment and its deployments. Raises Conflict while one is in progress."""
+    environment = get_environment(project, name)
+    with write():
+        of_it = Deployment.environment == environment.id
+        busy = Deployment.get_or_none(of_it, Deployment.status.in_(LIVE))
+        if busy is not None:
+            raise Conflict(
+                f"Something is being deployed into {name!r} right now.",
+                code="environment_busy",
+                details=[
+                    {
+                        "field": "",
+                        "code": "run_in_progress",
+                        "message": f"Run {busy.run_id} deploys here.",
+                        "runId": busy.run_id,
+                    }
+                ],
+            )
+        Environment.delete().where(Environment.id == environment.id).execute()
+        audit.record(actor, "delete", "environment", name, project_id=project.id)
+
+
+def list_deployments(
+    environment: Environment, page: Page, cursor: str | None
+) -> tuple[list[Deployment], int, str | None]:
+    """Newest first; see `fetch_after`."""
+    query = Deployment.select().where(Deployment.environment == environment.id)
+    return fetch_after(query, Deployment.id, page, cursor)
+
+
+def deployed_now(environments: list[Environment]) -> dict[str, Deployment]:
+    """Environment id → the deployment that is in it: the newest that succeeded."""
+    newest = (
+        Deployment.select(fn.MAX(Deployment.id))
+        .where(
+            Deployment.environment.in_([e.id for e in environments]),
+            Deployment.status == SUCCEEDED,
+        )
+        .group_by(Deployment.environment)
+    )
+    rows = Deployment.select().where(Deployment.id.in_(newest))
+    return {row.environment_id: row for row in rows}
+
+
+# ---- what suites and environments share ------------------------------------------------------
+
+
+def put_row(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Insert or update the row that `key` names, inside a transaction; True if inserted.
+
+    Not an upsert, which would not tell; instead the loser of a race between two inserts updates.
+    """
+    condition = [getattr(model, name) == value for name, value in key.items()]
+    inserted = model.insert(**key, **values).on_conflict_ignore().execute()
+    if not inserted:
+        model.update(**values).where(*condition).execute()
+    return model.get(*condition), bool(inserted)
+
+
+def _put(
+    actor: Actor,
+    model: Any,
+    kind: str,
+    project: Project,
+    name: str,
+    values: Mapping[str, Any],
+) -> tuple[Any, bool]:
+    stamped = {**values, "updated_at": now(), "updated_by": actor.username}
+    with write():
+        row, is_new = put_row(model, {"project": project.id, "name": name}, stamped)
+        audit.record(actor, "put", kind, name, project_id=project.id)
+    return row, is_new
+
+
+def _get(model: Any, kind: str, project: Project, name: str) -> Any:
+    row = model.get_or_none(model.project == project.id, model.name == name)
+    if row is None:
+        raise missing(kind, name)
+    return row
+
+
+def _list(model: Any, project: Project, page: Page) -> tuple[list[Any], int]:
+    return fetch(model.select().where(model.project == project.id).order_by(model.name), page)

@@ -1,0 +1,51 @@
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask, Response, request
+from flask.testing import FlaskClient
+
+from app import create_app
+from blueprints.error_codes import ERRORS, FAULTS
+from domain import models
+from domain.models import Project
+from domain.settings import Settings
+from tests.support import people as people_support
+from tests.support.people import People
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    app.after_request(_hold_against_the_contract)
+    yield app
+    models.db.obj.close_all()
+
+
+def _hold_against_the_contract(response: Response) -> Response:
+    """Whatever a test is about, its errors have the form and the codes that are documented."""
+    is_api = request.path.startswith("/api")
+    if is_api and response.status_code >= 400 and response.mimetype == "application/json":
+        error = response.json["error"]
+        assert error["message"], "an error without a sentence"
+        assert error["code"] in ERRORS, f"{error['code']} is not a documented code"
+        for detail in error["details"]:
+            assert detail["code"] in FAULTS, f"{detail['code']} is not a documented code"
+            assert detail["field"] == "" or detail["field"].startswith("/")
+            assert detail["message"]
+    return response
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Nobody in particular."""
+    return app.test_client()
+
+
+@pytest.fixture
+def project(app: Flask) -> Project:
+    return Project.create(id="pond", name="Pond", created_by="test")
+
+
+@pytest.fixture
+def people(app: Flask, project: Project) -> People:
+    return people_support.make(app, project)

@@ -1,0 +1,383 @@
+"""Every route, tried by everybody in every way. A route that is missing from the table fails."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Map
+
+from domain.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER
+from domain.models import Project, StageRun
+from tests.support.people import People, Person
+from tests.support.world import World
+
+PUBLIC = "public"
+SIGNED_IN = "signed in"
+ROLE_OF = {
+    "stranger": None,
+    "user": USER,
+    "superuser": SUPER_USER,
+    "admin": ADMIN,
+    "sysadmin": SYSTEM_ADMIN,
+}
+
+Arrange = Callable[[World, Person], dict[str, Any]]
+
+
+def nothing(_world: World, _person: Person) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Route:
+    """`needs` a role in the project, or PUBLIC, SIGNED_IN, SYSTEM_ADMIN (of the installation).
+
+    arrange: makes what the address names and gives the values of its variables; `json` among them
+    is the body, `data` a form. Called before each request, so that a change can be made each time.
+    """
+
+    method: str
+    rule: str
+    needs: str
+    status: int = 200
+    arrange: Arrange = nothing
+
+    @property
+    def is_change(self) -> bool:
+        return self.method != "GET"
+
+    @property
+    def is_of_project(self) -> bool:
+        return self.needs in ROLES and not self.is_of_system
+
+    @property
+    def is_of_system(self) -> bool:
+        return self.needs == SYSTEM_ADMIN
+
+    @property
+    def is_page(self) -> bool:
+        return not self.rule.startswith("/api/")
+
+
+def of_project(**more: Any) -> Arrange:
+    return lambda world, _: {"project_id": world.project.id, **more}
+
+
+def project_and(name: str, make: Callable[[World], Any], **more: Any) -> Arrange:
+    return lambda world, _: {"project_id": world.project.id, name: make(world), **more}
+
+
+def suite(**more: Any) -> Arrange:
+    return project_and("name", World.test_suite, **more)
+
+
+def environment(**more: Any) -> Arrange:
+    return project_and("name", lambda world: world.environment().name, **more)
+
+
+def ingredient(**more: Any) -> Arrange:
+    return lambda world, _: {"ingredient_id": world.ingredient().id, **more}
+
+
+def new_ingredient(world: World, _: Person) -> dict[str, Any]:
+    name = world.name("new")
+    return {"json": {"id": name, "projectId": world.project.id, "name": name}}
+
+
+def release(world: World, _: Person) -> dict[str, Any]:
+    return {"release_id": world.release().id}
+
+
+def package(world: World, _: Person) -> dict[str, Any]:
+    made = world.release()
+    return {"release_id": made.id, "path": world.package(made).path}
+
+
+def workflow(**more: Any) -> Arrange:
+    return lambda world, _: {"workflow_id": world.workflow().id, **more}
+
+
+def new_workflow(world: World, _: Person) -> dict[str, Any]:
+    return {"json": {"projectId": world.project.id, **definition(world)}}
+
+
+def changed_workflow(world: World, _: Person) -> dict[str, Any]:
+    return {"workflow_id": world.workflow().id, "json": definition(world)}
+
+
+def definition(world: World) -> dict[str, Any]:
+    step = {"name": "build", "type": "Build", "configuration": {"ingredientId": "part"}}
+    stage = {"name": "one", "order": 1, "steps": [step]}
+    return {"name": world.name("flow"), "description": "", "stages": [stage]}
+
+
+def gated() -> Arrange:
+    """A stage that waits for a person."""
+
+    def arrange(world: World, _: Person) -> dict[str, Any]:
+        step = world.run()
+        asked = {"required": True, "roles": [SUPER_USER]}
+        StageRun.update(approval=asked).where(StageRun.id == step.stage_id).execute()
+        return {"run_id": step.run_id, "stage_run_id": step.stage_id}
+
+    return arrange
+
+
+def run(json: Any = None, **step: Any) -> Arrange:
+    def arrange(world: World, _: Person) -> dict[str, Any]:
+        made = world.run(**step)
+        values = {"run_id": made.run_id, "step_run_id": made.id, "stage_run_id": made.stage_id}
+        return values if json is None else {**values, "json": json}
+
+    return arrange
+
+
+SCRIPT_PLACE = {"driver": "script", "settings": {"script": "true"}}
+
+TABLE = [
+    # pages and probes
+    Route("GET", "/", PUBLIC, 302),
+    Route("GET", "/login", PUBLIC),
+    Route("POST", "/login", PUBLIC, 422),
+    Route("POST", "/logout", PUBLIC, 303),
+    Route("POST", "/theme", PUBLIC, 303),
+    Route("GET", "/healthz", PUBLIC),
+    Route("GET", "/readyz", PUBLIC),
+    Route("GET", "/workflows", SIGNED_IN),
+    Route("GET", "/workflows/list", SIGNED_IN),
+    Route("GET", "/workflows/<workflow_id>", USER, 200, workflow()),
+    Route("POST", "/workflows/<workflow_id>/runs", SUPER_USER, 303, workflow()),
+    Route("GET", "/runs", SIGNED_IN),
+    Route("GET", "/runs/list", SIGNED_IN),
+    Route("GET", "/runs/<run_id>", USER, 200, run()),
+    Route("GET", "/runs/<run_id>/status", USER, 200, run()),
+    Route("GET", "/runs/<run_id>/steps/<step_run_id>/log", USER, 204, run()),
+    Route("POST", "/runs/<run_id>/abort", SUPER_USER, 303, run()),
+    # projects
+    Route("GET", "/api/projects", SIGNED_IN),
+    Route(
+        "POST",
+        "/api/projects",
+        SYSTEM_ADMIN,
+        201,
+        lambda world, _: {"json": {"id": world.name("new"), "name": "New"}},
+    ),
+    Route("GET", "/api/projects/<project_id>", USER, 200, of_project()),
+    Route("PUT", "/api/projects/<project_id>", ADMIN, 200, of_project(json={"name": "New"})),
+    Route("GET", "/api/projects/<project_id>/members", USER, 200, of_project()),
+    Route(
+        "GET",
+        "/api/projects/<project_id>/members/<username>",
+        USER,
+        200,
+        project_and("username", World.member),
+    ),
+    Route(
+        "PUT",
+        "/api/projects/<project_id>/members/<username>",
+        ADMIN,
+        201,
+        project_and("username", World.username, json={"role": "User"}),
+    ),
+    Route(
+        "DELETE",
+        "/api/projects/<project_id>/members/<username>",
+        ADMIN,
+        204,
+        project_and("username", World.member),
+    ),
+    Route("GET", "/api/projects/<project_id>/testsuites", USER, 200, of_project()),
+    Route("GET", "/api/projects/<project_id>/testsuites/<name>", USER, 200, suite()),
+    Route(
+        "PUT",
+        "/api/projects/<project_id>/testsuites/<name>",
+        SUPER_USER,
+        200,
+        suite(json={"script": "true"}),
+    ),
+    Route("DELETE", "/api/projects/<project_id>/testsuites/<name>", SUPER_USER, 204, suite()),
+    Route("GET", "/api/projects/<project_id>/environments", USER, 200, of_project()),
+    Route("GET", "/api/projects/<project_id>/environments/<name>", USER, 200, environment()),
+    Route(
+        "PUT",
+        "/api/projects/<project_id>/environments/<name>",
+        SUPER_USER,
+        200,
+        environment(json=SCRIPT_PLACE),
+    ),
+    Route(
+        "DELETE", "/api/projects/<project_id>/environments/<name>", SUPER_USER, 204, environment()
+    ),
+    Route(
+        "GET",
+        "/api/projects/<project_id>/environments/<name>/deployments",
+        USER,
+        200,
+        environment(),
+    ),
+    # catalogue
+    Route("GET", "/api/ingredients", SIGNED_IN),
+    Route("POST", "/api/ingredients", SUPER_USER, 201, new_ingredient),
+    Route("GET", "/api/ingredients/<ingredient_id>", USER, 200, ingredient()),
+    Route(
+        "PUT",
+        "/api/ingredients/<ingredient_id>",
+        SUPER_USER,
+        200,
+        ingredient(json={"name": "New"}),
+    ),
+    Route("GET", "/api/ingredients/<ingredient_id>/releases", USER, 200, ingredient()),
+    Route("GET", "/api/releases/<release_id>", USER, 200, release),
+    Route("GET", "/api/releases/<release_id>/packages/<path:path>", USER, 200, package),
+    # people
+    Route("GET", "/api/users", SYSTEM_ADMIN),
+    Route(
+        "POST",
+        "/api/users",
+        SYSTEM_ADMIN,
+        201,
+        lambda world, _: {"json": {"username": world.name("new")}},
+    ),
+    Route(
+        "GET",
+        "/api/users/<username>",
+        SYSTEM_ADMIN,
+        200,
+        lambda world, _: {"username": world.username()},
+    ),
+    Route("GET", "/api/users/me", SIGNED_IN),
+    Route("GET", "/api/users/tokens", SIGNED_IN),
+    Route("POST", "/api/users/tokens", SIGNED_IN, 201, lambda *_: {"json": {"name": "mine"}}),
+    Route(
+        "DELETE",
+        "/api/users/tokens/<token_id>",
+        SIGNED_IN,
+        204,
+        lambda world, person: {"token_id": world.token(person)},
+    ),
+    # workflows
+    Route("GET", "/api/workflows", SIGNED_IN),
+    Route("POST", "/api/workflows", SUPER_USER, 201, new_workflow),
+    Route("GET", "/api/workflows/<workflow_id>", USER, 200, workflow()),
+    Route("PUT", "/api/workflows/<workflow_id>", SUPER_USER, 200, changed_workflow),
+    Route("DELETE", "/api/workflows/<workflow_id>", SUPER_USER, 204, workflow()),
+    Route("GET", "/api/workflows/<workflow_id>/metadata", USER, 200, workflow()),
+    Route("POST", "/api/workflows/<workflow_id>/runs", SUPER_USER, 201, workflow()),
+    Route("GET", "/api/workflows/<workflow_id>/revisions", USER, 200, workflow()),
+    Route(
+        "GET", "/api/workflows/<workflow_id>/revisions/<int:number>", USER, 200, workflow(number=1)
+    ),
+    # runs
+    Route("GET", "/api/workflowruns", SIGNED_IN),
+    Route("GET", "/api/workflowruns/<run_id>", USER, 200, run()),
+    Route("POST", "/api/workflowruns/<run_id>/abort", SUPER_USER, 202, run()),
+    Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>", USER, 200, run()),
+    Route("POST", "/api/workflowruns/<run_id>/steps/<step_run_id>/abort", SUPER_USER, 202, run()),
+    Route(
+        "POST",
+        "/api/workflowruns/<run_id>/steps/<step_run_id>/complete",
+        SUPER_USER,
+        200,
+        run(json={"success": True}, is_outside=True, ready_at=1),
+    ),
+    Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>/logs", USER, 200, run()),
+    Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>/tests", USER, 200, run()),
+    Route(
+        "POST", "/api/workflowruns/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 200, gated()
+    ),
+    Route(
+        "POST", "/api/workflowruns/<run_id>/stages/<stage_run_id>/reject", SUPER_USER, 200, gated()
+    ),
+]
+
+WAYS = ("session", "read", "write")
+
+
+def expected(route: Route, role: str | None, way: str) -> int:
+    """The status that contract.md §2 and §3 ask for."""
+    knows_person = way == "session" or not route.is_page  # pages take no tokens
+    if route.needs == PUBLIC:
+        return route.status if knows_person or not route.is_change else 400
+    if not knows_person:
+        return 303
+    if route.is_of_project and role is None:
+        return 404
+    if route.needs in ROLES and (role is None or ROLES.index(role) < ROLES.index(route.needs)):
+        return 403
+    if route.is_change and way == "read":
+        return 403
+    return route.status
+
+
+def ask(app: Flask, route: Route, person: Person, way: str, world: World) -> tuple[int, Any]:
+    values = route.arrange(world, person)
+    sent = {name: values.pop(name) for name in ("json", "data") if name in values}
+    with app.test_request_context():
+        path = url_of(app.url_map, route, values)
+    if way == "session":
+        client, headers = person.browser(), {}
+    else:
+        client, headers = app.test_client(), person.headers(way)
+    response = client.open(path, method=route.method, headers=headers, buffered=True, **sent)
+    return response.status_code, response
+
+
+def url_of(url_map: Map, route: Route, values: dict[str, Any]) -> str:
+    """Built from the rule itself, so that two rules of one view are told apart."""
+    (rule,) = [r for r in url_map.iter_rules() if matches(r, route)]
+    built = rule.build(values, append_unknown=False)
+    assert built is not None, f"{route.rule} needs other values than {values}"
+    return built[1]
+
+
+def matches(rule: Any, route: Route) -> bool:
+    return rule.rule == route.rule and route.method in rule.methods
+
+
+def routes_of(app: Flask) -> Iterator[tuple[str, str]]:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static":
+            for method in rule.methods - {"HEAD", "OPTIONS"}:
+                yield method, rule.rule
+
+
+def test_the_table_names_every_route_once(app):
+    table = [(route.method, route.rule) for route in TABLE]
+    assert sorted(table) == sorted(routes_of(app))
+
+
+@pytest.mark.parametrize("route", TABLE, ids=lambda r: f"{r.method} {r.rule}")
+def test_everybody_gets_what_their_role_and_scope_give(
+    route: Route, app: Flask, people: People, project: Project
+):
+    world = World(app, project)
+    wrong = []
+    for name, role in ROLE_OF.items():
+        for way in WAYS:
+            status, response = ask(app, route, getattr(people, name), way, world)
+            if status != expected(route, role, way):
+                wrong.append((name, way, status, response.get_data(as_text=True)[:300]))
+            if status == 403 and not route.is_page:
+                error = response.json["error"]
+                assert {"requiredRole", "yourRole"} <= set(error)
+                assert error["yourRole"] == (role if route.is_of_project else error["yourRole"])
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in TABLE if r.needs != PUBLIC], ids=lambda r: f"{r.method} {r.rule}"
+)
+def test_nobody_gets_in_without_saying_who_they_are(route, app, client, people, project):
+    values = route.arrange(World(app, project), people.user)
+    sent = {name: values.pop(name) for name in ("json", "data") if name in values}
+    with app.test_request_context():
+        path = url_of(app.url_map, route, values)
+    response = client.open(path, method=route.method, **sent)
+    if route.is_page:
+        assert response.status_code == 303
+        return
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert response.json["error"]["code"] == "not_authenticated"

@@ -1,0 +1,81 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blueprints.strict_json import MAX_DEPTH, is_storable, parse, parse_object
+from domain.errors import BadRequest, Invalid
+
+
+def test_json_is_read_as_it_is():
+    text = '{"a": [1, -2.5, true, null, "ü \\ud83d\\ude80"], "b": {"c": 9223372036854775807}}'
+    assert parse(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"nonsense",
+        b"{'a': 1}",
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": 1} x',
+        b'"\xff"',
+        b"\xef\xbb\xbf{}",
+        '{"a": 1}'.encode("utf-16"),
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": 1, "b": 1}}',
+        b"[" * 100_000,
+        b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2),
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_not_json_is_refused_as_malformed(body):
+    with pytest.raises(BadRequest) as error:
+        parse(body)
+    assert error.value.code == "malformed_json"
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null"])
+def test_a_body_must_be_an_object(body):
+    with pytest.raises(BadRequest):
+        parse_object(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        (rb'{"a": ["x", "\u0000"]}', "/a/1", "invalid_text"),
+        (rb'{"a": "\ud800"}', "/a", "invalid_text"),
+        (rb'{"b": {"\u0000": 1}}', "/b", "invalid_text"),
+        (b'{"a/b": {"~": 9223372036854775808}}', "/a~1b/~0", "out_of_range"),
+        (b'{"a": -9223372036854775809}', "/a", "out_of_range"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "/a", "out_of_range"),
+        (b'{"a": 1e999}', "/a", "out_of_range"),
+        (rb'"\u0000"', "", "invalid_text"),
+    ],
+    ids=lambda value: repr(value[:24]),
+)
+def test_what_no_field_can_hold_is_refused_where_it_stands(body, field, code):
+    with pytest.raises(Invalid) as error:
+        parse(body)
+    assert [(f.field, f.code) for f in error.value.faults] == [(field, code)]
+
+
+def test_every_fault_is_named_not_only_the_first():
+    with pytest.raises(Invalid) as error:
+        parse(rb'{"a": "\u0000", "b": [1e999], "c": 1}')
+    assert [f.field for f in error.value.faults] == ["/a", "/b/0"]
+
+
+@given(st.binary(max_size=300) | st.text(max_size=100).map(lambda t: json.dumps([t]).encode()))
+def test_any_bytes_give_storable_json_or_an_error_for_the_sender(body):
+    try:
+        value = parse(body)
+    except (BadRequest, Invalid):
+        return
+    assert is_storable(json.dumps(value, ensure_ascii=False))

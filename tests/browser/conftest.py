@@ -1,0 +1,84 @@
+"""A real browser that looks at a real Galley. Whatever the browser complains about is a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.galley import Galley, running
+from tests.conftest import skip_or_fail
+
+if TYPE_CHECKING:  # without it every test here is skipped, and this file still has to load
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    path = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if path is None:
+        reason = "there is no Chromium: install the Debian package, or set CHROMIUM to its path"
+        skip_or_fail("GALLEY_REQUIRE_BROWSER", reason)
+    return {**browser_type_launch_args, "executable_path": path, "args": FLAGS.split()}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "viewport": {"width": 1440, "height": 900}}
+
+
+@pytest.fixture(scope="session")
+def galley(
+    browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Galley]:
+    with running(tmp_path_factory.mktemp("galley")) as galley:
+        yield galley
+
+
+@pytest.fixture(scope="session")
+def base_url(galley: Galley) -> str:
+    """So that tests name paths only."""
+    return galley.url
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """The browser's; a test that provokes some forgives them by emptying the list."""
+    return []
+
+
+@pytest.fixture
+def page(page: Page, complaints: list[str]) -> Iterator[Page]:
+    """Of nobody yet."""
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    assert complaints == []
+
+
+@pytest.fixture
+def visitor(galley: Galley, page: Page) -> Page:
+    """Signed in."""
+    page.context.add_cookies(galley.cookies)
+    return page
+
+
+@pytest.fixture
+def plain_page(base_url: str, browser: Browser) -> Iterator[Page]:
+    """Without JavaScript."""
+    context = browser.new_context(base_url=base_url, java_script_enabled=False)
+    yield context.new_page()
+    context.close()

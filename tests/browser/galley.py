@@ -1,0 +1,169 @@
+"""A whole Galley as `galley up` runs it, and things to run on it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from domain.settings import CHECKOUT
+from tests.support.wait import eventually
+
+PASSWORD = "a password for tests"
+
+FAILING_SUITE = """\
+cat > "$GALLEY_REPORTS/unit.xml" <<'END'
+<testsuite name="unit">
+  <testcase name="flies"/>
+  <testcase name="quacks"><failure message="It said &lt;b&gt;moo&lt;/b&gt;."/></testcase>
+  <testcase name="swims"><failure message="It sank."/></testcase>
+</testsuite>
+END
+exit 1
+"""
+GATED_SCRIPT = """\
+echo "waiting at the gate"
+while [ ! -e "$GALLEY_PARAM_GATE.hello" ]; do sleep 0.02; done
+echo "  hello <i>from inside</i>"
+while [ ! -e "$GALLEY_PARAM_GATE" ]; do sleep 0.02; done
+echo done > "$GALLEY_OUTPUT/done.txt"
+"""
+
+
+@dataclass(frozen=True)
+class Galley:
+    url: str
+    folder: Path
+    api: httpx.Client
+    cookies: list[dict[str, str]]
+    """Of somebody who is signed in, for a browser."""
+
+    def workflow(self, name: str) -> str:
+        """The id of the workflow of that name."""
+        found = self.api.get("/api/workflows", params={"search": name}).json()["items"]
+        return str(next(item["id"] for item in found if item["name"] == name))
+
+    def start(self, name: str, **parameters: Any) -> str:
+        """Start a run; its id."""
+        path = f"/api/workflows/{self.workflow(name)}/runs"
+        return str(_ok(self.api.post(path, json={"parameters": parameters})).json()["runId"])
+
+    def abort(self, run_id: str) -> None:
+        _ok(self.api.post(f"/api/workflowruns/{run_id}/abort"))
+
+    def gate(self, name: str) -> Path:
+        """What a run of `Gated` waits for to be there; before that, for the same with .hello."""
+        return self.folder / f"gate-{name}"
+
+    def eventually(self, run_id: str, status: str) -> str:
+        """The id of the run once it has that status."""
+        path = f"/api/workflowruns/{run_id}"
+        eventually(lambda: self.api.get(path).json()["status"] == status, 20, f"{run_id} {status}")
+        return run_id
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Galley]:
+    """Everything on one machine, in a process tree that is gone afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "GALLEY_DATA_DIR": str(folder / "data"),
+        "GALLEY_PORT": str(port),
+        "GALLEY_WORKERS": "3",
+        "GALLEY_KILL_GRACE_SECONDS": "1",
+        "GALLEY_ADMIN_PASSWORD": PASSWORD,
+    }
+    output = folder / "output"
+    with output.open("wb") as file:
+        tree = subprocess.Popen(
+            [sys.executable, "-m", "cli", "up"],
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: tree.poll() is not None or _answers(url), 30, "galley up to be ready")
+        assert tree.poll() is None, output.read_text()
+        headers = {"Authorization": f"Bearer {_token(environment)}"}
+        with httpx.Client(base_url=url, headers=headers) as api:
+            _furnish(api)
+            yield Galley(url, folder, api, _signed_in(url))
+    finally:
+        tree.send_signal(signal.SIGTERM)
+        tree.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _token(environment: dict[str, str]) -> str:
+    command = [sys.executable, "-m", "cli", "token", "create", "admin", "--name", "tests"]
+    made = subprocess.run(
+        [*command, "--scope", "write"],
+        cwd=CHECKOUT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return made.stdout.strip()
+
+
+def _signed_in(url: str) -> list[dict[str, str]]:
+    with httpx.Client(base_url=url) as http:
+        page = http.get("/login").text
+        csrf = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+        form = {"username": "admin", "password": PASSWORD, "csrf_token": csrf}
+        assert http.post("/login", data=form).status_code == 303
+        return [{"name": name, "value": value, "url": url} for name, value in http.cookies.items()]
+
+
+def _furnish(api: httpx.Client) -> None:
+    """Workflows that fail, that wait, that ask; the sample that succeeds is there already."""
+    _ok(api.post("/api/projects", json={"id": "pond", "name": "Pond"}))
+    duck = {"id": "duck", "projectId": "pond", "name": "Duck"}
+    _ok(api.post("/api/ingredients", json=duck))
+    _ok(api.put("/api/projects/pond/testsuites/unit", json={"script": FAILING_SUITE}))
+    build = _step("wheel", "Build", ingredientId="duck", buildScript="echo > $GALLEY_OUTPUT/a")
+    fail = _step("unit", "Test", testSuite="unit")
+    gate = _step("gate", "Build", ingredientId="duck", buildScript=GATED_SCRIPT)
+    version = {"name": "version", "type": "string", "required": True}
+    for name, more in (
+        ("Failing", {"stages": _stages([build], [fail])}),
+        ("Gated", {"stages": _stages([gate], [build])}),
+        ("Gated and failing", {"stages": _stages([fail, gate])}),
+        ("Asking", {"stages": _stages([build]), "parameters": [version]}),
+    ):
+        _ok(api.post("/api/workflows", json={"name": name, "projectId": "pond", **more}))
+
+
+def _ok(response: httpx.Response) -> httpx.Response:
+    assert response.is_success, response.text
+    return response
+
+
+def _step(name: str, kind: str, **configuration: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "configuration": configuration}
+
+
+def _stages(*stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": f"stage {number}", "order": number, "steps": steps}
+        for number, steps in enumerate(stages, 1)
+    ]

@@ -1,0 +1,61 @@
+"""Every page in light and dark: axe finds nothing wrong, nothing has to be moved sideways."""
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("pytest_playwright")
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.browser.galley import Galley
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def addresses(galley: Galley) -> Iterator[dict[str, str]]:
+    """Pages of every kind, with runs in each state."""
+    gated = galley.start("Gated and failing", gate=str(galley.gate("appearance")))
+    failed = galley.eventually(galley.start("Failing"), "Failed")
+    succeeded = galley.eventually(galley.start("Larder"), "Succeeded")
+    galley.eventually(gated, "Running")
+    yield {
+        "workflows": "/workflows",
+        "workflow": f"/workflows/{galley.workflow('Failing')}",
+        "workflow that asks": f"/workflows/{galley.workflow('Asking')}",
+        "runs": "/runs",
+        "nothing": "/nothing",
+        "running": f"/runs/{gated}",
+        "failed": f"/runs/{failed}",
+        "succeeded": f"/runs/{succeeded}",
+    }
+    galley.abort(gated)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_fit_for_everybody_on_every_screen(
+    browser: Browser, galley: Galley, addresses: dict[str, str], scheme: str
+) -> None:
+    context = browser.new_context(base_url=galley.url, color_scheme=scheme)
+    page = context.new_page()
+    page.goto("/")
+    wrong = faults(page, "sign-in")
+    context.add_cookies(galley.cookies)
+    for name, address in addresses.items():
+        page.goto(address)
+        wrong += faults(page, name)
+    context.close()
+    assert wrong == []
+
+
+def faults(page: Page, name: str) -> list[str]:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    found = [
+        f"{name}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
+        for fault in Axe().run(page, options=RULES).response["violations"]
+    ]
+    page.set_viewport_size({"width": 360, "height": 740})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return found if width <= 360 else [*found, f"{name}: {width} px wide on 360"]

@@ -1,0 +1,255 @@
+"""The pages of runs: the picture that is polled, the log that grows, stopping."""
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from blueprints import pipeline
+from domain import engine
+from domain.engine import Claim, Ending
+from domain.logs import log_path
+from domain.models import Package, Release, Run, StepRun, TestResult, Workflow, write
+from domain.settings import Settings
+from domain.statuses import FAILED, SUCCEEDED
+from tests.support.people import People
+from tests.support.pipelines import a_workflow, build, start, step_named
+
+
+@pytest.fixture
+def run(project: object) -> Run:
+    """Two stages; nothing has been taken by a worker."""
+    return start(a_workflow([build("wheel", retries=1), build("docs")], [build("sign")]))
+
+
+@pytest.fixture
+def step(run: Run) -> StepRun:
+    return step_named(run, "wheel")
+
+
+def claimed(step: StepRun, attempt: int = 1) -> Claim:
+    held = engine.claim(step.id, attempt, worker="w", host="h", lease_ms=60_000)
+    assert held is not None
+    return held
+
+
+def written(settings: Settings, step: StepRun, content: bytes, attempt: int = 1) -> Path:
+    path = log_path(settings.data_dir, step.run_id, step.id, attempt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+# ---- the history -----------------------------------------------------------------------------
+
+
+def test_the_history_can_be_narrowed_and_an_empty_status_means_any(
+    visitor: FlaskClient, run: Run
+) -> None:
+    assert f'id="run-{run.id}"' in visitor.get("/runs?status=&projectId=pond").text
+    assert f'id="run-{run.id}"' in visitor.get("/runs?status=Pending").text
+    assert "No run fits" in visitor.get("/runs?status=Failed").text
+    assert "Runs of Release" in visitor.get(f"/runs?workflowId={run.workflow_id}").text
+    assert visitor.get("/runs?projectId=elsewhere").status_code == 404
+    assert visitor.get("/runs?status=Broken").status_code == 422
+
+
+def test_strangers_see_nothing_of_it(people: People, run: Run, step: StepRun) -> None:
+    visitor = people.stranger.browser()
+    assert run.id not in visitor.get("/runs").text
+    for path in ("", "/status", f"/steps/{step.id}/log"):
+        assert visitor.get(f"/runs/{run.id}{path}").status_code == 404
+    assert visitor.get(f"/runs?workflowId={run.workflow_id}").status_code == 404
+    assert visitor.post(f"/runs/{run.id}/abort").status_code == 404
+
+
+def test_an_unchanged_history_is_not_sent_again(
+    visitor: FlaskClient, run: Run, step: StepRun
+) -> None:
+    known = {"If-None-Match": visitor.get("/runs/list").headers["ETag"]}
+    assert visitor.get("/runs/list", headers=known).status_code == 304
+    claimed(step)
+    assert visitor.get("/runs/list", headers=known).status_code == 200
+
+
+# ---- the polled picture ----------------------------------------------------------------------
+
+
+def test_an_unchanged_run_is_not_sent_again_until_something_happens(
+    visitor: FlaskClient, run: Run, step: StepRun
+) -> None:
+    held = claimed(step)
+    claimed(step_named(run, "docs"))
+    first = visitor.get(f"/runs/{run.id}/status?shown={step.id}.1")
+    assert f"data-etag='{first.headers['ETag']}'" in first.text
+    known = {"If-None-Match": first.headers["ETag"]}
+    second = visitor.get(f"/runs/{run.id}/status?shown={step.id}.1", headers=known)
+    assert (second.status_code, second.data) == (304, b"")
+    engine.finish(held, Ending(SUCCEEDED))
+    third = visitor.get(f"/runs/{run.id}/status?shown={step.id}.1", headers=known)
+    assert third.status_code == 200
+    assert "1 of 3 steps done, now: docs" in third.text
+
+
+def test_what_was_sent_to_one_role_is_not_taken_for_what_another_sees(
+    people: People, run: Run
+) -> None:
+    tags = {
+        person.browser().get(f"/runs/{run.id}/status").headers["ETag"]
+        for person in (people.user, people.superuser)
+    }
+    assert len(tags) == 2
+
+
+def test_why_a_step_waits_is_looked_at_again_although_nothing_happens_to_the_run(
+    visitor: FlaskClient, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "now", lambda: 1_000_000)
+    first = visitor.get(f"/runs/{run.id}/status")
+    assert "No worker listens to the queue default." in first.text
+    known = {"If-None-Match": first.headers["ETag"]}
+    assert visitor.get(f"/runs/{run.id}/status", headers=known).status_code == 304
+    monkeypatch.setattr(pipeline, "now", lambda: 1_000_000 + pipeline.LOOK_AGAIN_MS)
+    assert visitor.get(f"/runs/{run.id}/status", headers=known).status_code == 200
+
+
+def test_polling_ends_with_the_run(visitor: FlaskClient, run: Run) -> None:
+    assert f'hx-get="/runs/{run.id}/status' in visitor.get(f"/runs/{run.id}").text
+    visitor.post(f"/runs/{run.id}/abort")
+    ended = visitor.get(f"/runs/{run.id}").text
+    assert "hx-trigger" not in ended[ended.index('id="run"') :]
+
+
+def test_the_log_comes_along_only_when_another_one_is_due(
+    visitor: FlaskClient, run: Run, step: StepRun
+) -> None:
+    before = visitor.get(f"/runs/{run.id}/status?shown={step.id}.0").text
+    assert 'id="log-panel"' not in before
+    claimed(step)
+    started = visitor.get(f"/runs/{run.id}/status?shown={step.id}.0").text
+    assert '<hx-partial hx-target="#log-panel"' in started
+    assert f'id="log-{step.id}-1"' in started
+
+
+def test_the_reader_chooses_the_step_and_the_attempt(
+    visitor: FlaskClient, settings: Settings, run: Run, step: StepRun
+) -> None:
+    engine.finish(claimed(step), Ending(FAILED, "It fell over.", 1))
+    claimed(step, attempt=2)
+    written(settings, step, b"the first try\n", attempt=1)
+    written(settings, step, b"the second try\n", attempt=2)
+    docs = step_named(run, "docs")
+    assert f'shown={docs.id}.0"' in visitor.get(f"/runs/{run.id}?step={docs.id}").text
+    chosen = visitor.get(f"/runs/{run.id}?step={step.id}&attempt=1").text
+    assert "the first try" in chosen
+    assert "the second try" not in chosen
+    assert "Attempt 1: It fell over." in chosen
+    assert "the second try" in visitor.get(f"/runs/{run.id}?step={step.id}").text
+
+
+@pytest.mark.parametrize("query", ["step=nope", "step={id}&attempt=9", "attempt=x"])
+def test_a_choice_that_does_not_exist_is_refused(
+    visitor: FlaskClient, run: Run, step: StepRun, query: str
+) -> None:
+    response = visitor.get(f"/runs/{run.id}?{query.format(id=step.id)}")
+    assert response.status_code == (422 if query == "attempt=x" else 404)
+
+
+def test_the_page_shows_what_was_released_and_which_tests_failed(
+    visitor: FlaskClient, run: Run, step: StepRun
+) -> None:
+    held = claimed(step)
+
+    def record() -> dict:
+        release = Release.create(
+            ingredient="duck", version="1.4", created_by="ann", run_id=run.id, step_run_id=step.id
+        )
+        Package.create(release=release, path="a b/<x>.whl", size=34_120, sha256="ab" * 32)
+        for name, result in (("flies", "Pass"), ("<quacks>", "Fail"), ("swims", "Error")):
+            TestResult.create(step=step.id, attempt=1, name=name, result=result, message="oh")
+        counts = {"total": 3, "passed": 1, "failed": 1, "skipped": 0, "errors": 1}
+        return {"release_id": release.id, "test_counts": counts}
+
+    StepRun.update(retries=0).where(StepRun.id == step.id).execute()
+    engine.finish(held, Ending(FAILED, "2 of 3 tests failed.", 1, record=record))
+    page = visitor.get(f"/runs/{run.id}").text
+    release = Release.get()
+    assert f'href="/api/releases/{release.id}/packages/a%20b/%3Cx%3E.whl"' in page
+    assert "a b/&lt;x&gt;.whl" in page
+    assert "34 kB" in page
+    assert "&lt;quacks&gt;" in page
+    assert "swims" in page
+    assert "flies" not in page
+
+
+# ---- logs ------------------------------------------------------------------------------------
+
+
+def test_a_log_is_text_and_never_markup(
+    visitor: FlaskClient, settings: Settings, run: Run, step: StepRun
+) -> None:
+    claimed(step)
+    written(settings, step, b"<script>alert(1)</script> \x1b[31mred\x1b[0m \xff\n")
+    for path in (f"/runs/{run.id}", f"/runs/{run.id}/steps/{step.id}/log?attempt=1&offset=0"):
+        page = visitor.get(path).text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; red \ufffd\n" in page
+        assert "<script>alert" not in page
+
+
+def test_the_log_grows_by_what_is_new_and_ends_with_the_attempt(
+    visitor: FlaskClient, settings: Settings, run: Run, step: StepRun
+) -> None:
+    held = claimed(step)
+    path = written(settings, step, b"one\nhalf")
+    address = f"/runs/{run.id}/steps/{step.id}/log?attempt=1&offset="
+    first = visitor.get(address + "0").text
+    assert first.startswith("one\n<hx-partial")
+    assert "offset=4" in first
+    path.write_bytes(b"one\n")
+    assert visitor.get(address + "4").status_code == 204
+    engine.finish(held, Ending(SUCCEEDED))
+    last = visitor.get(address + "4").text
+    assert "End of log, 4 B" in last
+    assert "hx-get" not in last
+
+
+def test_of_a_long_log_the_end_is_shown_with_a_way_to_the_rest(
+    visitor: FlaskClient, settings: Settings, run: Run, step: StepRun
+) -> None:
+    claimed(step)
+    line = b"x" * 999 + b"\n"
+    written(settings, step, b"the beginning\n" + line * 400 + b"the end\n")
+    page = visitor.get(f"/runs/{run.id}").text
+    assert "the end" in page
+    assert "the beginning" not in page
+    assert "Read the whole log" in page
+    assert f"/api/workflowruns/{run.id}/steps/{step.id}/logs?attempt=1" in page
+
+
+# ---- stopping --------------------------------------------------------------------------------
+
+
+def test_a_run_is_stopped_once_and_stopping_it_again_is_no_error(
+    visitor: FlaskClient, people: People, run: Run
+) -> None:
+    for _ in range(2):
+        response = visitor.post(f"/runs/{run.id}/abort")
+        assert (response.status_code, response.location) == (303, f"/runs/{run.id}")
+    ended = Run.get_by_id(run.id)
+    assert (ended.status, ended.cancelled_by) == ("Cancelled", people.superuser.username)
+
+
+def test_who_may_not_stop_it_reads_who_may(people: People, run: Run) -> None:
+    visitor = people.user.browser()
+    assert "Only a SuperUser of pond can abort" in visitor.get(f"/runs/{run.id}").text
+    response = visitor.post(f"/runs/{run.id}/abort")
+    assert response.status_code == 403
+    assert "This needs the role <strong>SuperUser</strong>" in response.text
+    assert Run.get_by_id(run.id).cancelled_by is None
+
+
+def test_the_runs_of_a_deleted_workflow_can_still_be_read(visitor: FlaskClient, run: Run) -> None:
+    with write():
+        Workflow.update(deleted_at=1).execute()
+    assert visitor.get(f"/runs/{run.id}").status_code == 200
+    assert "Release" in visitor.get("/runs").text

@@ -1,0 +1,216 @@
+"""The pages of workflows: what they show to whom, and the form that starts a run."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from domain.models import Run, Workflow, WorkflowRevision
+from tests.support.people import People
+from tests.support.pipelines import a_workflow, build, start
+
+PIECE = {"HX-Request": "true", "HX-Request-Type": "partial"}
+PARAMETERS = [
+    {"name": "version", "type": "string", "required": True},
+    {"name": "level", "type": "number"},
+    {"name": "dry/run", "type": "boolean", "default": True},
+    {"name": "region", "type": "choice", "choices": ["north", "south"], "default": "north"},
+]
+
+
+@pytest.fixture
+def workflow(project: object) -> Workflow:
+    return a_workflow([build("wheel")])
+
+
+@pytest.fixture
+def asking(project: object) -> Workflow:
+    """A workflow that asks for parameters."""
+    return a_workflow([build("wheel")], name="Asking", parameters=PARAMETERS)
+
+
+@pytest.mark.parametrize("path", ["/workflows", "/runs?status=Failed"])
+def test_who_is_not_signed_in_is_sent_to_do_so_and_then_back(app: Flask, path: str) -> None:
+    response = app.test_client().get(path)
+    assert response.status_code == 303
+    assert response.location.startswith("/login?next=" + path.partition("?")[0])
+
+
+def test_a_poll_after_the_session_ended_leads_the_whole_page_to_the_sign_in(app: Flask) -> None:
+    headers = {**PIECE, "HX-Current-URL": "http://localhost/workflows"}
+    response = app.test_client().get("/workflows/list", headers=headers)
+    assert response.status_code == 401
+    assert response.headers["HX-Redirect"] == "/login?next=/workflows"
+
+
+def test_the_list_holds_what_the_reader_may_read(people: People, workflow: Workflow) -> None:
+    assert "Release" in people.user.browser().get("/workflows").text
+    assert "Release" not in people.stranger.browser().get("/workflows").text
+
+
+def test_only_who_may_run_gets_the_button(people: People, workflow: Workflow) -> None:
+    button = 'aria-label="Run Release"'
+    assert button in people.superuser.browser().get("/workflows").text
+    assert button not in people.user.browser().get("/workflows").text
+
+
+def test_who_may_not_run_reads_why(people: People, workflow: Workflow) -> None:
+    page = people.user.browser().get(f"/workflows/{workflow.id}").text
+    assert "needs the role <strong>SuperUser</strong>" in page
+    assert "yours is <strong>User</strong>" in page
+    assert "csrf_token" not in page[page.index('id="run-form"') :]
+
+
+def test_search_is_kept_by_what_follows_the_list(visitor: FlaskClient, project: object) -> None:
+    for number in range(3):
+        a_workflow([build("wheel")], name=f"Docs {number}")
+    a_workflow([build("wheel")], name="Other")
+    page = visitor.get("/workflows?search=dOcS&pageSize=2&utm_source=mail").text
+    assert "Docs 1" in page
+    assert "Docs 2" not in page
+    assert 'href="/workflows?search=dOcS&amp;pageSize=2&amp;page=2"' in page
+    assert 'hx-get="/workflows/list?search=dOcS&amp;pageSize=2&amp;page=1"' in page
+    assert "No name has “duck” in it" in visitor.get("/workflows?search=duck").text
+
+
+def test_an_unchanged_list_is_not_sent_again(visitor: FlaskClient, workflow: Workflow) -> None:
+    first = visitor.get("/workflows/list")
+    assert f"data-etag='{first.headers['ETag']}'" in first.text
+    known = {"If-None-Match": first.headers["ETag"]}
+    second = visitor.get("/workflows/list", headers=known)
+    assert (second.status_code, second.data) == (304, b"")
+    start(workflow)
+    assert visitor.get("/workflows/list", headers=known).status_code == 200
+
+
+def test_names_and_scripts_are_text_and_never_markup(visitor: FlaskClient, project: object) -> None:
+    evil = "<script>alert(1)</script>"
+    workflow = a_workflow([build(evil, script=f"echo {evil}")], name=evil, description=evil)
+    run = start(workflow)
+    for path in ("/workflows", f"/workflows/{workflow.id}", "/runs", f"/runs/{run.id}"):
+        page = visitor.get(path).text
+        assert "&lt;script&gt;alert" in page
+        assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize("query", ["page=x", "pageSize=0", "sort=colour"])
+def test_a_query_that_makes_no_sense_is_refused_with_a_page(
+    visitor: FlaskClient, workflow: Workflow, query: str
+) -> None:
+    response = visitor.get(f"/workflows?{query}")
+    assert response.status_code == 422
+    assert "Some of that is not right" in response.text
+
+
+# ---- starting a run --------------------------------------------------------------------------
+
+
+def test_a_run_starts_from_the_list_with_one_press(
+    visitor: FlaskClient, people: People, workflow: Workflow
+) -> None:
+    response = visitor.post(f"/workflows/{workflow.id}/runs")
+    run = Run.get()
+    assert (response.status_code, response.location) == (303, f"/runs/{run.id}")
+    assert (run.triggered_by, run.trigger_source) == (people.superuser.username, "web")
+
+
+def test_htmx_is_led_to_the_run(visitor: FlaskClient, workflow: Workflow) -> None:
+    response = visitor.post(f"/workflows/{workflow.id}/runs", headers=PIECE)
+    assert (response.status_code, response.data) == (204, b"")
+    assert response.headers["HX-Redirect"] == f"/runs/{Run.get().id}"
+
+
+def test_what_is_typed_becomes_what_the_parameters_are_declared_as(
+    visitor: FlaskClient, asking: Workflow
+) -> None:
+    typed = {
+        "parameter.version": "1.10",
+        "parameter.level": "2.5",
+        "parameter.dry/run": ["false", "true"],
+        "parameter.region": "south",
+    }
+    visitor.post(f"/workflows/{asking.id}/runs", data=typed)
+    expected = {"version": "1.10", "level": 2.5, "dry/run": True, "region": "south"}
+    assert Run.get().parameters == expected
+
+
+def test_a_field_left_empty_is_no_parameter_and_an_unticked_box_is_false(
+    visitor: FlaskClient, asking: Workflow
+) -> None:
+    typed = {"parameter.version": "7", "parameter.level": "", "parameter.dry/run": "false"}
+    visitor.post(f"/workflows/{asking.id}/runs", data=typed)
+    assert Run.get().parameters == {"version": "7", "dry/run": False, "region": "north"}
+
+
+@pytest.mark.parametrize("headers", [{}, PIECE], ids=["page", "piece"])
+def test_a_wrong_form_comes_back_with_its_faults_and_what_was_typed(
+    visitor: FlaskClient, asking: Workflow, headers: dict[str, str]
+) -> None:
+    typed = {
+        "parameter.version": "",
+        "parameter.level": "<high>",
+        "parameter.region": "west",
+        "parameter.extra": "1",
+    }
+    response = visitor.post(f"/workflows/{asking.id}/runs", data=typed, headers=headers)
+    assert response.status_code == 422
+    assert response.text.startswith("<form") is bool(headers)
+    assert response.text.count('aria-invalid="true"') == 3
+    assert 'value="&lt;high&gt;"' in response.text
+    for sentence in ("must not be empty", "must be a number", "must be one of north, south"):
+        assert sentence in response.text
+    assert "&#39;extra&#39; is not a parameter of this workflow" in response.text
+    assert not Run.select().exists()
+
+
+def test_lines_become_parameters_of_a_workflow_that_declares_none(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    typed = {"parameters": "version = 1.10\r\n\r\nflags=-x --level=2\r\n"}
+    visitor.post(f"/workflows/{workflow.id}/runs", data=typed)
+    assert Run.get().parameters == {"version": "1.10", "flags": "-x --level=2"}
+
+
+def test_a_line_that_is_not_name_and_value_is_pointed_out(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    typed = {"parameters": "a=1\nnonsense\na=2"}
+    response = visitor.post(f"/workflows/{workflow.id}/runs", data=typed)
+    assert response.status_code == 422
+    assert "Line 2 is not NAME=VALUE. Line 3 sets &#39;a&#39; again." in response.text
+    assert "a=1\nnonsense\na=2</textarea>" in response.text
+    assert re.search(r"<details\s+open", response.text)
+
+
+def test_a_workflow_that_is_switched_off_cannot_be_started(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    Workflow.update(is_enabled=False).execute()
+    response = visitor.post(f"/workflows/{workflow.id}/runs")
+    assert response.status_code == 409
+    assert "It is switched off" in response.text
+    assert not Run.select().exists()
+
+
+def test_a_workflow_that_names_what_is_not_there_says_so_before_and_after_the_press(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    WorkflowRevision.update(
+        definition=_renamed(WorkflowRevision.get().definition, "goose")
+    ).execute()
+    sentence = "no ingredient &#39;goose&#39;"
+    assert sentence in visitor.get(f"/workflows/{workflow.id}").text
+    response = visitor.post(f"/workflows/{workflow.id}/runs", headers=PIECE)
+    assert (response.status_code, sentence in response.text) == (422, True)
+
+
+def _renamed(definition: dict, ingredient: str) -> dict:
+    definition["stages"][0]["steps"][0]["configuration"]["ingredientId"] = ingredient
+    return definition
+
+
+def test_a_form_from_another_site_starts_nothing(visitor: FlaskClient, workflow: Workflow) -> None:
+    del visitor.environ_base["HTTP_X_CSRFTOKEN"]
+    assert visitor.post(f"/workflows/{workflow.id}/runs").status_code == 400
+    assert not Run.select().exists()
