@@ -1,5 +1,6 @@
 """Signing in and out, and how the pages look to the person."""
 
+import ipaddress
 import re
 
 from flask import Blueprint, current_app, redirect, render_template, request, session
@@ -40,6 +41,17 @@ class SignInThrottle:
         self._names.forget(f"{address} {username}")
 
 
+def sender(address: str) -> str:
+    """Whose tries count together: everybody with IPv6 has a whole /64 to try from."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if ip.version == 4 or ip.ipv4_mapped:
+        return address
+    return str(ipaddress.IPv6Network((int(ip), 64), strict=False))
+
+
 def safe_next(wanted: str | None) -> str:
     """A place on this site to go to after signing in; never somebody else's."""
     # Browsers read a backslash as a slash, and skip control characters: both can leave the site.
@@ -71,7 +83,7 @@ def login() -> ResponseReturnValue:
     except Invalid:
         return _form(given, wanted, "Give a username and a password.", 422)
     throttle: SignInThrottle = current_app.extensions["galley_sign_in"]
-    address = request.remote_addr or ""
+    address = sender(request.remote_addr or "")
     wait = throttle.take(body.username, address)
     if wait:
         sentence = f"Too many attempts. Try again in {int(wait) // 60 + 1} minutes."

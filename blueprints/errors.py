@@ -91,7 +91,7 @@ def _as_html(error: GalleyError) -> Response:
         if not is_htmx:
             return redirect(_sign_in(request.full_path if request.method == "GET" else ""), 303)
         # A redirect would put the sign-in page into the fragment's place.
-        there = _sign_in(urlsplit(request.headers.get("HX-Current-URL", "")).path)
+        there = _sign_in(_path_of(request.headers.get("HX-Current-URL", "")))
         return Response(status=401, headers={"HX-Redirect": there})
     if is_htmx:
         body = Markup('<p class="fault" role="alert">{}</p>').format(error.message)
@@ -108,6 +108,14 @@ def _as_html(error: GalleyError) -> Response:
 def _sign_in(wanted: str) -> str:
     wanted = wanted.removesuffix("?")
     return f"/login?next={quote(wanted)}" if wanted.strip("/") else "/login"
+
+
+def _path_of(url: str) -> str:
+    """The path of an address that anybody may have sent; "" if it is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _http(error: HTTPException) -> Response:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from domain.artifacts import Artifact
 from domain.engine.types import StepFailed
-from domain.models import Ingredient, Package, Release, StepRun
+from domain.models import Ingredient, Package, Release, StepRun, given
+from domain.models.statements import Statement
 from domain.references import release_reference
 
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~!-]{0,199}")
@@ -23,14 +24,21 @@ class NewPackage:
     sha256: str
 
 
+_BUILT = Statement(
+    lambda: StepRun.select(StepRun.release_id).where(
+        (StepRun.run == given("run_id")) & StepRun.release_id.is_null(False)
+    )
+)
+
+
 def releases_of_run(run_id: str) -> list[Release]:
     """What the steps of a run have built so far, oldest first.
 
     Asked by way of the steps: a release that was made elsewhere and given to a step counts too.
     """
-    built = StepRun.select(StepRun.release_id).where(
-        (StepRun.run == run_id) & StepRun.release_id.is_null(False)
-    )
+    built = [release_id for (release_id,) in _BUILT.rows(run_id=run_id)]
+    if not built:
+        return []
     return list(Release.select().where(Release.id.in_(built)).order_by(Release.id))
 
 
@@ -48,6 +56,8 @@ def resolve_references(references: Sequence[str], run_id: str, project_id: str) 
 
 def artifacts_of(releases: Sequence[Release]) -> list[Artifact]:
     """All packages of releases, in order."""
+    if not releases:
+        return []
     by_id = {release.id: release for release in releases}
     packages = Package.select().where(Package.release.in_(list(by_id)))
     return [

@@ -1,8 +1,47 @@
 """The single tests of a step run."""
 
-from domain.models import StepRun, TestResult
+from domain.models import StepRun, TestResult, given, new_id
+from domain.models.statements import Statement
 
 FAILURES = ("Fail", "Error")
+
+_ADD = Statement(
+    lambda: TestResult.insert(
+        id=given("id"),
+        step=given("step_id"),
+        attempt=given("attempt"),
+        suite=given("suite"),
+        name=given("name"),
+        result=given("result"),
+        duration_ms=given("duration_ms"),
+        message=given("message"),
+        review_status="NotReviewed",
+        comment="",
+    )
+)
+
+
+def add(
+    step_id: str,
+    attempt: int,
+    *,
+    suite: str,
+    name: str,
+    result: str,
+    duration_ms: int | None,
+    message: str,
+) -> None:
+    """Store one test, inside the caller's transaction; they come back in the order of storing."""
+    _ADD.change(
+        id=new_id(),
+        step_id=step_id,
+        attempt=attempt,
+        suite=suite,
+        name=name,
+        result=result,
+        duration_ms=duration_ms,
+        message=message,
+    )
 
 
 def failures(step: StepRun, limit: int) -> list[TestResult]:

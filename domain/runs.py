@@ -23,11 +23,13 @@ from domain.models import (
     TestSuite,
     Workflow,
     WorkflowRevision,
+    given,
     new_id,
     write,
 )
+from domain.models.statements import Statement
 from domain.parameters import check_parameters
-from domain.statuses import FINISHED
+from domain.statuses import FINISHED, PENDING
 from domain.waiting import World, look_around
 from domain.workflow_queries import missing_references
 
@@ -60,10 +62,9 @@ def start(
         run = _create_run(workflow, actor, values, trigger_source)
         for stage in stages:
             stage["run"] = run.id
-        for step in steps:
-            step["run"] = run.id
         StageRun.insert_many(stages).execute()
-        StepRun.insert_many(steps).execute()
+        for step in steps:
+            _NEW_STEP.change(run_id=run.id, **step)
         StepSpec.insert_many(specs).execute()
         audit.record(actor, "start", "run", run.id, project_id=run.project_id)
         if within:
@@ -121,6 +122,7 @@ class _Snapshot:
 
     def __init__(self, project_id: str) -> None:
         self._project_id = project_id
+        self._suites: dict[str, TestSuite] = {}
         self._environments: dict[str, Environment] = {}
 
     def spec(self, step: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,15 +145,20 @@ class _Snapshot:
         }
 
     def _test_spec(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        suite = TestSuite.get(
-            (TestSuite.project == self._project_id) & (TestSuite.name == configuration["testSuite"])
-        )
+        suite = self._suite(configuration["testSuite"])
         return {
             "suite": suite.name,
             "script": suite.script,
             "timeoutSeconds": suite.timeout_seconds,
             "releaseIds": configuration.get("releaseIds") or [],
         }
+
+    def _suite(self, name: str) -> TestSuite:
+        if name not in self._suites:
+            self._suites[name] = TestSuite.get(
+                (TestSuite.project == self._project_id) & (TestSuite.name == name)
+            )
+        return self._suites[name]
 
     def _environment(self, name: str) -> Environment:
         if name not in self._environments:
@@ -210,7 +217,7 @@ def _step_row(
 ) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "stage": stage_id,
+        "stage_id": stage_id,
         "position": place,
         "name": step["name"],
         "type": step["type"],
@@ -220,6 +227,29 @@ def _step_row(
         "retries": step["retries"],
         "lock_key": lock,
     }
+
+
+_NEW_STEP = Statement(
+    lambda: StepRun.insert(
+        id=given("id"),
+        run=given("run_id"),
+        stage=given("stage_id"),
+        position=given("position"),
+        name=given("name"),
+        type=given("type"),
+        queue=given("queue"),
+        is_outside=given("is_outside"),
+        timeout_seconds=given("timeout_seconds"),
+        retries=given("retries"),
+        lock_key=given("lock_key"),
+        status=PENDING,
+        message="",
+        attempt=1,
+        log_size=0,
+        bell=0,
+        cancel_requested=False,
+    )
+)
 
 
 # ---- finding ---------------------------------------------------------------------------------

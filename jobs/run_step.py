@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import InterfaceError, OperationalError
 
 from domain import engine
 from domain.engine import Claim, Ending, LeaseLost, Ready
 from domain.logs import log_path
-from domain.models import Attempt, Run, StageRun, StepRun, StepSpec, Workflow, db
+from domain.models import Attempt, Run, StageRun, StepRun, StepSpec, Workflow, db, given
+from domain.models.statements import Statement, from_json
 from domain.settings import Settings
 from domain.statuses import CANCELLED, FAILED
 from jobs import host
@@ -26,6 +27,11 @@ from jobs.steps import KINDS, Outcome, StepContext
 
 log = logging.getLogger(__name__)
 
+AWAKE_SECONDS = 60
+"""How long a worker goes on by itself before it lets RQ look after its registration again."""
+
+CLAIM_TRIES = 3
+
 SHUTDOWN_MESSAGE = "The worker was shut down."
 
 
@@ -34,6 +40,7 @@ class WorkerProcess:
     """What this process is while it works: set once by jobs.worker, used by every step."""
 
     name: str
+    queue: str
     settings: Settings
     doorbell: Doorbell
     seen: Callable[[], None]
@@ -51,50 +58,88 @@ def become(process: WorkerProcess) -> None:
 
 
 def run_step(step_id: str, attempt: int) -> None:
-    """Run one attempt of a step, if it is still there to be taken."""
+    """Run one attempt of a step, if it is still there to be taken, and then what else is ready.
+
+    Whoever is awake goes on with the oldest ready step of the queue: RQ's notes on a message cost
+    as much as a step. Messages for steps that were taken so wake somebody who looks for more.
+    """
     process = _this
     if process is None:
         raise RuntimeError("run_step works only in a process that became a worker")
+    until = time.monotonic() + AWAKE_SECONDS
+    held = _claim(process, step_id, attempt) or _claim_oldest(process)
+    while held is not None:
+        _Execution(process, held).run()
+        held = _claim_oldest(process) if time.monotonic() < until else None
+
+
+def _claim(process: WorkerProcess, step_id: str, attempt: int) -> Claim | None:
     if process.wake.requested:
-        return  # shutting down: the reconciler will ring again, for another worker
-    held = engine.claim(
+        return None  # shutting down: the reconciler will ring again, for another worker
+    return engine.claim(
         step_id,
         attempt,
         worker=process.name,
         host=host.identity(),
         lease_ms=int(process.settings.lease_seconds * 1000),
     )
-    if held is None:
-        log.info("step %s, attempt %d: nothing to do", step_id, attempt)
-        return
-    _Execution(process, held).run()
 
 
-def _load(step_id: str) -> dict[str, Any]:
-    """What the step's executor needs to know, and no more: wide selects cost milliseconds."""
-    query = (
+def _claim_oldest(process: WorkerProcess) -> Claim | None:
+    """None also when others were faster several times: then they are awake, and that is enough."""
+    for _ in range(CLAIM_TRIES):
+        oldest = engine.oldest_ready(process.queue)
+        if oldest is None:
+            return None
+        held = _claim(process, *oldest)
+        if held is not None:
+            return held
+    return None
+
+
+_LOAD = Statement(
+    lambda: (
         StepRun.select(
-            StepRun.name.alias("step_name"),
+            StepRun.name,
             StepRun.type,
             StepRun.timeout_seconds,
-            StepSpec.spec,
-            StageRun.name.alias("stage_name"),
-            Run.number,
+            StageRun.name,
             Run.project_id,
+            Workflow.name,
+            Run.number,
             Run.triggered_by,
             Run.parameters,
-            Workflow.name.alias("workflow_name"),
+            StepSpec.spec,
         )
-        .join(StepSpec)
-        .switch(StepRun)
         .join(StageRun)
         .switch(StepRun)
         .join(Run)
         .join(Workflow)
-        .where(StepRun.id == step_id)
+        .switch(StepRun)
+        .join(StepSpec)
+        .where(StepRun.id == given("step_id"))
     )
-    step: dict[str, Any] = query.dicts().get()
-    return step
+)
+
+
+class _Step(NamedTuple):
+    """What an executor has to know of its step."""
+
+    name: str
+    type: str
+    timeout_seconds: int
+    stage_name: str
+    project_id: str
+    workflow_name: str
+    run_number: int
+    triggered_by: str
+    parameters: dict[str, Any]
+    spec: dict[str, Any]
+
+
+def _load(step_id: str) -> _Step:
+    *plain, parameters, spec = _LOAD.rows(step_id=step_id)[0]
+    return _Step._make([*plain, from_json(parameters), from_json(spec)])
 
 
 class _Execution:
@@ -121,11 +166,19 @@ class _Execution:
                 outcome = self._execute(writer, folder)
                 self._note_end(writer, outcome)
                 writer.close()
-                self._process.doorbell.ring(self._finish(outcome, writer.size))
+                self._ring_for_others(self._finish(outcome, writer.size))
         except LeaseLost:
             log.warning("step %s: lost, its result is not recorded", self._cookie)
         finally:
             writer.close()
+
+    def _ring_for_others(self, ready: list[Ready]) -> None:
+        """This worker takes one itself, unless it is being stopped or none is of its queue."""
+        process = self._process
+        taken = None
+        if not process.wake.requested:
+            taken = next((step for step in ready if step.queue == process.queue), None)
+        process.doorbell.ring([step for step in ready if step is not taken])
 
     @contextlib.contextmanager
     def _beating(self, writer: LogWriter) -> Iterator[None]:
@@ -162,7 +215,7 @@ class _Execution:
         if self._held.attempt > 1:
             self._note_attempt(writer)
         try:
-            return KINDS[self._step["type"]](self._context(writer, folder))
+            return KINDS[self._step.type](self._context(writer, folder))
         except LeaseLost:
             raise
         except Exception as error:
@@ -185,14 +238,14 @@ class _Execution:
         step = self._step
         return StepContext(
             claim=self._held,
-            step_name=step["step_name"],
-            stage_name=step["stage_name"],
-            project_id=step["project_id"],
-            workflow_name=step["workflow_name"],
-            run_number=step["number"],
-            triggered_by=step["triggered_by"],
-            parameters=step["parameters"],
-            spec=step["spec"],
+            step_name=step.name,
+            stage_name=step.stage_name,
+            project_id=step.project_id,
+            workflow_name=step.workflow_name,
+            run_number=step.run_number,
+            triggered_by=step.triggered_by,
+            parameters=step.parameters,
+            spec=step.spec,
             folder=folder,
             log=writer,
             settings=self._settings,
@@ -205,8 +258,8 @@ class _Execution:
     ) -> Result:
         script = folder / "script"
         script.write_text(text, encoding="utf-8")
-        limit = self._step["timeout_seconds"]
-        suite_limit = self._step["spec"].get("timeoutSeconds")
+        limit = self._step.timeout_seconds
+        suite_limit = self._step.spec.get("timeoutSeconds")
         return run_script(
             script,
             cwd=cwd,
@@ -228,7 +281,15 @@ class _Execution:
             return _until_written(lambda: engine.give_back(self._held, SHUTDOWN_MESSAGE, log_size))
         status = CANCELLED if outcome.stopped is Stop.CANCELLED else outcome.status
         ending = Ending(status, outcome.message, outcome.exit_code, log_size, outcome.record)
-        return _until_written(lambda: engine.finish(self._held, ending))
+        try:
+            return _until_written(lambda: engine.finish(self._held, ending))
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("step %s: its result", self._cookie)
+            message = f"Galley could not record what the step made: {error}"
+            failed = Ending(FAILED, message, outcome.exit_code, log_size)
+            return _until_written(lambda: engine.finish(self._held, failed))
 
 
 def _until_written(transaction: Callable[[], list[Ready]]) -> list[Ready]:

@@ -47,7 +47,7 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
     name = f"{host.name()}-{os.getpid()}-{secrets.token_hex(3)}"
     connection = Redis.from_url(redis_url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3))
     presence = Presence(name, queue)
-    process = run_step.WorkerProcess(name, settings, Doorbell(redis_url), presence.say)
+    process = run_step.WorkerProcess(name, queue, settings, Doorbell(redis_url), presence.say)
     run_step.become(process)
     worker = StepWorker(
         [process.doorbell.queue(queue)],

@@ -11,7 +11,7 @@ from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import Completion, LogQuery, RunQuery, StageDecision
 from domain import engine, runs
-from domain.access import SUPER_USER, USER, require
+from domain.access import SUPER_USER, USER, require, require_write
 from domain.errors import Conflict, Fault, Invalid
 from domain.logs import log_path, read_log
 from domain.models import Release, Run, StepRun, TestResult
@@ -103,10 +103,13 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
         message=body.message,
         release_id=body.release_id,
     )
+    status = StepRun.get_by_id(step.id).status
+    if ready is None and status not in FINISHED:
+        raise Conflict("The step does not wait for it yet: its stage has not begun.")
     if ready is None:
-        raise _already(StepRun.get_by_id(step.id).status, "step")
+        raise _already(status, "step")
     doorbell().ring(ready)
-    return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
+    return jsonify(id=step.id, status=status)
 
 
 def _check_release(run: Run, release_id: str) -> None:
@@ -132,6 +135,7 @@ def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValu
     stage = runs.get_stage(row, stage_run_id)
     body = read_json(StageDecision, optional=True)
     runs.require_approver(stage, current_actor())
+    require_write(current_actor())  # a stage may let every User decide, but no read-only token
     ready = engine.decide_stage(
         stage, decision=decision, by=current_actor().username, comment=body.comment
     )

@@ -14,7 +14,7 @@ from domain.engine.advance import (
     advance_in_transaction,
     count_in_progress,
 )
-from domain.engine.claims import beat, claim, owned
+from domain.engine.claims import beat, claim, oldest_ready, owned
 from domain.engine.endings import expire, expire_leases_of, finish, give_back
 from domain.engine.requests import (
     cancel_run,
@@ -46,5 +46,6 @@ __all__ = [
     "expire_outside",
     "finish",
     "give_back",
+    "oldest_ready",
     "owned",
 ]

@@ -44,9 +44,36 @@ _NEW_ATTEMPT = Statement(
         log_size=0,
     )
 )
+_OLDEST = Statement(
+    lambda: (
+        StepRun.select(StepRun.id, StepRun.attempt)
+        .where(
+            (StepRun.status == PENDING)
+            & StepRun.ready_at.is_null(False)
+            & (StepRun.queue == given("queue"))
+            & ~StepRun.is_outside
+            & (StepRun.lock_key.is_null() | StepRun.lock_key.not_in(_held_locks()))
+        )
+        .order_by(StepRun.ready_at, StepRun.id)
+        .limit(1)
+    )
+)
 _PLACE = Statement(
     lambda: StepRun.select(StepRun.run, StepRun.stage).where(StepRun.id == given("step_id"))
 )
+
+
+def _held_locks() -> Any:
+    running = StepRun.alias()
+    return running.select(running.lock_key).where(
+        (running.status == RUNNING) & running.lock_key.is_null(False)
+    )
+
+
+def oldest_ready(queue: str) -> tuple[str, int] | None:
+    """The step (id, attempt) of the queue that has waited longest and could be taken now."""
+    row = _OLDEST.row(queue=queue)
+    return (row[0], row[1]) if row else None
 
 
 def claim(step_id: str, attempt: int, *, worker: str, host: str, lease_ms: int) -> Claim | None:

@@ -15,7 +15,7 @@ from peewee import (
 PARTIAL_INDEXES = [
     "CREATE UNIQUE INDEX workflow_name_unique ON workflow (project_id, name_key) WHERE deleted_at IS NULL",
     "CREATE INDEX run_in_progress ON run (workflow_id, number) WHERE completed_at IS NULL",
-    "CREATE INDEX steprun_ready ON step_run (rung_at) WHERE status = 'Pending' AND ready_at IS NOT NULL",
+    "CREATE INDEX steprun_ready ON step_run (queue, ready_at) WHERE status = 'Pending' AND ready_at IS NOT NULL",
     "CREATE INDEX steprun_running ON step_run (lease_until) WHERE status = 'Running'",
     "CREATE UNIQUE INDEX steprun_one_holder ON step_run (lock_key) WHERE status = 'Running' AND lock_key IS NOT NULL",
 ]

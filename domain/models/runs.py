@@ -124,7 +124,8 @@ class StepRun(Base):
 
 StepRun.add_index(
     StepRun.index(
-        StepRun.rung_at,
+        StepRun.queue,
+        StepRun.ready_at,
         where=SQL("status = 'Pending' AND ready_at IS NOT NULL"),
         name="steprun_ready",
     )

@@ -5,6 +5,7 @@ against 0.05 ms). A step passes through some twenty queries, so the engine write
 Peewee as ever, names what varies with `given`, and has each compiled at its first use.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,17 @@ def given(name: str) -> Any:
     return Value(_Given(name), converter=False)
 
 
+def from_json(value: Any) -> Any:
+    """A JSON object of a row: SQLite gives it as text, PostgreSQL's driver has parsed it."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
 class Statement:
     """A query with named values: `Statement(lambda: Run.delete().where(Run.id == given("run")))`.
 
     The query is built once, so nothing in it may be computed, such as the default of a column that
     an insert leaves out: name every column. Values go to the database as they are, and rows come
-    back as it gives them, so it is not for JSON columns.
+    back as it gives them: see `from_json`.
     """
 
     def __init__(self, build: Callable[[], Any]) -> None:

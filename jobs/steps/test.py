@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from domain.models import Release, TestResult, new_id
+from domain import results
+from domain.models import Release
 from domain.releases import artifacts_of, resolve_references
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import open_storage
@@ -17,7 +18,6 @@ MAX_KEPT = 50_000
 """Rows for one step; each thousand costs about 40 ms of the finishing transaction."""
 BAD = (FAIL, ERROR)
 
-_ROWS_AT_ONCE = 100
 _NAMED = 5
 
 
@@ -92,20 +92,6 @@ def _record(context: StepContext, cases: Sequence[Case]) -> dict[str, Any]:
     kept = cases
     if len(cases) > MAX_KEPT:
         kept = sorted(cases, key=lambda case: case.result == PASS)[:MAX_KEPT]
-    ids = sorted(new_id() for _ in kept)  # so that they come back in the order of the reports
-    rows = [
-        {
-            "id": row_id,
-            "step": context.claim.step_id,
-            "attempt": context.claim.attempt,
-            "suite": case.suite,
-            "name": case.name,
-            "result": case.result,
-            "duration_ms": case.duration_ms,
-            "message": case.message,
-        }
-        for row_id, case in zip(ids, kept, strict=True)
-    ]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        TestResult.insert_many(rows[start : start + _ROWS_AT_ONCE]).execute()
+    for case in kept:
+        results.add(context.claim.step_id, context.claim.attempt, **vars(case))
     return {"test_counts": _counts(cases)}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from blueprints.auth import TRIES_PER_ADDRESS, TRIES_PER_NAME, safe_next
+from blueprints.auth import TRIES_PER_ADDRESS, TRIES_PER_NAME, safe_next, sender
 from domain import people as people_rules
 from domain.access import console
 from domain.models import Project
@@ -156,6 +156,21 @@ def test_trying_one_password_on_many_people_must_wait_as_well(client, ann, monke
     assert statuses == [422] * TRIES_PER_ADDRESS + [429]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("", "unix", False),
+    ],
+)
+def test_tries_from_one_ipv6_network_count_together(one, other, is_same):
+    assert (sender(one) == sender(other)) == is_same
+
+
 @pytest.fixture
 def private_page(app):
     """A view as anybody might add it, without a word about who may see it."""
@@ -177,6 +192,15 @@ def test_a_fragment_after_the_session_has_ended_moves_the_whole_page(client):
     response = client.get("/private", headers=headers)
     assert (response.status_code, response.text) == (401, "")
     assert response.headers["HX-Redirect"] == "/login?next=/runs/1"
+
+
+@pytest.mark.usefixtures("private_page")
+@pytest.mark.parametrize("address", ["http://[", "", "no address", "http://[::1]:x/"])
+def test_a_fragment_that_came_from_nowhere_is_sent_to_sign_in_as_well(client, address):
+    headers = {"HX-Request": "true", "HX-Current-URL": address}
+    response = client.get("/private", headers=headers)
+    assert response.status_code == 401
+    assert response.headers["HX-Redirect"].startswith("/login")
 
 
 def test_an_error_in_a_fragment_is_a_fragment(people):
