@@ -16,7 +16,7 @@ from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery, RunQuery
 from blueprints.schemas import Schema
-from domain import logs, results, runs, waiting
+from domain import logs, results, run_queries, waiting
 from domain.access import SUPER_USER
 from domain.clock import now
 from domain.errors import NotFound
@@ -194,7 +194,7 @@ def _end_of_log(step: StepRun, attempt: int) -> dict[str, Any]:
     if attempt == 0:
         return {"text": "", "start": 0, "end": 0, "complete": False}
     # Asked before the end is read: lines may come in between.
-    is_over = runs.attempt_is_over(step, attempt)
+    is_over = run_queries.attempt_is_over(step, attempt)
     path = logs.log_path(settings().data_dir, step.run_id, step.id, attempt)
     data, start, end = logs.read_end(path, complete=is_over)
     return {"text": _text(data), "start": start, "end": end, "complete": is_over}
@@ -208,10 +208,10 @@ def _text(data: bytes) -> str:
 def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """What an attempt's log has grown by since byte `offset`; 204 while that is nothing."""
     row = load_run(run_id)
-    step = runs.get_step(row, step_run_id)
+    step = run_queries.get_step(row, step_run_id)
     query = pages.read_query(LogQuery)
     attempt = query.attempt or step.attempt
-    is_over = runs.attempt_is_over(step, attempt)
+    is_over = run_queries.attempt_is_over(step, attempt)
     path = logs.log_path(settings().data_dir, row.id, step.id, attempt)
     data, end = logs.read_log(path, query.offset or 0, complete=is_over)
     is_complete = is_over and len(data) < logs.READ_BYTES

@@ -5,14 +5,14 @@ from typing import Any
 
 from blueprints import doorbell
 from blueprints.guards import current_actor
-from domain import engine, runs
+from domain import engine, run_queries, runs
 from domain.models import Run, Workflow
-from domain.runs import Details
+from domain.run_queries import Details
 
 
 def look_at(run: Run) -> Details:
     """The whole run. Redis is asked only while its absence can be a reason to wait."""
-    return runs.details(
+    return run_queries.details(
         run, redis_answers=run.completed_at is not None or doorbell().is_reachable()
     )
 

@@ -12,7 +12,7 @@ from blueprints.guards import current_actor, load_workflow
 from blueprints.present import runs as present_runs
 from blueprints.present import workflows as present
 from blueprints.run_form import Typed
-from domain import runs, statistics, workflow_queries
+from domain import run_queries, statistics, workflow_queries
 from domain.access import SUPER_USER
 from domain.errors import Conflict, Invalid
 from domain.models import Run, Workflow
@@ -105,7 +105,7 @@ def _form_context(workflow: Workflow, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _history(workflow: Workflow) -> dict[str, Any]:
-    newest = runs.find(workflow_id=workflow.id).limit(RUNS_SHOWN)
+    newest = run_queries.find(workflow_id=workflow.id).limit(RUNS_SHOWN)
     return {
         "metadata": statistics.metadata(workflow),
         "runs": [present_runs.run_item(row) for row in newest],

@@ -1,22 +1,16 @@
 """Starting runs and finding them again."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from domain import audit, engine
 from domain.access import ROLES, SUPER_USER, Actor, require
 from domain.clock import now
 from domain.engine import Ready
-from domain.errors import Conflict, Invalid, NotFound
-from domain.ingredients import packages_of
+from domain.errors import Conflict, Invalid
 from domain.models import (
-    Attempt,
     Environment,
-    Package,
-    Release,
     Run,
-    RunEvent,
     StageRun,
     StepRun,
     StepSpec,
@@ -29,8 +23,7 @@ from domain.models import (
 )
 from domain.models.statements import Statement
 from domain.parameters import check_parameters
-from domain.statuses import FINISHED, PENDING
-from domain.waiting import World, look_around
+from domain.statuses import PENDING
 from domain.workflow_queries import missing_references
 
 
@@ -252,117 +245,8 @@ _NEW_STEP = Statement(
 )
 
 
-# ---- finding ---------------------------------------------------------------------------------
-
-
-def get(run_id: str) -> Run:
-    """Raises NotFound."""
-    run = Run.get_or_none(Run.id == run_id)
-    if run is None:
-        raise NotFound("There is no such run.")
-    return run
-
-
-def get_step(run: Run, step_run_id: str) -> StepRun:
-    """Raises NotFound, also for a step of another run."""
-    step = StepRun.get_or_none((StepRun.id == step_run_id) & (StepRun.run == run.id))
-    if step is None:
-        raise NotFound("This run has no such step.")
-    return step
-
-
-def get_stage(run: Run, stage_run_id: str) -> StageRun:
-    """Raises NotFound, also for a stage of another run."""
-    stage = StageRun.get_or_none((StageRun.id == stage_run_id) & (StageRun.run == run.id))
-    if stage is None:
-        raise NotFound("This run has no such stage.")
-    return stage
-
-
-def attempt_is_over(step: StepRun, number: int) -> bool:
-    """Whether an attempt of the step will print nothing more (also if it never will begin)."""
-    return number < step.attempt or step.status in FINISHED
-
-
 def require_approver(stage: StageRun, actor: Actor) -> None:
     """Raises Forbidden unless the actor has one of the roles that the stage asks for."""
     roles = (stage.approval or {}).get("roles") or [SUPER_USER]
     least = min(roles, key=ROLES.index)
     require(actor, least, stage.run.project_id, kind="run", name=stage.run_id)
-
-
-def find(
-    *,
-    projects: Iterable[str] | None = None,
-    workflow_id: str | None = None,
-    statuses: Iterable[str] = (),
-    trigger_source: str | None = None,
-    started_after: int | None = None,
-    started_before: int | None = None,
-) -> Any:
-    """A query of runs, newest first, joined with their workflow.
-
-    projects: only these; None for every project. The times are epoch milliseconds of the start.
-    """
-    query = Run.select(Run, Workflow.name).join(Workflow).order_by(Run.id.desc())
-    if projects is not None:
-        query = query.where(Run.project_id.in_(list(projects)))
-    if workflow_id is not None:
-        query = query.where(Run.workflow == workflow_id)
-    if statuses:
-        query = query.where(Run.status.in_(list(statuses)))
-    if trigger_source is not None:
-        query = query.where(Run.trigger_source == trigger_source)
-    if started_after is not None:
-        query = query.where(Run.started_at >= started_after)
-    if started_before is not None:
-        query = query.where(Run.started_at < started_before)
-    return query
-
-
-@dataclass(frozen=True)
-class Details:
-    """A run with everything its page and its JSON show."""
-
-    run: Run
-    stages: list[StageRun]
-    steps: list[StepRun]
-    attempts: list[Attempt]
-    releases: list[Release]
-    packages: dict[str, list[Package]]
-    """By the id of their release."""
-    events: list[RunEvent]
-    world: World
-
-
-def details(run: Run, *, redis_answers: bool = True) -> Details:
-    """Read the whole run. Read `run` first: its version then never promises more than is shown."""
-    stages = list(StageRun.select().where(StageRun.run == run.id).order_by(StageRun.position))
-    steps = list(
-        StepRun.select()
-        .join(StageRun)
-        .where(StepRun.run == run.id)
-        .order_by(StageRun.position, StepRun.position)
-    )
-    attempts = (
-        Attempt.select()
-        .join(StepRun)
-        .where(StepRun.run == run.id)
-        .order_by(Attempt.step, Attempt.number)
-    )
-    world = (
-        look_around(run, steps, redis_answers=redis_answers)
-        if run.completed_at is None
-        else World(at=now())
-    )
-    releases = list(Release.select().where(Release.run_id == run.id).order_by(Release.id))
-    return Details(
-        run=run,
-        stages=stages,
-        steps=steps,
-        attempts=list(attempts),
-        releases=releases,
-        packages=packages_of(releases),
-        events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
-        world=world,
-    )

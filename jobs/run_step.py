@@ -1,52 +1,16 @@
-"""One step from claim to finish: what a message of the doorbell makes a worker do."""
+"""What a message of the doorbell makes a worker do."""
 
-import contextlib
-import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from peewee import InterfaceError, OperationalError
 
 from domain import engine
-from domain.engine import Claim, Ending, LeaseLost, Ready
-from domain.logs import log_path
-from domain.models import Attempt, Run, StageRun, StepRun, StepSpec, Workflow, db, given
-from domain.models.statements import Statement, from_json
-from domain.settings import Settings
-from domain.statuses import CANCELLED, FAILED
+from domain.engine import Claim
 from jobs import host
-from jobs.folders import remove_tree
-from jobs.heart import Heart
-from jobs.logs import LogWriter
-from jobs.process import Result, Stop, Wake, kill_strays, run_script
-from jobs.queue import Doorbell
-from jobs.steps import KINDS, Outcome, StepContext
-
-log = logging.getLogger(__name__)
+from jobs.execution import Execution, WorkerProcess
 
 AWAKE_SECONDS = 60
 """How long a worker goes on by itself before it lets RQ look after its registration again."""
 
 CLAIM_TRIES = 3
-
-SHUTDOWN_MESSAGE = "The worker was shut down."
-
-
-@dataclass
-class WorkerProcess:
-    """What this process is while it works: set once by jobs.worker, used by every step."""
-
-    name: str
-    queue: str
-    settings: Settings
-    doorbell: Doorbell
-    seen: Callable[[], None]
-    wake: Wake = field(default_factory=Wake)
-    heart: Heart | None = None
-
 
 _this: WorkerProcess | None = None
 
@@ -69,7 +33,7 @@ def run_step(step_id: str, attempt: int) -> None:
     until = time.monotonic() + AWAKE_SECONDS
     held = _claim(process, step_id, attempt) or _claim_oldest(process)
     while held is not None:
-        _Execution(process, held).run()
+        Execution(process, held).run()
         held = _claim_oldest(process) if time.monotonic() < until else None
 
 
@@ -95,214 +59,3 @@ def _claim_oldest(process: WorkerProcess) -> Claim | None:
         if held is not None:
             return held
     return None
-
-
-_LOAD = Statement(
-    lambda: (
-        StepRun.select(
-            StepRun.name,
-            StepRun.type,
-            StepRun.timeout_seconds,
-            StageRun.name,
-            Run.project_id,
-            Workflow.name,
-            Run.number,
-            Run.triggered_by,
-            Run.parameters,
-            StepSpec.spec,
-        )
-        .join(StageRun)
-        .switch(StepRun)
-        .join(Run)
-        .join(Workflow)
-        .switch(StepRun)
-        .join(StepSpec)
-        .where(StepRun.id == given("step_id"))
-    )
-)
-
-
-class _Step(NamedTuple):
-    """What an executor has to know of its step."""
-
-    name: str
-    type: str
-    timeout_seconds: int
-    stage_name: str
-    project_id: str
-    workflow_name: str
-    run_number: int
-    triggered_by: str
-    parameters: dict[str, Any]
-    spec: dict[str, Any]
-
-
-def _load(step_id: str) -> _Step:
-    *plain, parameters, spec = _LOAD.rows(step_id=step_id)[0]
-    return _Step._make([*plain, from_json(parameters), from_json(spec)])
-
-
-class _Execution:
-    """One claimed attempt."""
-
-    def __init__(self, process: WorkerProcess, held: Claim) -> None:
-        self._process = process
-        self._settings = process.settings
-        self._held = held
-        self._cookie = f"{held.step_id}.{held.attempt}"
-        self._step = _load(held.step_id)
-
-    def run(self) -> None:
-        """Run it, record how it ended, and ring for what became ready by that."""
-        path = log_path(
-            self._settings.data_dir, self._held.run_id, self._held.step_id, self._held.attempt
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = LogWriter(
-            path, head=self._settings.log_head_bytes, tail=self._settings.log_tail_bytes
-        )
-        try:
-            with self._beating(writer), self._folder() as folder:
-                outcome = self._execute(writer, folder)
-                self._note_end(writer, outcome)
-                writer.close()
-                self._ring_for_others(self._finish(outcome, writer.size))
-        except LeaseLost:
-            log.warning("step %s: lost, its result is not recorded", self._cookie)
-        finally:
-            writer.close()
-
-    def _ring_for_others(self, ready: list[Ready]) -> None:
-        """This worker takes one itself, unless it is being stopped or none is of its queue."""
-        process = self._process
-        taken = None
-        if not process.wake.requested:
-            taken = next((step for step in ready if step.queue == process.queue), None)
-        process.doorbell.ring([step for step in ready if step is not taken])
-
-    @contextlib.contextmanager
-    def _beating(self, writer: LogWriter) -> Iterator[None]:
-        process = self._process
-        heart = Heart(
-            self._held,
-            process.wake,
-            lease_seconds=self._settings.lease_seconds,
-            log_size=lambda: writer.size,
-            seen=process.seen,
-        )
-        with heart:
-            process.heart = heart
-            try:
-                yield
-            finally:
-                process.heart = None
-                if process.wake.requested is not Stop.SHUTDOWN:
-                    process.wake.reset()
-
-    @contextlib.contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """A private folder of this attempt alone: a lost one cannot write into its successor's."""
-        folder = self._settings.data_dir / "work" / self._held.run_id / self._cookie
-        folder.mkdir(parents=True, mode=0o700)
-        try:
-            yield folder
-        finally:
-            remove_tree(folder)
-            with contextlib.suppress(OSError):
-                folder.parent.rmdir()
-
-    def _execute(self, writer: LogWriter, folder: Path) -> Outcome:
-        if self._held.attempt > 1:
-            self._note_attempt(writer)
-        try:
-            return KINDS[self._step.type](self._context(writer, folder))
-        except LeaseLost:
-            raise
-        except Exception as error:
-            log.exception("step %s", self._cookie)
-            return Outcome(FAILED, f"Galley could not run the step: {error}")
-
-    def _note_attempt(self, writer: LogWriter) -> None:
-        """Say in the log why this is not the first attempt; make sure that it is the only one."""
-        number = self._held.attempt - 1
-        killed = kill_strays(f"{self._held.step_id}.{number}")
-        before = Attempt.get_or_none(
-            (Attempt.step == self._held.step_id) & (Attempt.number == number)
-        )
-        why = before.message if before and before.message else "It did not end."
-        writer.note(f"Attempt {self._held.attempt}. Attempt {number}: {why}")
-        if killed:
-            writer.note(f"{killed} processes of attempt {number} were still running: killed.")
-
-    def _context(self, writer: LogWriter, folder: Path) -> StepContext:
-        step = self._step
-        return StepContext(
-            claim=self._held,
-            step_name=step.name,
-            stage_name=step.stage_name,
-            project_id=step.project_id,
-            workflow_name=step.workflow_name,
-            run_number=step.run_number,
-            triggered_by=step.triggered_by,
-            parameters=step.parameters,
-            spec=step.spec,
-            folder=folder,
-            log=writer,
-            settings=self._settings,
-            secrets={},
-            run_script=lambda text, env, cwd: self._run_script(writer, folder, text, env, cwd),
-        )
-
-    def _run_script(
-        self, writer: LogWriter, folder: Path, text: str, env: dict[str, str], cwd: Path
-    ) -> Result:
-        script = folder / "script"
-        script.write_text(text, encoding="utf-8")
-        limit = self._step.timeout_seconds
-        suite_limit = self._step.spec.get("timeoutSeconds")
-        return run_script(
-            script,
-            cwd=cwd,
-            env=env,
-            output=writer.write,
-            wake=self._process.wake,
-            timeout_seconds=min(limit, suite_limit or limit),
-            grace_seconds=self._settings.kill_grace_seconds,
-        )
-
-    def _note_end(self, writer: LogWriter, outcome: Outcome) -> None:
-        if outcome.message:
-            writer.note(outcome.message)
-
-    def _finish(self, outcome: Outcome, log_size: int) -> list[Ready]:
-        if outcome.stopped is Stop.LOST:
-            raise LeaseLost(self._held.step_id)
-        if outcome.stopped is Stop.SHUTDOWN:
-            return _until_written(lambda: engine.give_back(self._held, SHUTDOWN_MESSAGE, log_size))
-        status = CANCELLED if outcome.stopped is Stop.CANCELLED else outcome.status
-        ending = Ending(status, outcome.message, outcome.exit_code, log_size, outcome.record)
-        try:
-            return _until_written(lambda: engine.finish(self._held, ending))
-        except LeaseLost:
-            raise
-        except Exception as error:
-            log.exception("step %s: its result", self._cookie)
-            message = f"Galley could not record what the step made: {error}"
-            failed = Ending(FAILED, message, outcome.exit_code, log_size)
-            return _until_written(lambda: engine.finish(self._held, failed))
-
-
-def _until_written(transaction: Callable[[], list[Ready]]) -> list[Ready]:
-    """Finish as soon as the database answers; what was done must not be forgotten.
-
-    Ends at the latest with LeaseLost, when the database is back and the lease is over.
-    """
-    while True:
-        try:
-            return transaction()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("the database does not take the result, trying again: %s", error)
-            time.sleep(0.5)
-            db.close()
-            with contextlib.suppress(OperationalError):
-                db.connect()

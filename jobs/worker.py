@@ -29,6 +29,7 @@ from domain.clock import now
 from domain.models import WorkerInfo, connect, db, write
 from domain.settings import Settings
 from jobs import host, run_step
+from jobs.execution import WorkerProcess
 from jobs.process import Stop, become_subreaper
 from jobs.queue import LOOK, Doorbell
 
@@ -47,7 +48,7 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
     name = f"{host.name()}-{os.getpid()}-{secrets.token_hex(3)}"
     connection = Redis.from_url(redis_url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3))
     presence = Presence(name, queue)
-    process = run_step.WorkerProcess(name, queue, settings, Doorbell(redis_url), presence.say)
+    process = WorkerProcess(name, queue, settings, Doorbell(redis_url), presence.say)
     run_step.become(process)
     worker = StepWorker(
         [process.doorbell.queue(queue)],
@@ -105,7 +106,7 @@ class StepWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     log_result_lifespan = False
 
-    def __init__(self, *args: Any, process: run_step.WorkerProcess, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, process: WorkerProcess, **kwargs: Any) -> None:
         super().__init__(*args, log_job_description=False, **kwargs)
         self._process = process
         self._registered_at = 0.0

@@ -7,6 +7,7 @@ alone. GALLEY_REQUIRE_POSTGRES and GALLEY_REQUIRE_BROWSER turn skips into failur
 
 import os
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,8 @@ from domain import models
 from domain import settings as settings_module
 from domain.migrations import migrate
 from domain.settings import Settings
+from jobs import redis_server
+from jobs.queue import Doorbell
 from tests.support import postgres
 
 GIVEN_URL = os.environ.get("DATABASE_URL", "")
@@ -101,3 +104,22 @@ def database(settings: Settings) -> Iterator[models.Base]:
     database.connect()
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of the tests' own. What is in it is flushed by whoever needs it empty."""
+    argv, url = redis_server.command(tmp_path_factory.mktemp("r"))
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
+        redis_server.wait_until_ready(url, 10)
+        yield url
+        server.terminate()
+
+
+@pytest.fixture
+def doorbell(redis_url: str) -> Iterator[Doorbell]:
+    """Rings in an empty Redis."""
+    doorbell = Doorbell(redis_url)
+    doorbell.connection.flushall()
+    yield doorbell
+    doorbell.connection.close()

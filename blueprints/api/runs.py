@@ -10,12 +10,13 @@ from blueprints.api import listing, query, read_json
 from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import Completion, LogQuery, RunQuery, StageDecision
-from domain import engine, runs
+from blueprints.schemas import PageQuery
+from domain import engine, run_queries, runs
 from domain.access import SUPER_USER, USER, require, require_write
 from domain.errors import Conflict, Fault, Invalid
 from domain.logs import log_path, read_log
 from domain.models import Release, Run, StepRun, TestResult
-from domain.paging import fetch_after
+from domain.paging import fetch, fetch_after
 from domain.statuses import FAILED, FINISHED, SUCCEEDED
 
 bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
@@ -34,7 +35,7 @@ def find(query: RunQuery) -> Any:
     if query.project_id is not None:
         require(actor, USER, query.project_id)
     projects = None if actor.is_system_admin else list(actor.roles)
-    return runs.find(
+    return run_queries.find(
         projects=[query.project_id] if query.project_id else projects,
         workflow_id=query.workflow_id,
         statuses=query.status,
@@ -65,13 +66,13 @@ def abort_run(run_id: str) -> ResponseReturnValue:
     if row.completed_at is not None:
         raise _already(row.status, "run")
     run_actions.stop(row)
-    return jsonify(runId=row.id, status=runs.get(row.id).status), 202
+    return jsonify(runId=row.id, status=run_queries.get(row.id).status), 202
 
 
 @bp.get("/<run_id>/steps/<step_run_id>")
 def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
-    runs.get_step(row, step_run_id)
+    run_queries.get_step(row, step_run_id)
     shown = present.run(run_actions.look_at(row))
     steps = [step for stage in shown["stageRuns"] for step in stage["stepRuns"]]
     return jsonify(next(step for step in steps if step["id"] == step_run_id))
@@ -79,7 +80,7 @@ def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 @bp.post("/<run_id>/steps/<step_run_id>/abort")
 def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    step = runs.get_step(load_run(run_id, SUPER_USER), step_run_id)
+    step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     if step.status in FINISHED:
         raise _already(step.status, "step")
     running, ready = engine.cancel_step(step, by=current_actor().username)
@@ -91,7 +92,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 @bp.post("/<run_id>/steps/<step_run_id>/complete")
 def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
-    step = runs.get_step(row, step_run_id)
+    step = run_queries.get_step(row, step_run_id)
     body = read_json(Completion)
     if not step.is_outside:
         raise Conflict("Only a Build step without a script is completed from outside.")
@@ -132,7 +133,7 @@ def reject_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
 
 def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
     row = load_run(run_id)
-    stage = runs.get_stage(row, stage_run_id)
+    stage = run_queries.get_stage(row, stage_run_id)
     body = read_json(StageDecision, optional=True)
     runs.require_approver(stage, current_actor())
     require_write(current_actor())  # a stage may let every User decide, but no read-only token
@@ -163,10 +164,10 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
 
     X-Log-Offset says what to ask for next, X-Log-Complete that nothing will come any more.
     """
-    step = runs.get_step(load_run(run_id), step_run_id)
+    step = run_queries.get_step(load_run(run_id), step_run_id)
     number = query.attempt or step.attempt
     # Whether it is over is asked before its end is read: lines may come in between.
-    over = runs.attempt_is_over(step, number)
+    over = run_queries.attempt_is_over(step, number)
     path = log_path(settings().data_dir, step.run_id, step.id, number)
     size = path.stat().st_size if path.exists() else 0
     if query.offset is not None:
@@ -185,12 +186,14 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
 
 
 @bp.get("/<run_id>/steps/<step_run_id>/tests")
-def get_tests(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    step = runs.get_step(load_run(run_id), step_run_id)
-    rows = (
+@query(PageQuery)
+def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturnValue:
+    """In pages: a step keeps up to 50,000 tests, each with a message of up to 16 KiB."""
+    step = run_queries.get_step(load_run(run_id), step_run_id)
+    found = (
         TestResult.select()
         .where((TestResult.step == step.id) & (TestResult.attempt == step.attempt))
         .order_by(TestResult.id)
     )
-    items = [present.test(row) for row in rows]
-    return jsonify(items=items, totalCount=len(items), page=1, pageSize=max(len(items), 1))
+    rows, total = fetch(found, query.as_page())
+    return listing([present.test(row) for row in rows], total, query)

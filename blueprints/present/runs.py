@@ -7,7 +7,7 @@ from blueprints.present import catalog
 from domain import waiting
 from domain.clock import rfc3339
 from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult
-from domain.runs import Details
+from domain.run_queries import Details
 from domain.waiting import Reason
 
 

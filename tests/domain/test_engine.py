@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from domain import engine, runs
+from domain import engine, run_queries
 from domain.clock import now
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
 from domain.models import Attempt, Release, Run, StageRun, StepRun, db, write
@@ -338,7 +338,7 @@ def test_every_pending_thing_says_why(project, tmp_path):
     from blueprints.present import runs as present
 
     for run in (start(workflow), start(workflow)):
-        shown = present.run(runs.details(Run.get_by_id(run.id), redis_answers=False))
+        shown = present.run(run_queries.details(Run.get_by_id(run.id), redis_answers=False))
         assert shown["waiting"]
         for stage in shown["stageRuns"]:
             assert stage["waiting"]

@@ -1,0 +1,198 @@
+"""The reconciler against real databases and a real Redis; workers are played by their claims."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from domain import engine
+from domain.clock import now
+from domain.engine import Ready
+from domain.models import IdempotencyKey, Run, StepRun, User, WorkerInfo, write
+from domain.statuses import FAILED, PENDING, RUNNING
+from jobs import host
+from jobs.queue import Doorbell, message_id
+from jobs.reconciler import RING_AGAIN_MS, Reconciler
+from tests.support.pipelines import (
+    a_project,
+    a_workflow,
+    build,
+    start,
+    start_and_ready,
+    statuses,
+    step_named,
+)
+
+pytestmark = pytest.mark.usefixtures("project")
+
+
+@pytest.fixture
+def project(database):
+    return a_project()
+
+
+@pytest.fixture
+def reconciler(settings, doorbell) -> Reconciler:
+    return Reconciler(settings, doorbell)
+
+
+def claim(ready: Ready, worker: str = "w1", lease_ms: int = 60_000):
+    return engine.claim(
+        ready.step_id, ready.attempt, worker=worker, host=host.identity(), lease_ms=lease_ms
+    )
+
+
+def let_time_pass(step_id: str, milliseconds: int) -> None:
+    with write():
+        StepRun.update(rung_at=StepRun.rung_at - milliseconds).where(
+            StepRun.id == step_id
+        ).execute()
+
+
+def messages(doorbell: Doorbell) -> list[str]:
+    return doorbell.waiting_messages("default")
+
+
+def test_a_message_that_was_lost_is_sent_anew_under_another_id(reconciler, doorbell):
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    let_time_pass(ready.step_id, RING_AGAIN_MS + 1)
+    reconciler.tick()
+    again = Ready(ready.step_id, 1, 1, "default")
+    assert messages(doorbell) == [message_id(again)]
+
+
+def test_a_message_that_still_waits_is_not_sent_twice(reconciler, doorbell):
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    doorbell.ring([ready])
+    let_time_pass(ready.step_id, RING_AGAIN_MS + 1)
+    reconciler.tick()
+    assert messages(doorbell) == [message_id(ready)]
+
+
+def test_a_fresh_message_is_given_its_time(reconciler, doorbell):
+    start(a_workflow([build("a")]))
+    reconciler.tick()
+    assert messages(doorbell) == []
+
+
+def test_ringing_twice_for_one_step_leaves_one_message(doorbell):
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    assert doorbell.ring([ready])
+    assert doorbell.ring([ready])
+    assert messages(doorbell) == [message_id(ready)]
+
+
+def test_without_redis_ringing_gives_up_at_once(tmp_path):
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    begin = time.monotonic()
+    assert Doorbell(f"unix://{tmp_path}/nobody").ring([ready]) is False
+    assert time.monotonic() - begin < 1
+
+
+def test_a_lease_that_is_over_is_not_taken_at_once_after_a_start(reconciler):
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    claim(ready, lease_ms=-1)
+    reconciler.tick()
+    assert statuses(run) == {"a": RUNNING}
+
+
+def test_a_lease_that_is_over_is_taken_when_the_worker_had_its_time(settings, doorbell):
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    claim(ready, lease_ms=-1)
+    reconciler = Reconciler(settings, doorbell)
+    reconciler._patient_until = 0
+    reconciler.tick()
+    assert statuses(run) == {"a": PENDING}
+    assert messages(doorbell) == [message_id(Ready(ready.step_id, 2, 0, "default"))]
+
+
+def test_the_steps_of_a_worker_that_is_gone_are_taken_back_at_once(reconciler):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        with write():
+            WorkerInfo.create(
+                name="w1",
+                host=host.identity(),
+                pid=process.pid,
+                pid_started=host.started(process.pid),
+                queue="default",
+            )
+        run, (ready,) = start_and_ready(a_workflow([build("a")]))
+        claim(ready)
+        reconciler.tick()
+        assert statuses(run) == {"a": RUNNING}
+        process.kill()
+        process.wait()
+        reconciler.tick()
+    assert statuses(run) == {"a": PENDING}
+    assert step_named(run, "a").message == "The worker w1 was lost."
+    assert WorkerInfo.select().count() == 0
+
+
+def test_workers_of_other_hosts_are_judged_by_their_leases_alone(reconciler):
+    with write():
+        WorkerInfo.create(
+            name="w1", host="elsewhere", pid=os.getpid(), pid_started=1, queue="default"
+        )
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    claim(ready)
+    reconciler.tick()
+    assert statuses(run) == {"a": RUNNING}
+
+
+def test_a_step_that_waits_for_the_outside_too_long_fails(reconciler):
+    run = start(a_workflow([build("a", script=None, timeoutSeconds=1)]))
+    with write():
+        StepRun.update(ready_at=now() - 1_001).where(StepRun.run == run.id).execute()
+    reconciler.tick()
+    assert statuses(run) == {"a": FAILED}
+
+
+def test_a_run_that_nobody_advanced_is_advanced(reconciler, doorbell):
+    run = start(a_workflow([build("a")], [build("b")]))
+    with write():
+        StepRun.update(status="Succeeded", completed_at=now()).where(
+            (StepRun.run == run.id) & (StepRun.name == "a")
+        ).execute()
+    reconciler.tick()
+    assert step_named(run, "b").ready_at is not None
+    assert len(messages(doorbell)) == 1
+
+
+def test_a_held_back_run_is_let_in_when_there_is_room(reconciler):
+    workflow = a_workflow([build("a")], concurrency=1)
+    first, second = start(workflow), start(workflow)
+    with write():
+        Run.update(status=FAILED, completed_at=now()).where(Run.id == first.id).execute()
+    reconciler.tick()
+    assert Run.get_by_id(second.id).admitted
+
+
+def test_folders_of_attempts_that_are_over_are_removed(reconciler, settings):
+    run, (first, second) = start_and_ready(a_workflow([build("a"), build("b")]))
+    claim(first)
+    work = settings.data_dir / "work" / run.id
+    for name in (f"{first.step_id}.1", f"{second.step_id}.1", "something-else.x"):
+        (work / name).mkdir(parents=True)
+    reconciler.tick()
+    assert sorted(p.name for p in work.iterdir()) == sorted(
+        [f"{first.step_id}.1", "something-else.x"]
+    )
+
+
+def test_old_idempotency_keys_are_forgotten(reconciler):
+    with write():
+        user = User.create(username="ann")
+        for key, created_at in (("old", now() - 25 * 3600 * 1000), ("new", now())):
+            IdempotencyKey.create(
+                user=user,
+                key=key,
+                target="POST /x",
+                body_hash="0",
+                status=201,
+                answer={},
+                created_at=created_at,
+            )
+    reconciler.tick()
+    assert [kept.key for kept in IdempotencyKey.select()] == ["new"]

@@ -1,0 +1,126 @@
+"""A worker's part of the engine, in this process: real scripts, real databases, a real Redis."""
+
+import pytest
+
+from domain import engine
+from domain.engine import Ready
+from domain.logs import log_path
+from domain.models import Attempt, Run, StepRun
+from domain.statuses import FAILED, PENDING, SUCCEEDED
+from jobs import run_step as worker_side
+from jobs.execution import WorkerProcess
+from jobs.process import Stop
+from tests.support.pipelines import a_project, a_workflow, build, start_and_ready, statuses
+
+PASS = "echo x > $GALLEY_OUTPUT/x"
+
+
+@pytest.fixture
+def process(database, settings, doorbell):
+    a_project()
+    process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
+    worker_side.become(process)
+    yield process
+    process.wake.close()
+
+
+def run_it(ready: Ready) -> None:
+    worker_side.run_step(ready.step_id, ready.attempt)
+
+
+def log_of(process, step_id: str, attempt: int = 1) -> str:
+    run_id = StepRun.get_by_id(step_id).run_id
+    return log_path(process.settings.data_dir, run_id, step_id, attempt).read_text()
+
+
+def test_an_awake_worker_runs_everything_that_is_ready(process):
+    workflow = a_workflow([build("a", PASS), build("b", PASS)], [build("c", PASS)])
+    run, (ready, _) = start_and_ready(workflow)
+    run_it(ready)
+    assert statuses(run) == {"a": SUCCEEDED, "b": SUCCEEDED, "c": SUCCEEDED}
+    assert Run.get_by_id(run.id).status == SUCCEEDED
+
+
+def test_a_late_message_wakes_for_whatever_waits_longest(process):
+    workflow = a_workflow([build("a", PASS)])
+    first, (early,) = start_and_ready(workflow)
+    engine.cancel_run(first.id, by="ann")
+    second, _ = start_and_ready(workflow)
+    run_it(early)
+    assert statuses(second) == {"a": SUCCEEDED}
+
+
+def test_steps_of_other_queues_are_left_to_their_workers(process, doorbell):
+    run, (ready,) = start_and_ready(a_workflow([build("a", PASS)], [build("b", PASS, queue="arm")]))
+    run_it(ready)
+    assert statuses(run) == {"a": SUCCEEDED, "b": PENDING}
+    assert len(doorbell.waiting_messages("arm")) == 1
+
+
+def test_a_worker_that_is_being_stopped_takes_nothing_more(process):
+    run, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
+    process.wake.request(Stop.SHUTDOWN)
+    run_it(ready)
+    assert statuses(run) == {"a": PENDING}
+    assert Attempt.select().count() == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("exit 3", "The script ended with exit code 3."),
+        ("no-such-command", "exit code 127: a command was not found"),
+        ("#!/no/such/interpreter\n", "/no/such/interpreter"),
+        ("kill -9 $$", "killed by SIGKILL"),
+        ("head -c 3000000 /dev/urandom; exit 1", "exit code 1"),
+    ],
+)
+def test_a_script_that_fails_says_what_happened(process, script, message):
+    run, (ready,) = start_and_ready(a_workflow([build("a", script)]))
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert step.status == FAILED
+    assert message in step.message
+    assert step.log_size > 0
+    assert Run.get_by_id(run.id).status == FAILED
+
+
+def test_children_that_a_script_leaves_are_stopped_and_named(process):
+    _, (ready,) = start_and_ready(a_workflow([build("a", f"setsid sleep 60 & {PASS}")]))
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert step.status == SUCCEEDED
+    assert "sleep" in step.message
+    assert "sleep" in log_of(process, step.id)
+
+
+def test_a_step_runs_for_its_time_limit_and_no_longer(process):
+    _, (ready,) = start_and_ready(a_workflow([build("a", "sleep 60", timeoutSeconds=1)]))
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert (step.status, "time limit" in step.message) == (FAILED, True)
+
+
+def test_a_result_that_galley_cannot_record_fails_the_step(process, monkeypatch):
+    def broken(**_):
+        raise ZeroDivisionError("broken")
+
+    monkeypatch.setattr("jobs.steps.build.record_release", broken)
+    _, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert (step.status, "could not record" in step.message) == (FAILED, True)
+
+
+def test_nothing_of_the_server_is_in_a_scripts_environment(process, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    monkeypatch.setenv("GALLEY_SECRET_KEY", "secret")
+    _, (ready,) = start_and_ready(a_workflow([build("a", f"env; {PASS}")]))
+    run_it(ready)
+    assert "secret" not in log_of(process, ready.step_id)
+
+
+def test_a_workspace_is_gone_after_its_attempt(process):
+    _, (ready,) = start_and_ready(a_workflow([build("a", f"mkdir x; chmod 0 x; {PASS}")]))
+    run_it(ready)
+    assert not list((process.settings.data_dir / "work").iterdir())
