@@ -16,9 +16,8 @@ from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery, RunQuery
 from blueprints.schemas import Schema
-from domain import logs, results, run_queries, waiting
+from domain import logs, results, run_queries
 from domain.access import SUPER_USER
-from domain.clock import now
 from domain.errors import NotFound
 from domain.models import Run, StepRun
 from domain.statuses import RUNNING
@@ -30,7 +29,6 @@ LOG_PACE = "1s"
 PACE, SLOW_PACE = "1s", "3s"
 SLOW_REASONS = {"approval", "outside_completion", "concurrency_limit", "no_worker"}
 """What ends these takes minutes: a person, another run."""
-LOOK_AGAIN_MS = 5_000
 FAILURES_SHOWN = 20
 
 
@@ -128,9 +126,8 @@ def status(run_id: str) -> ResponseReturnValue:
 
 def _tag(row: Run, view: RunView) -> str:
     """Known before anything else of the run is read, so it never promises more than is shown."""
-    moment = now() // LOOK_AGAIN_MS if waiting.may_change_unseen(row) else None
     role = current_actor().role_in(row.project_id)
-    return pages.tag(row.id, row.version, view, role, moment)
+    return pages.tag(run_actions.version_of(row), view, role)
 
 
 def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from typing import Any
 
 from blueprints import doorbell
 from blueprints.guards import current_actor
-from domain import engine, run_queries, runs
+from domain import engine, run_queries, runs, waiting
+from domain.clock import now
 from domain.models import Run, Workflow
 from domain.run_queries import Details
+
+LOOK_AGAIN_MS = 5_000
 
 
 def look_at(run: Run) -> Details:
@@ -15,6 +18,15 @@ def look_at(run: Run) -> Details:
     return run_queries.details(
         run, redis_answers=run.completed_at is not None or doorbell().is_reachable()
     )
+
+
+def version_of(run: Run) -> str:
+    """Changes with whatever is shown of the run; known before the rest, so it never promises more.
+
+    What it waits for may change without the run's own version: then it changes with the time.
+    """
+    moment = now() // LOOK_AGAIN_MS if waiting.may_change_unseen(run) else 0
+    return f"{run.id}-{run.version}-{moment:x}"
 
 
 def start(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from domain import audit, engine
-from domain.access import ROLES, SUPER_USER, Actor, require
+from domain.access import ROLES, SUPER_USER, USER, Actor, require
 from domain.clock import now
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid
@@ -50,7 +50,10 @@ def start(
     faults = missing_references(workflow.project_id, definition)
     if faults:
         raise Invalid(faults, "The workflow names what does not exist.")
-    stages, steps, specs = _rows(definition, _Snapshot(workflow.project_id))
+    try:
+        stages, steps, specs = _rows(definition, _Snapshot(workflow.project_id))
+    except (TestSuite.DoesNotExist, Environment.DoesNotExist):
+        raise Conflict("What the workflow names was deleted at this very moment.") from None
     with write():
         run = _create_run(workflow, actor, values, trigger_source)
         for stage in stages:
@@ -102,12 +105,20 @@ def _create_run(
         project_id=workflow.project_id,
         number=rows[0].run_count,
         revision=workflow.revision,
-        admitted=limit is None or engine.count_in_progress(workflow.id) < limit,
+        admitted=_has_room(workflow.id, limit),
         parameters=parameters,
         trigger_source=trigger_source,
         triggered_by=actor.username,
         created_at=at,
     )
+
+
+def _has_room(workflow_id: str, limit: int | None) -> bool:
+    """Whether a new run may start at once; none overtakes those that wait."""
+    if limit is None:
+        return True
+    waiting = engine.oldest_held_back(workflow_id) is not None
+    return not waiting and engine.count_in_progress(workflow_id) < limit
 
 
 class _Snapshot:
@@ -167,17 +178,16 @@ class _Snapshot:
 
     def approval(self, stage: Mapping[str, Any]) -> dict[str, Any] | None:
         """Who has to approve: what the stage asks for, or an environment it deploys to."""
-        asked: dict[str, Any] | None = stage.get("approval")
-        if asked and asked.get("required"):
-            return asked
+        asked = stage.get("approval") or {}
+        roles = list(asked.get("roles") or [SUPER_USER]) if asked.get("required") else []
         targets = (
             self._environment(step["configuration"]["target"])
             for step in stage["steps"]
             if step["type"] == "Deploy"
         )
         if any(environment.requires_approval for environment in targets):
-            return {"required": True, "roles": ["SuperUser"]}
-        return None
+            roles = [role for role in roles if role != USER] or [SUPER_USER]
+        return {"required": True, "roles": roles} if roles else None
 
 
 def _rows(

@@ -40,6 +40,10 @@ class WorkerProcess:
     seen: Callable[[], None]
     wake: Wake = field(default_factory=Wake)
     heart: Heart | None = None
+    stopping: bool = False
+    """It was asked to end: what runs is given back, and nothing more is taken."""
+    awake_until: float = 0.0
+    """Until when (monotonic) it goes on by itself with what is ready."""
 
 
 _LOAD = Statement(
@@ -99,6 +103,20 @@ class Execution:
 
     def run(self) -> None:
         """Run it, record how it ended, and ring for what became ready by that."""
+        try:
+            self._run()
+        except LeaseLost:
+            log.warning("step %s: lost, its result is not recorded", self._cookie)
+        except OSError as error:  # no room or no permission for its log or its folder
+            log.exception("step %s", self._cookie)
+            self._fail(f"Galley could not run the step: {error}")
+
+    def _fail(self, message: str) -> None:
+        ending = Ending(FAILED, message)
+        with contextlib.suppress(LeaseLost):
+            self._ring_for_others(_until_written(lambda: engine.finish(self._held, ending)))
+
+    def _run(self) -> None:
         path = log_path(
             self._settings.data_dir, self._held.run_id, self._held.step_id, self._held.attempt
         )
@@ -112,8 +130,6 @@ class Execution:
                 self._note_end(writer, outcome)
                 writer.close()
                 self._ring_for_others(self._finish(outcome, writer.size))
-        except LeaseLost:
-            log.warning("step %s: lost, its result is not recorded", self._cookie)
         finally:
             writer.close()
 
@@ -121,7 +137,7 @@ class Execution:
         """This worker takes one itself, unless it is being stopped or none is of its queue."""
         process = self._process
         taken = None
-        if not process.wake.requested:
+        if not process.stopping and time.monotonic() < process.awake_until:
             taken = next((step for step in ready if step.queue == process.queue), None)
         process.doorbell.ring([step for step in ready if step is not taken])
 
@@ -135,26 +151,28 @@ class Execution:
             log_size=lambda: writer.size,
             seen=process.seen,
         )
-        with heart:
-            process.heart = heart
-            try:
-                yield
-            finally:
-                process.heart = None
-                if process.wake.requested is not Stop.SHUTDOWN:
-                    process.wake.reset()
+        try:
+            with heart:
+                process.heart = heart
+                try:
+                    yield
+                finally:
+                    process.heart = None
+        finally:
+            # Only now: until the heart has ended it may still say that the step was lost.
+            process.wake.reset()
+            if process.stopping:
+                process.wake.request(Stop.SHUTDOWN)
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[Path]:
         """A private folder of this attempt alone: a lost one cannot write into its successor's."""
-        folder = self._settings.data_dir / "work" / self._held.run_id / self._cookie
+        folder = self._settings.data_dir / "work" / self._cookie
         folder.mkdir(parents=True, mode=0o700)
         try:
             yield folder
         finally:
             remove_tree(folder)
-            with contextlib.suppress(OSError):
-                folder.parent.rmdir()
 
     def _execute(self, writer: LogWriter, folder: Path) -> Outcome:
         if self._held.attempt > 1:
@@ -232,7 +250,7 @@ class Execution:
             raise
         except Exception as error:
             log.exception("step %s: its result", self._cookie)
-            message = f"Galley could not record what the step made: {error}"
+            message = f"Galley could not record what the step made: {str(error)!a}"
             failed = Ending(FAILED, message, outcome.exit_code, log_size)
             return _until_written(lambda: engine.finish(self._held, failed))
 

@@ -78,6 +78,9 @@ class Heart:
             log.warning("no beat for step %s: %s", self._held.step_id, error)
             db.close()
             return
+        except Exception:
+            log.exception("no beat for step %s", self._held.step_id)  # the next one may get through
+            return
         if answer == "cancel":
             self._wake.request(Stop.CANCELLED)
         elif answer == "lost":

@@ -4,7 +4,6 @@ A process of its own that looks at the database twice a second. Everything it do
 so any number of reconcilers may run, on any host, at the same time as the workers.
 """
 
-import contextlib
 import logging
 import signal
 import threading
@@ -37,10 +36,11 @@ from jobs.queue import Doorbell, message_id
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
-SLOW_TICK_SECONDS = 3.0
-"""A tick that took longer was not work: the machine slept, and so did the workers' hearts."""
+JUMP_MS = 3_000
+"""Between two looks at the clock, more was not work: the machine slept, or its clock was set."""
 RING_AGAIN_MS = 2_000
 RARE_SECONDS = 30
+MISSING_AFTER_MS = 24 * 3600 * 1000
 
 
 def reconcile_forever(settings: Settings, redis_url: str) -> None:
@@ -62,15 +62,14 @@ class Reconciler:
         self._doorbell = doorbell
         self._patient_until = self._one_lease_from_now()
         self._rare_at = 0.0
-        self._last_tick = time.monotonic()
+        self._last_look = now()
 
     def _one_lease_from_now(self) -> float:
         return time.monotonic() + self._settings.lease_seconds
 
     def tick(self) -> None:
         """Everything that is due. Trouble with the database is waited out, not raised."""
-        if time.monotonic() - self._last_tick > SLOW_TICK_SECONDS:
-            self._patient_until = self._one_lease_from_now()
+        self._look_at_clock()
         try:
             db.connect(reuse_if_open=True)
             self._repair()
@@ -78,18 +77,26 @@ class Reconciler:
             log.warning("the database does not answer: %s", error)
             self._patient_until = self._one_lease_from_now()
             db.close()
-        self._last_tick = time.monotonic()
+
+    def _look_at_clock(self) -> None:
+        """By the clock of the leases: a monotonic one stands still while the machine sleeps."""
+        at = now()
+        if abs(at - self._last_look) > JUMP_MS:
+            self._patient_until = self._one_lease_from_now()
+        self._last_look = at
 
     def _repair(self) -> None:
         self.end_leases_of_dead_workers()
         self.take_back_lost_steps()
         self.ring_again()
+        self.let_in_held_back_runs()
         if time.monotonic() >= self._rare_at:
             self._rare_at = time.monotonic() + RARE_SECONDS
             for repair in (
                 self.end_overdue_outside_steps,
                 self.move_on,
                 self.remove_left_workspaces,
+                self.forget_missing_workers,
                 idempotency.purge,
             ):
                 repair()
@@ -102,7 +109,7 @@ class Reconciler:
         for worker in list(here):
             if host.started(worker.pid) == worker.pid_started:
                 continue
-            ended = engine.expire_leases_of(worker.name)
+            ended = engine.end_leases_of(worker.name)
             with write():
                 WorkerInfo.delete().where(WorkerInfo.name == worker.name).execute()
             log.warning("worker %s is gone; it held %d steps", worker.name, ended)
@@ -113,10 +120,13 @@ class Reconciler:
         After a start of ours, a pause of the machine or trouble with the database the workers get
         one lease to be heard of again. A lease of 0 is that of a worker known to be dead.
         """
+        self._look_at_clock()
         lost = (StepRun.status == RUNNING) & (StepRun.lease_until < now())
         if time.monotonic() < self._patient_until:
             lost &= StepRun.lease_until == 0
         for step in list(StepRun.select().where(lost)):
+            if step.lease_until and not engine.end_lease(step.id, step.lease_token):
+                continue
             kill_strays_of(step)
             size = self._log_size(step)
             message = f"The worker {step.worker} was lost."
@@ -182,21 +192,25 @@ class Reconciler:
             self._doorbell.ring(engine.expire_outside(step.id))
 
     def move_on(self) -> None:
-        """Runs whose present stage has nothing left to do, and runs that may be let in."""
+        """Runs whose present stage has nothing left to do."""
         live = StepRun.select(StepRun.id).where(
             (StepRun.run == Run.id)
             & ((StepRun.status == RUNNING) | (StepRun.status == PENDING))
             & StepRun.ready_at.is_null(False)
         )
-        for run in list(Run.select(Run.id).where(Run.completed_at.is_null() & ~fn.EXISTS(live))):
+        stuck = Run.completed_at.is_null() & Run.admitted & ~fn.EXISTS(live)
+        for run in list(Run.select(Run.id).where(stuck)):
             self._doorbell.ring(engine.advance(run.id))
+
+    def let_in_held_back_runs(self) -> None:
+        """A limit may have been raised, or whoever made room may have died before it said so."""
         held = Run.select(Run.workflow).where(Run.completed_at.is_null() & ~Run.admitted).distinct()
         for run in list(held):
             self._doorbell.ring(engine.admit(run.workflow_id))
 
     def remove_left_workspaces(self) -> None:
         """Folders of attempts that are over; their worker died before it could remove them."""
-        for folder in (self._settings.data_dir / "work").glob("*/*.*"):
+        for folder in (self._settings.data_dir / "work").glob("*.*"):
             step_id, _, attempt = folder.name.partition(".")
             if not (is_id(step_id) and attempt.isdigit()):
                 continue
@@ -207,8 +221,11 @@ class Reconciler:
             )
             if not StepRun.select(StepRun.id).where(running).exists():
                 remove_tree(folder)
-                with contextlib.suppress(OSError):
-                    folder.parent.rmdir()
+
+    def forget_missing_workers(self) -> None:
+        """Rows of other hosts, or of an earlier boot, that nobody here can look after."""
+        with write():
+            WorkerInfo.delete().where(WorkerInfo.seen_at < now() - MISSING_AFTER_MS).execute()
 
 
 def kill_strays_of(step: StepRun) -> None:

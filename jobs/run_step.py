@@ -30,15 +30,16 @@ def run_step(step_id: str, attempt: int) -> None:
     process = _this
     if process is None:
         raise RuntimeError("run_step works only in a process that became a worker")
-    until = time.monotonic() + AWAKE_SECONDS
+    process.awake_until = time.monotonic() + AWAKE_SECONDS
     held = _claim(process, step_id, attempt) or _claim_oldest(process)
     while held is not None:
         Execution(process, held).run()
-        held = _claim_oldest(process) if time.monotonic() < until else None
+        process.seen()
+        held = _claim_oldest(process) if time.monotonic() < process.awake_until else None
 
 
 def _claim(process: WorkerProcess, step_id: str, attempt: int) -> Claim | None:
-    if process.wake.requested:
+    if process.stopping:
         return None  # shutting down: the reconciler will ring again, for another worker
     return engine.claim(
         step_id,

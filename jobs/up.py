@@ -30,6 +30,7 @@ def up(settings: Settings) -> None:
         "REDIS_URL": redis_url,
     }
     _prepare(environment)
+    os.environ.pop("GALLEY_ADMIN_PASSWORD", None)  # no part needs it any more
     Supervisor(
         [*redis, *_parts(settings, environment)],
         on_ready=lambda name: _announce(settings) if name == "web" else None,
@@ -112,7 +113,7 @@ def _answers(settings: Settings) -> bool:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()

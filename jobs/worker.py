@@ -31,7 +31,7 @@ from domain.settings import Settings
 from jobs import host, run_step
 from jobs.execution import WorkerProcess
 from jobs.process import Stop, become_subreaper
-from jobs.queue import LOOK, Doorbell
+from jobs.queue import LOOK, RUN_STEP, Doorbell
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +114,7 @@ class StepWorker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """RQ's own handler talks to Redis inside the signal handler, in the middle of a step."""
         self._stop_requested = True
+        self._process.stopping = True
         self._process.wake.request(Stop.SHUTDOWN)
         signal.signal(signal.SIGINT, self.request_stop)
         if self._process.heart is None and self.get_state() == "idle":
@@ -130,6 +131,10 @@ class StepWorker(SimpleWorker):
         return LONGEST_STEP_SECONDS
 
     def execute_job(self, job: Job, queue: Queue) -> None:
+        if job.func_name != RUN_STEP:  # RQ would import whatever a message names
+            log.error("refused the message %s for %s", job.id, job.func_name)
+            job.delete()
+            return
         try:
             super().execute_job(job, queue)
         except (RedisError, InvalidJobOperation) as error:

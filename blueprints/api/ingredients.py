@@ -16,6 +16,8 @@ bp = Blueprint("api_ingredients", __name__, url_prefix="/api/ingredients")
 @bp.get("")
 @query(IngredientQuery)
 def list_ingredients(query: IngredientQuery) -> ResponseReturnValue:
+    if query.project_id is not None:
+        load_project(query.project_id)
     rows, total = ingredients.list_ingredients(current_actor(), query.as_page(), query.project_id)
     latest = ingredients.latest_releases(rows)
     return listing([present.ingredient(row, latest.get(row.id)) for row in rows], total, query)

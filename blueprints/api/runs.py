@@ -15,7 +15,7 @@ from domain import engine, run_queries, runs
 from domain.access import SUPER_USER, USER, require, require_write
 from domain.errors import Conflict, Fault, Invalid
 from domain.logs import log_path, read_log
-from domain.models import Release, Run, StepRun, TestResult
+from domain.models import Release, Run, StepRun, StepSpec, TestResult
 from domain.paging import fetch, fetch_after
 from domain.statuses import FAILED, FINISHED, SUCCEEDED
 
@@ -47,9 +47,8 @@ def find(query: RunQuery) -> Any:
 
 @bp.get("/<run_id>")
 def get_run(run_id: str) -> ResponseReturnValue:
-    """The ETag is the run's version, read before the rest: it never promises too much."""
     row = load_run(run_id)
-    tag = f"{row.id}-{row.version}"
+    tag = run_actions.version_of(row)
     if request.if_none_match.contains(tag):
         return _tagged(Response(status=304), tag)
     return _tagged(jsonify(present.run(run_actions.look_at(row))), tag)
@@ -97,7 +96,7 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     if not step.is_outside:
         raise Conflict("Only a Build step without a script is completed from outside.")
     if body.release_id is not None:
-        _check_release(row, body.release_id)
+        _check_release(step, body)
     ready = engine.complete_outside(
         step,
         status=SUCCEEDED if body.success else FAILED,
@@ -113,12 +112,18 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     return jsonify(id=step.id, status=status)
 
 
-def _check_release(run: Run, release_id: str) -> None:
-    """Raises Invalid unless the release exists in the run's project."""
-    release = Release.get_or_none(Release.id == release_id)
-    if release is None or release.ingredient.project_id != run.project_id:
-        message = f"There is no release {release_id!r} in the project."
-        raise Invalid([Fault("/releaseId", "unknown_release", message)])
+def _check_release(step: StepRun, body: Completion) -> None:
+    """Raises Invalid unless the step succeeded and the release is one of its ingredient."""
+    ingredient = StepSpec.get_by_id(step.id).spec["ingredientId"]
+    release = Release.get_or_none(Release.id == body.release_id)
+    if not body.success:
+        fault = Fault("/releaseId", "not_allowed", "A step that failed has made no release.")
+    elif release is None or release.ingredient_id != ingredient:
+        message = f"There is no release {body.release_id!r} of {ingredient}."
+        fault = Fault("/releaseId", "unknown_release", message)
+    else:
+        return
+    raise Invalid([fault])
 
 
 @bp.post("/<run_id>/stages/<stage_run_id>/approve")

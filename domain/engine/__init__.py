@@ -13,9 +13,10 @@ from domain.engine.advance import (
     advance,
     advance_in_transaction,
     count_in_progress,
+    oldest_held_back,
 )
 from domain.engine.claims import beat, claim, oldest_ready, owned
-from domain.engine.endings import expire, expire_leases_of, finish, give_back
+from domain.engine.endings import end_lease, end_leases_of, expire, finish, give_back
 from domain.engine.requests import (
     cancel_run,
     cancel_step,
@@ -41,11 +42,13 @@ __all__ = [
     "complete_outside",
     "count_in_progress",
     "decide_stage",
+    "end_lease",
+    "end_leases_of",
     "expire",
-    "expire_leases_of",
     "expire_outside",
     "finish",
     "give_back",
+    "oldest_held_back",
     "oldest_ready",
     "owned",
 ]

@@ -88,8 +88,9 @@ _LIMITED_WORKFLOW = Statement(
 def advance(run_id: str) -> list[Ready]:
     """Make whatever move is due. Safe to call at any time, any number of times."""
     with write(run_id):
-        ready = advance_in_transaction(run_id)
-        touch(run_id)
+        ready, moved = _move(run_id)
+        if moved:
+            touch(run_id)
     return ready + admit_after(run_id)
 
 
@@ -98,22 +99,36 @@ def advance_in_transaction(run_id: str) -> list[Ready]:
 
     Returns the steps that became ready.
     """
+    return _move(run_id)[0]
+
+
+def _move(run_id: str) -> tuple[list[Ready], bool]:
+    """The steps that became ready, and whether anything changed."""
     run = _RUN.row(run_id=run_id)
     if run is None:
-        return []
+        return [], False
     completed_at, admitted, cancelled_by = run
     if completed_at is not None or not (admitted or cancelled_by):
-        return []
-    ids, facts = _facts(run_id)
-    decision = decide(facts, cancelled=cancelled_by is not None)
-    at = now()
-    for position, status in decision.ended.items():
-        _END_STAGE.change(stage_id=ids[position], status=status, at=at)
-        if not facts[position].opened:
-            _SKIP_STEPS.change(stage_id=ids[position], at=at)
-    if decision.outcome is not None:
-        _end_run(run_id, decision.outcome, cancelled_by, at)
-    return [] if decision.open is None else _open_stage(ids[decision.open], at)
+        return [], False
+    moved = False
+    while True:
+        ids, facts = _facts(run_id)
+        decision = decide(facts, cancelled=cancelled_by is not None)
+        at = now()
+        for position, status in decision.ended.items():
+            moved = True
+            _END_STAGE.change(stage_id=ids[position], status=status, at=at)
+            if not facts[position].opened:
+                _SKIP_STEPS.change(stage_id=ids[position], at=at)
+        if decision.outcome is not None:
+            _end_run(run_id, decision.outcome, cancelled_by, at)
+            return [], True
+        if decision.open is None:
+            return [], moved
+        opened = _open_stage(ids[decision.open], at)
+        if opened:
+            return [step for step in opened if step is not None], True
+        moved = True  # all its steps were stopped before it began: it is over already
 
 
 def _facts(run_id: str) -> tuple[list[str], list[StageFacts]]:
@@ -137,14 +152,14 @@ def _facts(run_id: str) -> tuple[list[str], list[StageFacts]]:
     return [stage[0] for stage in stages], facts
 
 
-def _open_stage(stage_id: str, at: int) -> list[Ready]:
+def _open_stage(stage_id: str, at: int) -> list[Ready | None]:
+    """Its live steps, None for one that waits for the outside and needs no worker."""
     _OPEN_STAGE.change(stage_id=stage_id, at=at)
     return [
-        Ready(step_id, attempt, bell, queue)
+        None if is_outside else Ready(step_id, attempt, bell, queue)
         for _, step_id, attempt, bell, queue, is_outside in sorted(
             _READY_STEPS.rows(stage_id=stage_id, at=at)
         )
-        if not is_outside
     ]
 
 
@@ -161,32 +176,42 @@ def _why(run_id: str) -> str:
 
 
 def admit_after(run_id: str) -> list[Ready]:
-    """The run may have ended and made room for another one of its workflow."""
+    """The run may have ended and made room for others of its workflow."""
     workflow_id = _LIMITED_WORKFLOW.value(run_id=run_id)
     return admit(workflow_id) if workflow_id else []
 
 
 def admit(workflow_id: str) -> list[Ready]:
-    """Let the oldest held-back run of the workflow start if its concurrency limit has room.
+    """Let held-back runs of the workflow start, oldest first, while its limit has room.
 
-    A transaction of its own, and the workflow is locked before any run: `runs.start` does it in
+    A transaction for each, and the workflow is locked before any run: `runs.start` does it in
     that order too, so the two cannot block each other.
     """
-    with write():
-        limit = _lock_workflow(workflow_id)
-        if limit is not None and count_in_progress(workflow_id) >= limit:
-            return []
-        oldest = (
-            Run.select(Run.id)
-            .where((Run.workflow == workflow_id) & Run.completed_at.is_null() & ~Run.admitted)
-            .order_by(Run.number)
-            .limit(1)
-            .scalar()
-        )
-        if oldest is None:
-            return []
-        Run.update(admitted=True, version=Run.version + 1).where(Run.id == oldest).execute()
-        return advance_in_transaction(oldest)
+    ready: list[Ready] = []
+    while True:
+        with write():
+            limit = _lock_workflow(workflow_id)
+            if limit is not None and count_in_progress(workflow_id) >= limit:
+                return ready
+            oldest = oldest_held_back(workflow_id)
+            if oldest is None:
+                return ready
+            Run.update(admitted=True, version=Run.version + 1).where(
+                (Run.id == oldest) & Run.completed_at.is_null()
+            ).execute()
+            ready += advance_in_transaction(oldest)
+
+
+def oldest_held_back(workflow_id: str) -> str | None:
+    """The run that waits longest for the workflow's concurrency limit."""
+    oldest: str | None = (
+        Run.select(Run.id)
+        .where((Run.workflow == workflow_id) & Run.completed_at.is_null() & ~Run.admitted)
+        .order_by(Run.number)
+        .limit(1)
+        .scalar()
+    )
+    return oldest
 
 
 def _lock_workflow(workflow_id: str) -> int | None:

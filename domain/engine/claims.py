@@ -97,8 +97,13 @@ def claim(step_id: str, attempt: int, *, worker: str, host: str, lease_ms: int) 
 
 
 def is_mine(step_id: Any, token: Any) -> Any:
-    """The condition of every write of a worker."""
-    return (StepRun.id == step_id) & (StepRun.lease_token == token) & (StepRun.status == RUNNING)
+    """The condition of every write of a worker. A lease of 0 was ended for good: `end_lease`."""
+    return (
+        (StepRun.id == step_id)
+        & (StepRun.lease_token == token)
+        & (StepRun.status == RUNNING)
+        & (StepRun.lease_until > 0)
+    )
 
 
 def beat(held: Claim, *, lease_ms: int, log_size: int) -> str:

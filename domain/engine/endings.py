@@ -44,7 +44,10 @@ def _select() -> Any:
 _MINE = Statement(lambda: _select().where(is_mine(given("step_id"), given("token"))))
 _LOST = Statement(
     lambda: _select().where(
-        is_mine(given("step_id"), given("token")) & (StepRun.lease_until < given("at"))
+        (StepRun.id == given("step_id"))
+        & (StepRun.lease_token == given("token"))
+        & (StepRun.status == RUNNING)
+        & (StepRun.lease_until == 0)
     )
 )
 _END_STEP = Statement(
@@ -116,16 +119,26 @@ def give_back(held: Claim, message: str, log_size: int) -> list[Ready]:
 
 
 def expire(step_id: str, lease_token: str, message: str, log_size: int) -> list[Ready]:
-    """Take a step from a worker whose lease is over. Does nothing when the worker came back."""
+    """Take a step from a worker whose lease was ended. Does nothing if that has been done."""
     run_id = StepRun.select(StepRun.run).where(StepRun.id == step_id).scalar()
     with write(run_id):
-        row = _LOST.row(step_id=step_id, token=lease_token, at=now())
+        row = _LOST.row(step_id=step_id, token=lease_token)
         ready = _after_lost_attempt(_Step(*row), message, log_size) if row else []
     return ready + admit_after(run_id)
 
 
-def expire_leases_of(worker: str) -> int:
-    """A worker is known to be dead: let its leases end now instead of in some seconds."""
+def end_lease(step_id: str, lease_token: str) -> bool:
+    """End a lease that is over, for good. False: the worker has renewed it, or it was ended.
+
+    From here on the worker can write nothing more, so what it runs may be killed: `expire` it then.
+    """
+    with write():
+        over = is_mine(step_id, lease_token) & (StepRun.lease_until < now())
+        return bool(StepRun.update(lease_until=0).where(over).execute())
+
+
+def end_leases_of(worker: str) -> int:
+    """The same for all steps of a worker that is known to be dead, however long they last."""
     with write():
         return int(
             StepRun.update(lease_until=0)

@@ -54,10 +54,14 @@ def is_id(text: str) -> bool:
 
 
 def connect(settings: Settings, *, pooled: bool) -> Database:
-    """Bind `db` to the database of the settings. Opens no connection yet.
+    """Bind `db` to the database of the settings, and keep others out of the data folder.
+
+    Opens no connection yet.
 
     pooled: for the web's threads; a worker keeps one long connection instead.
     """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.chmod(0o700)
     if settings.is_sqlite:
         settings.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
         kind = PooledSqliteDatabase if pooled else SqliteDatabase

@@ -27,6 +27,7 @@ _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
+    ValueError,
     lzma.LZMAError,
     EOFError,
     KeyError,  # a hard link to nothing

@@ -16,6 +16,8 @@ from jobs.steps.files import files_in
 
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 MAX_ALL_BYTES = 4 * MAX_REPORT_BYTES
+MAX_CASES = 200_000
+"""Of a step. Reading a million takes the worker ten seconds and half a gigabyte."""
 MAX_MESSAGE = 16 * 1024
 MAX_NAME = 1000
 MAX_SUITE = 500
@@ -69,7 +71,11 @@ def _read(path: str, file: BinaryIO, reports: Reports) -> None:
     from defusedxml.ElementTree import ParseError
 
     try:
-        reports.cases.extend(_cases(file))
+        for case in _cases(file):
+            if len(reports.cases) == MAX_CASES:
+                reports.faults.append(f"The reports hold more than {MAX_CASES:,} tests.")
+                return
+            reports.cases.append(case)
     except DefusedXmlException:
         reports.faults.append(f"The report {path} is refused: it declares entities.")
     except (ParseError, LookupError, ValueError) as error:
@@ -80,22 +86,20 @@ def _cases(file: BinaryIO) -> Iterator[Case]:
     from defusedxml.ElementTree import iterparse
     from junitparser import TestCase
 
-    suites: list[str] = []
-    root = None
+    above: list[Any] = []
     for event, element in iterparse(file, events=("start", "end")):
-        if root is None:
-            root = element
-            if root.tag not in ("testsuites", "testsuite"):
+        if event == "start":
+            if not above and element.tag not in ("testsuites", "testsuite"):
                 return
-        if element.tag == "testsuite":
-            if event == "start":
-                suites.append(element.get("name", ""))
-            else:
-                suites.pop()
-        if event == "end" and element.tag == "testcase":
+            above.append(element)
+            continue
+        above.pop()
+        inside_case = any(outer.tag == "testcase" for outer in above)
+        if element.tag == "testcase" and not inside_case:
+            suites = [outer.get("name", "") for outer in above if outer.tag == "testsuite"]
             yield _case(TestCase.fromelem(element), suites[-1] if suites else "")
-        if event == "end" and element.tag in ("testcase", "testsuite"):
-            element.clear()
+        if above and not inside_case:
+            above[-1].remove(element)  # what has been read needs no memory any more
 
 
 def _case(case: Any, suite: str) -> Case:

@@ -7,7 +7,7 @@ import pytest
 from domain import engine, run_queries
 from domain.clock import now
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
-from domain.models import Attempt, Release, Run, StageRun, StepRun, db, write
+from domain.models import Attempt, Release, Run, StageRun, StepRun, Workflow, db, write
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     a_project,
@@ -39,7 +39,7 @@ def succeed(held: Claim) -> list[Ready]:
 
 
 def lose(held: Claim) -> list[Ready]:
-    engine.expire_leases_of("w1")
+    engine.end_leases_of("w1")
     return engine.expire(held.step_id, held.token, "The worker w1 was lost.", 7)
 
 
@@ -179,11 +179,20 @@ def test_the_lost_worker_cannot_finish_its_step_any_more():
 
 def test_a_worker_that_beats_in_time_keeps_its_step():
     _, (ready,) = start_and_ready(a_workflow([build("a")]))
-    held = claim(ready)
-    engine.expire_leases_of("w1")
+    held = engine.claim(ready.step_id, 1, worker="w1", host="here", lease_ms=-1)
     assert engine.beat(held, lease_ms=LEASE_MS, log_size=5) == "ok"
+    assert engine.end_lease(held.step_id, held.token) is False
     assert engine.expire(held.step_id, held.token, "lost", 0) == []
     assert StepRun.get_by_id(held.step_id).log_size == 5
+
+
+def test_a_lease_that_was_ended_is_neither_renewed_nor_finished():
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    held = engine.claim(ready.step_id, 1, worker="w1", host="here", lease_ms=-1)
+    assert engine.end_lease(held.step_id, held.token)
+    assert engine.beat(held, lease_ms=LEASE_MS, log_size=5) == "lost"
+    with pytest.raises(LeaseLost):
+        succeed(held)
 
 
 def test_a_step_that_keeps_losing_its_worker_fails_in_the_end():
@@ -296,6 +305,38 @@ def test_runs_above_the_concurrency_limit_wait_and_start_in_order():
     assert engine.admit(workflow.id) == []
     engine.cancel_run(second.id, by="ann")
     assert claim(step_named(third, "a"))
+
+
+def test_taking_the_limit_away_lets_everybody_in():
+    workflow = a_workflow([build("a")], concurrency=1)
+    runs_ = [start(workflow) for _ in range(3)]
+    with write():
+        Workflow.update(concurrency=None).where(Workflow.id == workflow.id).execute()
+    assert len(engine.admit(workflow.id)) == 2
+    assert all(Run.get_by_id(run.id).admitted for run in runs_)
+
+
+def test_a_new_run_does_not_overtake_those_that_wait():
+    workflow = a_workflow([build("a")], concurrency=1)
+    start(workflow), start(workflow)
+    with write():
+        Workflow.update(concurrency=5).where(Workflow.id == workflow.id).execute()
+    assert not start(workflow).admitted
+
+
+def test_a_stage_whose_steps_were_all_stopped_before_it_began_is_passed():
+    run, (ready,) = start_and_ready(a_workflow([build("a")], [build("b")], [build("c")]))
+    engine.cancel_step(step_named(run, "b"), by="ann")
+    succeed(claim(ready))
+    assert statuses(run) == {"a": SUCCEEDED, "b": CANCELLED, "c": SKIPPED}
+    assert Run.get_by_id(run.id).status == CANCELLED
+
+
+def test_advancing_a_run_that_waits_changes_nothing():
+    run = start(a_workflow([build("a")]))
+    version = Run.get_by_id(run.id).version
+    assert engine.advance(run.id) == []
+    assert Run.get_by_id(run.id).version == version
 
 
 def test_one_environment_takes_one_deployment_at_a_time(project, tmp_path):

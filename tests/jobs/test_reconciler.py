@@ -170,9 +170,9 @@ def test_a_held_back_run_is_let_in_when_there_is_room(reconciler):
 
 
 def test_folders_of_attempts_that_are_over_are_removed(reconciler, settings):
-    run, (first, second) = start_and_ready(a_workflow([build("a"), build("b")]))
+    _, (first, second) = start_and_ready(a_workflow([build("a"), build("b")]))
     claim(first)
-    work = settings.data_dir / "work" / run.id
+    work = settings.data_dir / "work"
     for name in (f"{first.step_id}.1", f"{second.step_id}.1", "something-else.x"):
         (work / name).mkdir(parents=True)
     reconciler.tick()
@@ -196,3 +196,23 @@ def test_old_idempotency_keys_are_forgotten(reconciler):
             )
     reconciler.tick()
     assert [kept.key for kept in IdempotencyKey.select()] == ["new"]
+
+
+def test_a_jump_of_the_clock_gives_workers_a_lease_to_be_heard_of(settings, doorbell):
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    claim(ready, lease_ms=-1)
+    reconciler = Reconciler(settings, doorbell)
+    reconciler._patient_until = 0
+    reconciler._last_look -= 3_600_000
+    reconciler.tick()
+    assert statuses(run) == {"a": RUNNING}
+
+
+def test_a_workspace_nested_a_thousand_deep_does_not_stop_the_reconciler(reconciler, settings):
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    folder = settings.data_dir / "work" / f"{ready.step_id}.1"
+    folder.mkdir(parents=True)
+    script = "for i in range(1500): os.mkdir('d'); os.chdir('d')"
+    subprocess.run([sys.executable, "-c", f"import os\n{script}"], cwd=folder, check=True)
+    reconciler.tick()
+    assert not folder.exists()

@@ -1,12 +1,14 @@
 """A worker's part of the engine, in this process: real scripts, real databases, a real Redis."""
 
+import threading
+
 import pytest
 
 from domain import engine
 from domain.engine import Ready
 from domain.logs import log_path
 from domain.models import Attempt, Run, StepRun
-from domain.statuses import FAILED, PENDING, SUCCEEDED
+from domain.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED
 from jobs import run_step as worker_side
 from jobs.execution import WorkerProcess
 from jobs.process import Stop
@@ -59,7 +61,7 @@ def test_steps_of_other_queues_are_left_to_their_workers(process, doorbell):
 
 def test_a_worker_that_is_being_stopped_takes_nothing_more(process):
     run, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
-    process.wake.request(Stop.SHUTDOWN)
+    process.stopping = True
     run_it(ready)
     assert statuses(run) == {"a": PENDING}
     assert Attempt.select().count() == 0
@@ -124,3 +126,46 @@ def test_a_workspace_is_gone_after_its_attempt(process):
     _, (ready,) = start_and_ready(a_workflow([build("a", f"mkdir x; chmod 0 x; {PASS}")]))
     run_it(ready)
     assert not list((process.settings.data_dir / "work").iterdir())
+
+
+def test_a_beat_that_comes_too_late_does_not_make_the_worker_deaf(process, monkeypatch):
+    """While `finish` commits, a beat may find the step gone and ask to stop what has ended."""
+    ring = process.doorbell.ring
+
+    def ring_late(ready):
+        process.wake.request(Stop.LOST)
+        return ring(ready)
+
+    monkeypatch.setattr(process.doorbell, "ring", ring_late)
+    workflow = a_workflow([build("a", PASS)], [build("b", PASS)])
+    run, (ready,) = start_and_ready(workflow)
+    run_it(ready)
+    assert statuses(run) == {"a": SUCCEEDED, "b": SUCCEEDED}
+    assert process.wake.requested is None
+
+
+def test_a_stop_during_an_abort_is_not_forgotten(process):
+    workflow = a_workflow([build("a", "sleep 60")], [build("b", PASS)])
+    first, (ready,) = start_and_ready(workflow)
+    second, _ = start_and_ready(workflow)
+
+    def abort_and_stop():
+        process.wake.request(Stop.CANCELLED)
+        process.stopping = True
+        process.wake.request(Stop.SHUTDOWN)
+
+    timer = threading.Timer(0.2, abort_and_stop)
+    timer.start()
+    run_it(ready)
+    timer.join()
+    assert statuses(first)["a"] == CANCELLED
+    assert statuses(second)["a"] == PENDING
+    assert process.wake.requested is Stop.SHUTDOWN
+
+
+def test_a_step_whose_folder_cannot_be_made_fails_and_says_so(process):
+    process.settings.data_dir.joinpath("work").write_text("in the way")
+    _, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert (step.status, "could not run the step" in step.message) == (FAILED, True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from blueprints import pipeline
+from blueprints import run_actions
 from domain import engine
 from domain.engine import Claim, Ending
 from domain.logs import log_path
@@ -104,12 +104,12 @@ def test_what_was_sent_to_one_role_is_not_taken_for_what_another_sees(
 def test_why_a_step_waits_is_looked_at_again_although_nothing_happens_to_the_run(
     visitor: FlaskClient, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "now", lambda: 1_000_000)
+    monkeypatch.setattr(run_actions, "now", lambda: 1_000_000)
     first = visitor.get(f"/runs/{run.id}/status")
     assert "No worker listens to the queue default." in first.text
     known = {"If-None-Match": first.headers["ETag"]}
     assert visitor.get(f"/runs/{run.id}/status", headers=known).status_code == 304
-    monkeypatch.setattr(pipeline, "now", lambda: 1_000_000 + pipeline.LOOK_AGAIN_MS)
+    monkeypatch.setattr(run_actions, "now", lambda: 1_000_000 + run_actions.LOOK_AGAIN_MS)
     assert visitor.get(f"/runs/{run.id}/status", headers=known).status_code == 200
 
 
