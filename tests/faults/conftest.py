@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from bench.stack import Stack, running
+from tests.conftest import KINDS
 from tests.support.processes import descendants, is_alive
 from tests.support.wait import eventually
 
@@ -75,10 +77,23 @@ class Galley:
         os.kill(self.pids(part)[0], signum)
 
 
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The setting that names an empty database, of both kinds in turn."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server = request.getfixturevalue("postgres_server")
+    name = f"galley_{uuid.uuid4().hex[:12]}"
+    yield {"DATABASE_URL": server.create(name)}
+    server.drop(name)
+
+
 @pytest.fixture
-def galley(tmp_path: Path) -> Iterator[Galley]:
+def galley(tmp_path: Path, database_url: dict[str, str]) -> Iterator[Galley]:
+    settings = {"GALLEY_KILL_GRACE_SECONDS": "1", **database_url}
     with (
-        running(tmp_path / "data", workers=1, GALLEY_KILL_GRACE_SECONDS="1") as (stack, _),
+        running(tmp_path / "data", workers=1, **settings) as (stack, _),
         stack.client() as client,
     ):
         galley = Galley(stack, client)
