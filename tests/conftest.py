@@ -23,7 +23,9 @@ from jobs import redis_server
 from jobs.queue import Doorbell
 from tests.support import postgres
 
-GIVEN_URL = os.environ.get("DATABASE_URL", "")
+# Under another name, because pytest's own worker processes inherit what is left of it below.
+os.environ.setdefault("TESTS_DATABASE_URL", os.environ.get("DATABASE_URL", ""))
+GIVEN_URL = os.environ["TESTS_DATABASE_URL"]
 KINDS = ["postgresql"] if GIVEN_URL.startswith("postgresql:") else ["sqlite", "postgresql"]
 
 for name in [n for n in os.environ if n.startswith("GALLEY_") and "REQUIRE" not in n]:
