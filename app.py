@@ -33,7 +33,7 @@ BLUEPRINTS = (
 
 class _Json(DefaultJSONProvider):
     sort_keys = False
-    """Members stay in the order of contract.md."""
+    """Members stay in the order in which they are written."""
 
 
 class _SmallInteger(IntegerConverter):

@@ -233,9 +233,6 @@ def _read_definition(file: Path) -> dict[str, Any]:
     return definition
 
 
-READ_ONLY = ("id", "revision", "createdAt", "createdBy", "updatedAt", "updatedBy", "warnings")
-
-
 @workflow.command("export")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
@@ -244,6 +241,7 @@ def export_workflow(name: str, as_json: bool) -> None:
     import yaml
 
     from client import ApiError
+    from domain.definition import READ_ONLY
 
     client = _client()
     try:

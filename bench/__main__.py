@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 
 from bench.stack import Stack, data_folder, running
+from client import FINISHED
 
 STAGES, STEPS = 3, 3
 MIB = 1024 * 1024
-FINISHED = ("Succeeded", "Failed", "Cancelled")
 
 
 @dataclass

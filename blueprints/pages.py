@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeVar, get_origin
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from blueprints import release
-from blueprints.schemas import Schema, check
+from blueprints.schemas import Schema, check, query_parameters
 
 S = TypeVar("S", bound=Schema)
 
@@ -19,10 +19,7 @@ def read_query(schema: type[S]) -> S:
     Forms send empty fields: they count as absent. What the schema does not know does not matter to
     a page, other than to the API: links from elsewhere come with parameters of their own.
     """
-    many = {
-        field.alias or name: get_origin(field.annotation) is list
-        for name, field in schema.model_fields.items()
-    }
+    many = query_parameters(schema)
     given = {
         name: [value for value in values if value]
         for name, values in request.args.lists()

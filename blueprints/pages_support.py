@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from domain import clock
+from domain import clock, faults
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 
 Json = Mapping[str, Any]
@@ -123,7 +123,7 @@ def plain_text(output: str) -> str:
 
 def pointer(*parts: str | int) -> str:
     """The JSON pointer (RFC 6901) to the member that `parts` lead to."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return faults.pointer(parts)
 
 
 def faults_at(errors: Iterable[Json], field: str) -> list[str]:

@@ -7,7 +7,7 @@ Fields are snake_case here and camelCase outside.
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -25,8 +25,9 @@ from pydantic_core import PydanticCustomError
 from domain.errors import Invalid
 from domain.faults import fault_of
 from domain.paging import Page
+from domain.references import SLUG
+from domain.workflow_schema import MAX_SCRIPT_BYTES
 
-MAX_SCRIPT_BYTES = 64 * 1024
 MAX_PAGE = 10**9
 
 
@@ -54,6 +55,14 @@ def check(schema: type[S], given: Mapping[str, Any], *, strict: bool = True) -> 
         raise Invalid(faults) from None
 
 
+def query_parameters(schema: type[Schema]) -> dict[str, bool]:
+    """Names of the parameters of a query, and whether each may be repeated."""
+    return {
+        field.alias or name: get_origin(field.annotation) is list
+        for name, field in schema.model_fields.items()
+    }
+
+
 def _plain(error: Any) -> dict[str, Any]:
     """Text that is no number is, to its sender, a value of the wrong type."""
     return {**error, "type": re.sub("_(parsing|parsing_size|from_float)$", "_type", error["type"])}
@@ -63,7 +72,7 @@ def _plain(error: Any) -> dict[str, Any]:
 
 
 def _slug(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", value):
+    if not re.fullmatch(SLUG, value):
         raise PydanticCustomError(
             "invalid_format",
             "must begin with a small letter or digit and hold only small letters, digits, "

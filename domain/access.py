@@ -1,4 +1,4 @@
-"""Who may do what (contract.md §3): pure rules, and the one query that loads a person's roles."""
+"""Who may do what: pure rules, and the one query that loads a person's roles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,6 @@ ROLES = (*PROJECT_ROLES, SYSTEM_ADMIN)
 
 READ = "read"
 WRITE = "write"
-SCOPES = (READ, WRITE)
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,14 @@ def require(
     if actor.role_in(project_id) is None:
         raise missing(kind, project_id if name is None else name)
     if not actor.may(role, project_id):
-        raise _forbidden(actor, role, actor.role_in(project_id))
+        raise _forbidden(role, actor.role_in(project_id))
 
 
 def require_system_admin(actor: Actor, *, changes: bool = True) -> None:
     """Let through System_Admins; `changes` is False for what only reads."""
     if not actor.is_system_admin or (changes and not actor.may_write):
         own = SYSTEM_ADMIN if actor.is_system_admin else None
-        raise _forbidden(actor, SYSTEM_ADMIN, own)
+        raise _forbidden(SYSTEM_ADMIN, own)
 
 
 def require_write(actor: Actor) -> None:
@@ -92,7 +91,7 @@ def require_write(actor: Actor) -> None:
         raise _read_only(required=None, own=None)
 
 
-def _forbidden(actor: Actor, role: str, own: str | None) -> Forbidden:
+def _forbidden(role: str, own: str | None) -> Forbidden:
     if own is not None and ROLES.index(own) >= ROLES.index(role):
         return _read_only(role, own)
     mine = f"yours is {own}" if own else "you have none that counts here"

@@ -3,10 +3,17 @@
 import time
 from datetime import UTC, datetime
 
+DAY_MS = 24 * 3600 * 1000
+
 
 def now() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
+
+
+def elapsed(start: int | None, end: int | None) -> int | None:
+    """Milliseconds between two moments; a clock that was set back makes no negative duration."""
+    return None if start is None or end is None else max(0, end - start)
 
 
 def rfc3339(ms: int | None) -> str | None:

@@ -1,7 +1,7 @@
 """Everything that can go wrong with a request, as one small exception tree.
 
-A use case raises one of these; the web layer turns it into a page, a fragment or the JSON error of
-contract.md §2, the command line into a sentence. `code` values are a closed, documented list.
+A use case raises one of these; the web layer turns it into a page, a fragment or the JSON error
+of the API, the command line into a sentence. `code` values are a closed, documented list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,3 +85,9 @@ class Invalid(GalleyError):
         summary = "1 fault was found." if count == 1 else f"{count} faults were found."
         super().__init__(message or summary, details=faults)
         self.faults = list(faults)
+
+
+def taken(kind: str, name: str, field: str = "/id") -> Conflict:
+    """The answer for a name that something of the same kind has already."""
+    fault = Fault(field, "duplicate_name", f"{name!r} is taken.")
+    return Conflict(f"There is a {kind} {name!r} already.", code="duplicate_name", details=[fault])

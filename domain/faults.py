@@ -1,4 +1,4 @@
-"""From pydantic's errors to the faults of contract.md §2: pointer, code, a kind sentence."""
+"""From pydantic's errors to the faults of an answer: pointer, code, a kind sentence."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Idempotency keys: a POST that is sent again makes nothing twice (contract.md §2).
+"""Idempotency keys: a POST that is sent again makes nothing twice.
 
 A route asks `first_answer` before it starts, and its use case calls `keep` inside the transaction
 that makes the thing. Of two that race, the second's `keep` meets the first's row: everything the
@@ -10,11 +10,11 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from domain.clock import now
+from domain.clock import DAY_MS, now
 from domain.errors import Conflict, Invalid
 from domain.models import IdempotencyKey, write
 
-KEPT_MS = 24 * 3600 * 1000
+KEPT_MS = DAY_MS
 
 
 class KeyReused(Invalid):

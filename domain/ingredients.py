@@ -4,9 +4,9 @@ from peewee import IntegrityError, fn
 
 from domain import audit
 from domain.access import Actor, missing
+from domain.errors import taken
 from domain.models import Ingredient, Package, Project, Release, write
 from domain.paging import Page, fetch, fetch_after
-from domain.projects import taken
 
 
 def create_ingredient(

@@ -10,13 +10,12 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain import audit
 from domain.access import READ, WRITE, Actor, missing
-from domain.clock import now
-from domain.errors import Conflict, NotSignedIn
+from domain.clock import DAY_MS, now
+from domain.errors import NotSignedIn, taken
 from domain.models import Token, User, is_id, write
 from domain.paging import Page, fetch
 
 TOKEN_PREFIX = "gal_"  # noqa: S105
-DAY_MS = 24 * 3600 * 1000
 USE_NOTED_EVERY_MS = 60_000
 """A write per request would serialise every reader behind the database's one writer."""
 
@@ -47,13 +46,7 @@ def create_user(
             audit.record(actor, "create", "user", username, detail=detail)
             return user
     except IntegrityError:
-        raise Conflict(
-            f"There is a user {username!r} already.",
-            code="duplicate_name",
-            details=[
-                {"field": "/username", "code": "duplicate_name", "message": "This name is taken."}
-            ],
-        ) from None
+        raise taken("user", username, "/username") from None
 
 
 def get_user(username: str) -> User:

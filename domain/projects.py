@@ -8,7 +8,7 @@ from peewee import IntegrityError, fn
 from domain import audit
 from domain.access import Actor, missing
 from domain.clock import now
-from domain.errors import Conflict
+from domain.errors import Conflict, taken
 from domain.models import Deployment, Environment, Member, Project, TestSuite, User, write
 from domain.paging import Page, fetch, fetch_after
 from domain.people import get_user
@@ -43,15 +43,6 @@ def list_projects(actor: Actor, page: Page) -> tuple[list[Project], int]:
     if not actor.is_system_admin:
         query = query.where(Project.id.in_(list(actor.roles)))
     return fetch(query, page)
-
-
-def taken(kind: str, name: str, field: str = "/id") -> Conflict:
-    """The answer for a name that something of the same kind has already."""
-    return Conflict(
-        f"There is a {kind} {name!r} already.",
-        code="duplicate_name",
-        details=[{"field": field, "code": "duplicate_name", "message": f"{name!r} is taken."}],
-    )
 
 
 # ---- members ---------------------------------------------------------------------------------

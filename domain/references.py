@@ -1,6 +1,6 @@
 """What a definition refers to: ingredients, releases, suites, environments. Pure.
 
-contract.md §4 fixes the forms. A *release reference* is a release id, `ingredient@version`,
+A *release reference* is a release id, `ingredient@version`,
 `ingredient@latest` or `ingredient@run`; an *artifact path* may begin with one and a colon.
 """
 

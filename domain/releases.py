@@ -1,4 +1,4 @@
-"""Releases: what a reference means, and how a new one is recorded (contract.md §4)."""
+"""Releases: what a reference means, and how a new one is recorded."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ def releases_of_run(run_id: str) -> list[Release]:
 def resolve_references(references: Sequence[str], run_id: str, project_id: str) -> list[Release]:
     """The releases that references mean, each once, in the order given.
 
-    references: the forms of contract.md §4; none at all mean every release of the run. Only
+    references: in the forms of `domain.references`; none at all mean every release of the run. Only
     releases of the project's own ingredients are found. Raises StepFailed, naming the reference.
     """
     if not references:

@@ -1,5 +1,7 @@
 """The single tests of a step run."""
 
+from typing import Any
+
 from domain.models import StepRun, TestResult, given, new_id
 from domain.models.statements import Statement
 
@@ -44,15 +46,12 @@ def add(
     )
 
 
+def find(step: StepRun) -> Any:
+    """A query of the tests of the step's last attempt, in the order of storing."""
+    of_it = (TestResult.step == step.id) & (TestResult.attempt == step.attempt)
+    return TestResult.select().where(of_it).order_by(TestResult.id)
+
+
 def failures(step: StepRun, limit: int) -> list[TestResult]:
-    """The first `limit` tests of the step's last attempt that did not pass."""
-    return list(
-        TestResult.select()
-        .where(
-            (TestResult.step == step.id)
-            & (TestResult.attempt == step.attempt)
-            & TestResult.result.in_(FAILURES)
-        )
-        .order_by(TestResult.id)
-        .limit(limit)
-    )
+    """The first `limit` of them that did not pass."""
+    return list(find(step).where(TestResult.result.in_(FAILURES)).limit(limit))

@@ -1,4 +1,4 @@
-"""Starting runs and finding them again."""
+"""Starting runs, and who may decide about their stages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

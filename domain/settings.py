@@ -1,4 +1,4 @@
-"""The settings of contract.md §7: read from the environment once, checked at once.
+"""The settings: read from the environment once, checked at once.
 
 A bad setting raises SettingError with one sentence that names the setting and what it takes.
 """
@@ -61,7 +61,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         redis_url=_redis_url(environ.get("REDIS_URL")),
         storage_url=environ.get("GALLEY_STORAGE_URL") or f"file://{data_dir}/storage",
         host=environ.get("GALLEY_HOST") or "127.0.0.1",
-        port=_whole(environ, "GALLEY_PORT", 8000, 0, 65535),
+        port=_whole(environ, "GALLEY_PORT", 8000, 1, 65535),
         workers=_whole(environ, "GALLEY_WORKERS", os.cpu_count() or 2, 1, 512),
         lease_seconds=_number(environ, "GALLEY_LEASE_SECONDS", 15.0, 1, 3600),
         kill_grace_seconds=_number(environ, "GALLEY_KILL_GRACE_SECONDS", 10.0, 0, 3600),

@@ -14,16 +14,16 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from domain.clock import now, rfc3339
+from domain.clock import DAY_MS, elapsed, now, rfc3339
 from domain.models import Release, Run, StepRun, Workflow
 from domain.statuses import FAILED, RUN_STATUSES, SUCCEEDED
 from domain.workflow_queries import get_revision
+from domain.workflow_schema import STEP_TYPES
 
 RUN_SAMPLE = 1000
 STEP_SAMPLE = 10_000
 STEP_RUNS_SAMPLE = 200
 RECENT = 30
-DAY_MS = 24 * 3600 * 1000
 
 JUDGED = (SUCCEEDED, FAILED)
 """The ends that say something about the workflow."""
@@ -53,11 +53,6 @@ def spread(values: Iterable[int]) -> dict[str, int | None]:
 def rate(part: int, rest: int) -> float | None:
     """`part` of both together, from 0 to 1; null when there is nothing of either."""
     return round(part / (part + rest), 4) if part + rest else None
-
-
-def elapsed(start: int | None, end: int | None) -> int | None:
-    """Milliseconds between two moments; a clock that was set back makes no negative duration."""
-    return None if start is None or end is None else max(0, end - start)
 
 
 def step_statistics(
@@ -92,7 +87,7 @@ def step_statistics(
 
 
 def metadata(workflow: Workflow, days: int | None = None) -> dict[str, Any]:
-    """Everything of contract.md §4 about a workflow; days: only the runs made in so many."""
+    """All that is known about a workflow; days: only the runs made in so many."""
     definition = get_revision(workflow, workflow.revision).definition
     types = Counter(step["type"] for stage in definition["stages"] for step in stage["steps"])
     since = None if days is None else now() - days * DAY_MS
@@ -108,7 +103,7 @@ def metadata(workflow: Workflow, days: int | None = None) -> dict[str, Any]:
         "updatedBy": workflow.updated_by,
         "stageCount": workflow.stage_count,
         "stepCount": workflow.step_count,
-        "stepCountByType": {kind: types[kind] for kind in ("Build", "Test", "Deploy")},
+        "stepCountByType": {kind: types[kind] for kind in STEP_TYPES},
         **_of_runs(workflow, definition, since),
     }
 

@@ -1,4 +1,4 @@
-"""The six status words and how the status of a whole follows from its parts (contract.md §1)."""
+"""The six status words and how the status of a whole follows from its parts."""
 
 from collections.abc import Collection
 

@@ -42,9 +42,6 @@ class Storage(ABC):
     def open(self, sha256: str) -> BinaryIO:
         """The stored file, to read. Not checked: see `copy_to`. Raises StorageError."""
 
-    @abstractmethod
-    def exists(self, sha256: str) -> bool: ...
-
     def copy_to(self, sha256: str, target: Path) -> None:
         """Copy a stored file to `target`, which must not exist, and check the copy.
 
@@ -94,9 +91,6 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             raise _missing(sha256) from None
 
-    def exists(self, sha256: str) -> bool:
-        return self._path(sha256).exists()
-
     def _path(self, sha256: str) -> Path:
         return self._packages / sha256[:2] / sha256
 
@@ -135,9 +129,6 @@ class RemoteStorage(Storage):
         except FileNotFoundError:
             raise _missing(sha256) from None
         return opened
-
-    def exists(self, sha256: str) -> bool:
-        return bool(self._files.exists(self._key(sha256)))
 
     def _key(self, sha256: str) -> str:
         return f"{self._root}/packages/{sha256[:2]}/{sha256}"

@@ -1,4 +1,4 @@
-"""Why something is not running yet: every reason there is, from plain facts (contract.md §5).
+"""Why something is not running yet: every reason there is, from plain facts.
 
 A reason is `{"code", "message", "since", "until", "who"}`; times are epoch milliseconds here, `who`
 names the roles that can end the wait. Pending without a reason is a defect, so the last resort of
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.access import SUPER_USER
 from domain.clock import now
 from domain.models import Run, StageRun, StepRun, WorkerInfo
 from domain.statuses import PENDING, RUNNING
@@ -152,7 +153,7 @@ def _before_opening(run: Run, stage: StageRun, stages: Sequence[StageRun]) -> Re
             "earlier_stage", f"It starts after the stage {before[0].name}.", run.created_at
         )
     if stage.approval is not None and stage.decision is None:
-        roles = list(stage.approval.get("roles") or ["SuperUser"])
+        roles = list(stage.approval.get("roles") or [SUPER_USER])
         ended = [s.completed_at for s in stages if s.position < stage.position]
         return _reason(
             "approval",
@@ -178,7 +179,7 @@ def reasons_of_step(step: StepRun, of_stage: Sequence[Reason], world: World) -> 
                 "It waits for `complete` from outside.",
                 step.ready_at,
                 until=step.ready_at + step.timeout_seconds * 1000,
-                who=["SuperUser"],
+                who=[SUPER_USER],
             )
         ]
     return _waiting_for_a_worker(step, world)

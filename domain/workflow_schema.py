@@ -1,4 +1,4 @@
-"""The fields of a workflow's definition and their limits: contract.md §4 as pydantic models.
+"""The fields of a workflow's definition and their limits, as pydantic models.
 
 Pure. The API documents itself from these. What depends on several fields is in `definition`.
 """

@@ -1,4 +1,4 @@
-"""Workspaces: one folder for each attempt, removed when it is over."""
+"""Removing folders, whatever scripts left in them."""
 
 import shutil
 import subprocess

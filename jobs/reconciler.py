@@ -13,7 +13,7 @@ from peewee import InterfaceError, OperationalError, fn
 from redis import RedisError
 
 from domain import engine, idempotency
-from domain.clock import now
+from domain.clock import DAY_MS, now
 from domain.engine import Ready
 from domain.logs import log_path
 from domain.models import (
@@ -40,7 +40,7 @@ JUMP_MS = 3_000
 """Between two looks at the clock, more was not work: the machine slept, or its clock was set."""
 RING_AGAIN_MS = 2_000
 RARE_SECONDS = 30
-MISSING_AFTER_MS = 24 * 3600 * 1000
+MISSING_AFTER_MS = DAY_MS
 
 
 def reconcile_forever(settings: Settings, redis_url: str) -> None:
@@ -95,7 +95,7 @@ class Reconciler:
             for repair in (
                 self.end_overdue_outside_steps,
                 self.move_on,
-                self.remove_left_workspaces,
+                self.remove_left_folders,
                 self.forget_missing_workers,
                 idempotency.purge,
             ):
@@ -208,7 +208,7 @@ class Reconciler:
         for run in list(held):
             self._doorbell.ring(engine.admit(run.workflow_id))
 
-    def remove_left_workspaces(self) -> None:
+    def remove_left_folders(self) -> None:
         """Folders of attempts that are over; their worker died before it could remove them."""
         for folder in (self._settings.data_dir / "work").glob("*.*"):
             step_id, _, attempt = folder.name.partition(".")

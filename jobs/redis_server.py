@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import socket
-import time
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -18,15 +17,10 @@ MAX_SOCKET_PATH = 100
 """Bytes. The system takes 107, and Redis silently cuts what is longer."""
 
 ANSWER_SECONDS = 1.0
-POLL_SECONDS = 0.01
 
 
 class NoRedisServer(Exception):
     """No redis-server on this machine; the text tells how to get one."""
-
-
-class RedisNotReady(Exception):
-    """Redis did not answer in time; the text says why."""
 
 
 def find_binary() -> str:
@@ -71,19 +65,15 @@ def command(data_dir: Path) -> tuple[list[str], str]:
 
 def answers(url: str) -> bool:
     """Whether the Redis at `url` (one that `command` gave) takes commands now."""
-    return _ping(url) == ""
-
-
-def wait_until_ready(url: str, seconds: float) -> None:
-    """Return as soon as the Redis at `url` (one that `command` gave) takes commands.
-
-    Raises RedisNotReady after `seconds`.
-    """
-    deadline = time.monotonic() + seconds
-    while fault := _ping(url):
-        if time.monotonic() >= deadline:
-            raise RedisNotReady(f"Redis is not ready after {seconds:g} s: {fault}.")
-        time.sleep(POLL_SECONDS)
+    parts = urlsplit(url)
+    request = _encoded("AUTH", parts.password) if parts.password else b""
+    request += _encoded("PING")
+    with contextlib.suppress(OSError), _connection(parts) as connection:
+        connection.sendall(request)
+        for reply in connection.makefile("rb"):
+            if reply != b"+OK\r\n":
+                return reply == b"+PONG\r\n"
+    return False
 
 
 def _keeping(folder: Path) -> list[str]:
@@ -106,24 +96,6 @@ def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)  # an old file would keep its old mode
     path.touch(mode=0o600)
     path.write_text(text)
-
-
-def _ping(url: str) -> str:
-    """Empty if the Redis answers, else what is wrong."""
-    parts = urlsplit(url)
-    request = _encoded("AUTH", parts.password) if parts.password else b""
-    request += _encoded("PING")
-    try:
-        with _connection(parts) as connection:
-            connection.sendall(request)
-            for reply in connection.makefile("rb"):
-                if reply == b"+PONG\r\n":
-                    return ""
-                if reply != b"+OK\r\n":
-                    return reply.decode(errors="replace").strip()
-    except OSError as error:
-        return str(error)
-    return "it closed the connection"
 
 
 def _connection(parts: SplitResult) -> socket.socket:

@@ -95,10 +95,9 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
 
 def web_command(settings: Settings) -> list[str]:
     """gunicorn with threads: a request waits for SQLite and little else, and memory is shared."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return [
         *(sys.executable, "-m", "gunicorn", "app:create_app()"),
-        *("--bind", f"{host}:{settings.port}"),
+        *("--bind", _with_port(settings.host, settings.port)),
         *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
         # A browser polls every second or slower: it should not need a new connection each time.
         *("--keep-alive", "15", "--graceful-timeout", "5"),
@@ -107,9 +106,7 @@ def web_command(settings: Settings) -> list[str]:
 
 
 def _answers(settings: Settings) -> bool:
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
-    host = everywhere.get(settings.host, settings.host)
-    connection = http.client.HTTPConnection(host, settings.port, timeout=1)
+    connection = http.client.HTTPConnection(_near(settings.host), settings.port, timeout=1)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
@@ -119,15 +116,23 @@ def _answers(settings: Settings) -> bool:
         connection.close()
 
 
-def address(settings: Settings) -> str:
+def _address(settings: Settings) -> str:
     """Where a browser on this machine finds the web server."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 (compared, not bound)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{everywhere.get(settings.host, host)}:{settings.port}"
+    return f"http://{_with_port(_near(settings.host), settings.port)}"
+
+
+def _near(host: str) -> str:
+    """Where this machine reaches what listens on `host`, which may mean on every address."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
+    return everywhere.get(host, host)
+
+
+def _with_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _announce(settings: Settings) -> None:
-    url = address(settings)
+    url = _address(settings)
     print(  # noqa: T201
         f"""
 Galley is ready:  {url}

@@ -22,6 +22,7 @@ from domain.settings import Settings
 from jobs import redis_server
 from jobs.queue import Doorbell
 from tests.support import postgres
+from tests.support.wait import eventually
 
 # Under another name, because pytest's own worker processes inherit what is left of it below.
 os.environ.setdefault("TESTS_DATABASE_URL", os.environ.get("DATABASE_URL", ""))
@@ -113,7 +114,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis of the tests' own. What is in it is flushed by whoever needs it empty."""
     argv, url = redis_server.command(tmp_path_factory.mktemp("r"))
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
-        redis_server.wait_until_ready(url, 10)
+        eventually(lambda: redis_server.answers(url), 10, "Redis to answer")
         yield url
         server.terminate()
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar
 
 from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from blueprints import is_api
 from blueprints.guards import current_actor
-from blueprints.schemas import PageQuery, Schema, check
+from blueprints.schemas import PageQuery, Schema, check, query_parameters
 from blueprints.strict_json import parse_object
 from domain.errors import BadRequest, TooLarge, WrongMediaType
 from domain.idempotency import Answer, Keyed
@@ -69,7 +69,7 @@ def refuse_unknown_query() -> None:
         return
     view = current_app.view_functions[request.url_rule.endpoint]
     schema = getattr(view, "query_schema", None)
-    known = _parameters(schema) if schema else {}
+    known = query_parameters(schema) if schema else {}
     unknown = [name for name in request.args if name not in known]
     if unknown:
         raise BadRequest(
@@ -82,17 +82,9 @@ def refuse_unknown_query() -> None:
         )
 
 
-def _parameters(schema: type[Schema]) -> dict[str, bool]:
-    """Names of the parameters, and whether each may be repeated."""
-    return {
-        field.alias or name: get_origin(field.annotation) is list
-        for name, field in schema.model_fields.items()
-    }
-
-
 def _read_query(schema: type[S]) -> S:
     given: dict[str, Any] = {}
-    for name, many in _parameters(schema).items():
+    for name, many in query_parameters(schema).items():
         values = request.args.getlist(name)
         if len(values) > 1 and not many:
             raise BadRequest(f"{name!r} is given more than once.", code="invalid_query")

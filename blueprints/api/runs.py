@@ -11,11 +11,11 @@ from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import Completion, LogQuery, RunQuery, StageDecision
 from blueprints.schemas import PageQuery
-from domain import engine, run_queries, runs
+from domain import engine, results, run_queries, runs
 from domain.access import SUPER_USER, USER, require, require_write
 from domain.errors import Conflict, Fault, Invalid
 from domain.logs import log_path, read_log
-from domain.models import Release, Run, StepRun, StepSpec, TestResult
+from domain.models import Release, Run, StepRun, StepSpec
 from domain.paging import fetch, fetch_after
 from domain.statuses import FAILED, FINISHED, SUCCEEDED
 
@@ -195,10 +195,5 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
 def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturnValue:
     """In pages: a step keeps up to 50,000 tests, each with a message of up to 16 KiB."""
     step = run_queries.get_step(load_run(run_id), step_run_id)
-    found = (
-        TestResult.select()
-        .where((TestResult.step == step.id) & (TestResult.attempt == step.attempt))
-        .order_by(TestResult.id)
-    )
-    rows, total = fetch(found, query.as_page())
+    rows, total = fetch(results.find(step), query.as_page())
     return listing([present.test(row) for row in rows], total, query)

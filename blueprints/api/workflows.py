@@ -1,4 +1,4 @@
-"""/api/workflows: the calls of workflows-api.md, and the revisions of a workflow."""
+"""/api/workflows: the seven calls on workflows, and the revisions of one."""
 
 import re
 from typing import Annotated, Any, ClassVar, Literal

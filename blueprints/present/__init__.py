@@ -1,1 +1,1 @@
-"""Row → JSON of contract.md, one short function per noun; the API and the pages share them."""
+"""Row → JSON, one short function per noun; the API and the pages share them."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from blueprints.present import catalog
 from domain import waiting
-from domain.clock import rfc3339
+from domain.clock import elapsed, rfc3339
 from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult
 from domain.run_queries import Details
 from domain.waiting import Reason
@@ -25,7 +25,7 @@ def run_item(run: Run) -> dict[str, Any]:
         "createdAt": rfc3339(run.created_at),
         "startedAt": rfc3339(run.started_at),
         "completedAt": rfc3339(run.completed_at),
-        "durationMs": duration(run.started_at, run.completed_at),
+        "durationMs": elapsed(run.started_at, run.completed_at),
     }
 
 
@@ -55,7 +55,7 @@ def stage(row: StageRun, details: Details) -> dict[str, Any]:
         "status": row.status,
         "startedAt": rfc3339(row.started_at),
         "completedAt": rfc3339(row.completed_at),
-        "durationMs": duration(row.started_at, row.completed_at),
+        "durationMs": elapsed(row.started_at, row.completed_at),
         "runIf": row.run_if,
         "approval": row.approval,
         "decision": _decision(row),
@@ -84,7 +84,7 @@ def step(row: StepRun, of_stage: Sequence[Reason], details: Details) -> dict[str
         "attempt": row.attempt,
         "startedAt": rfc3339(row.started_at),
         "completedAt": rfc3339(row.completed_at),
-        "durationMs": duration(row.started_at, row.completed_at),
+        "durationMs": elapsed(row.started_at, row.completed_at),
         "exitCode": row.exit_code,
         "message": row.message,
         "waiting": _reasons(waiting.reasons_of_step(row, of_stage, details.world)),
@@ -103,7 +103,7 @@ def attempt(row: Attempt) -> dict[str, Any]:
         "worker": row.worker,
         "startedAt": rfc3339(row.started_at),
         "completedAt": rfc3339(row.completed_at),
-        "durationMs": duration(row.started_at, row.completed_at),
+        "durationMs": elapsed(row.started_at, row.completed_at),
         "exitCode": row.exit_code,
         "message": row.message,
         "logSize": row.log_size,
@@ -131,13 +131,6 @@ def test(row: TestResult) -> dict[str, Any]:
         "reviewedBy": row.reviewed_by,
         "comment": row.comment,
     }
-
-
-def duration(started: int | None, completed: int | None) -> int | None:
-    """How long something took; None while it goes on or if it never started."""
-    if started is None or completed is None:
-        return None
-    return completed - started
 
 
 def _reasons(reasons: Sequence[Reason]) -> list[dict[str, Any]]:

@@ -29,12 +29,6 @@ def migrate(settings: Settings) -> list[str]:
         return list(Runner(db.obj, str(FOLDER)).up())
 
 
-def pending() -> list[str]:
-    """Names of the migrations that this version needs and the database does not have."""
-    runner = Runner(db.obj, str(FOLDER))
-    return [m.name for m in runner.status() if m.path is not None and m.applied is None]
-
-
 @contextlib.contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     if is_sqlite():

@@ -76,7 +76,7 @@ class StageRun(Base):
 
 
 class StepRun(Base):
-    """One step of a run, and the engine's handle on it: see domain/engine.py.
+    """One step of a run, and the engine's handle on it: see domain/engine/.
 
     A worker owns it while `lease_token` is the worker's and `lease_until` lies ahead; every write
     of the worker is conditional on the token.

@@ -34,7 +34,7 @@ class StepContext:
     settings: Settings
     secrets: dict[str, str]
     run_script: Callable[[str, dict[str, str], Path], Result]
-    """(script, environment, working directory); time limit, beats and stops are inside."""
+    """(script, environment, working directory); the time limit and stops are seen to."""
 
 
 @dataclass
@@ -54,10 +54,10 @@ class Outcome:
     """
 
 
-def outcome_of(result: Result, record: Record | None = None) -> Outcome:
+def outcome_of(result: Result) -> Outcome:
     """What the end of a script means for its step, when nothing else decides."""
     if result.stopped is Stop.CANCELLED:
         status = CANCELLED
     else:
         status = FAILED if result.stopped or result.exit_code != 0 else SUCCEEDED
-    return Outcome(status, explain(result) or "", result.exit_code, result.stopped, record)
+    return Outcome(status, explain(result) or "", result.exit_code, result.stopped)

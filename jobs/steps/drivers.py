@@ -1,4 +1,4 @@
-"""The drivers of environments: how an artifact gets to where it is used (contract.md §4).
+"""The drivers of environments: how an artifact gets to where it is used.
 
 A driver is called once for each deployment, and two never work for the same environment at a time.
 It answers with an Outcome or raises StepFailed or OSError; either way it leaves what was deployed

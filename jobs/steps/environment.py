@@ -1,4 +1,4 @@
-"""What a script sees: its folders and its environment, built up from nothing (contract.md §4)."""
+"""What a script sees: its folders and its environment, built up from nothing."""
 
 import json
 import sys
@@ -54,7 +54,7 @@ def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
     claim = context.claim
     return {
         **context.secrets,
-        "PATH": search_path(context.settings.step_path),
+        "PATH": _search_path(context.settings.step_path),
         "HOME": str(folders.workspace),
         "LANG": "C.UTF-8",
         "TMPDIR": str(folders.temporary),
@@ -76,7 +76,7 @@ def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
     }
 
 
-def search_path(given: str | None) -> str:
+def _search_path(given: str | None) -> str:
     """The PATH of scripts: the given one, else the system's usual one.
 
     The folder of the Python that Galley was installed with comes last: on a machine without

@@ -16,7 +16,6 @@ from jobs.steps.junit import ERROR, FAIL, PASS, SKIP, Case, read_reports
 
 MAX_KEPT = 50_000
 """Rows for one step; each thousand costs about 40 ms of the finishing transaction."""
-BAD = (FAIL, ERROR)
 
 _NAMED = 5
 
@@ -34,7 +33,7 @@ def run(context: StepContext) -> Outcome:
     if result.stopped or result.problem:
         return outcome
     reports = read_reports(folders.reports)
-    if reports.faults or any(case.result in BAD for case in reports.cases):
+    if reports.faults or any(case.result in results.FAILURES for case in reports.cases):
         outcome.status = FAILED
     remarks = [outcome.message, *reports.faults[:_NAMED], summary(reports.cases)]
     outcome.message = " ".join(filter(None, remarks))
@@ -61,7 +60,7 @@ def summary(cases: Sequence[Case]) -> str:
     """`2 of 41 tests failed: a, b.` or `38 of 41 tests passed, 3 skipped.`; '' for none."""
     counts = _counts(cases)
     total = f"{len(cases):,} test{'' if len(cases) == 1 else 's'}"
-    if bad := [case.name[:200] for case in cases if case.result in BAD]:
+    if bad := [case.name[:200] for case in cases if case.result in results.FAILURES]:
         more = f" and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
         return f"{len(bad):,} of {total} failed: {', '.join(bad[:_NAMED])}{more}."
     if counts["skipped"]:

@@ -1,4 +1,4 @@
-"""contract.md §2: what every wrong request gets. The endpoints here stand for all of them."""
+"""What every wrong request gets. The endpoints here stand for all of them."""
 
 import io
 

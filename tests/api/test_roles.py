@@ -296,7 +296,7 @@ WAYS = ("session", "read", "write")
 
 
 def expected(route: Route, role: str | None, way: str) -> int:
-    """The status that contract.md §2 and §3 ask for."""
+    """The status that the rules of access ask for."""
     knows_person = way == "session" or not route.is_page  # pages take no tokens
     if route.needs == PUBLIC:
         return route.status if knows_person or not route.is_change else 400

@@ -1,4 +1,4 @@
-"""/api/workflows as a script sees it: the calls of workflows-api.md, their answers and errors."""
+"""/api/workflows as a script sees it: the calls, their answers and errors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ def call(client: FlaskClient, people: People) -> Caller:
 
 
 def body(name: str = "Release", **fields: Any) -> dict[str, Any]:
-    """As in workflows-api.md, with nothing optional."""
+    """The least that makes a workflow."""
     return {
         "name": name,
         "projectId": "pond",

@@ -1,7 +1,7 @@
 from playhouse.schema_diff import diff_models
 
 from domain import models
-from domain.migrations import migrate, pending
+from domain.migrations import migrate
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(database):
@@ -9,5 +9,4 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(database):
 
 
 def test_a_migrated_database_needs_nothing_more(database, settings):
-    assert pending() == []
     assert migrate(settings) == []

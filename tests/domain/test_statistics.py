@@ -6,7 +6,7 @@ import pytest
 
 from domain import models, statistics, workflows
 from domain.access import Actor
-from domain.clock import now
+from domain.clock import elapsed, now
 from domain.definition import parse
 from domain.models import (
     Ingredient,
@@ -19,7 +19,7 @@ from domain.models import (
     new_id,
     write,
 )
-from domain.statistics import elapsed, metadata, percentile, rate, spread, step_statistics
+from domain.statistics import metadata, percentile, rate, spread, step_statistics
 from domain.workflow_schema import NewWorkflow
 
 ANN = Actor("0" * 24, "ann", roles={"shop": "SuperUser"})

@@ -40,7 +40,7 @@ class Person:
 
 @dataclass
 class People:
-    """One for each role of contract.md §3 in `project`, and one from elsewhere."""
+    """One for each role in `project`, and one from elsewhere."""
 
     stranger: Person
     user: Person
