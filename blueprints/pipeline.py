@@ -16,7 +16,7 @@ from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery, RunQuery
 from blueprints.schemas import Schema
-from domain import logs, results, run_queries
+from domain import logs, results, run_queries, runs
 from domain.access import SUPER_USER
 from domain.errors import NotFound
 from domain.models import Run, StepRun
@@ -139,6 +139,7 @@ def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> di
         "step": None,
         "choice": view.choice(),
         "may_run": current_actor().may(SUPER_USER, row.project_id),
+        "may_decide": {s.id for s in details.stages if runs.may_decide(row, s, current_actor())},
         "etag": etag,
         "pace": _pace(run),
         "log_pace": LOG_PACE,
@@ -231,4 +232,19 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
 def abort(run_id: str) -> ResponseReturnValue:
     """One that has ended meanwhile is no error: the page says how it stands."""
     run_actions.stop(load_run(run_id, SUPER_USER))
+    return redirect(f"/runs/{run_id}", 303)
+
+
+@bp.post("/<run_id>/stages/<stage_run_id>/approve")
+def approve(run_id: str, stage_run_id: str) -> ResponseReturnValue:
+    return _decide(run_id, stage_run_id, "approved")
+
+
+@bp.post("/<run_id>/stages/<stage_run_id>/reject")
+def reject(run_id: str, stage_run_id: str) -> ResponseReturnValue:
+    return _decide(run_id, stage_run_id, "rejected")
+
+
+def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
+    run_actions.decide(run_queries.get_stage(load_run(run_id), stage_run_id), decision)
     return redirect(f"/runs/{run_id}", 303)

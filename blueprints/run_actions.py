@@ -7,7 +7,8 @@ from blueprints import doorbell
 from blueprints.guards import current_actor
 from domain import engine, run_queries, runs, waiting
 from domain.clock import now
-from domain.models import Run, Workflow
+from domain.errors import Conflict
+from domain.models import Run, StageRun, Workflow
 from domain.run_queries import Details
 
 LOOK_AGAIN_MS = 5_000
@@ -51,4 +52,18 @@ def stop(run: Run) -> None:
     """Stop a run in the caller's name; nothing happens to a finished one."""
     running, ready = engine.cancel_run(run.id, by=current_actor().username)
     doorbell().poke(running)
+    doorbell().ring(ready)
+
+
+def decide(stage: StageRun, decision: str, comment: str = "") -> None:
+    """Approve or reject a stage in the caller's name. decision: `approved` or `rejected`.
+
+    Raises Forbidden, and Conflict when the stage does not wait for it.
+    """
+    runs.require_approver(stage, current_actor())
+    ready = engine.decide_stage(
+        stage, decision=decision, by=current_actor().username, comment=comment
+    )
+    if ready is None:
+        raise Conflict("The stage does not wait for an approval (any more).", code="not_waiting")
     doorbell().ring(ready)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from domain import audit, engine
-from domain.access import ROLES, SUPER_USER, USER, Actor, require
+from domain.access import ROLES, SUPER_USER, USER, Actor, require, require_write
 from domain.clock import now
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid
@@ -255,8 +255,19 @@ _NEW_STEP = Statement(
 )
 
 
-def require_approver(stage: StageRun, actor: Actor) -> None:
-    """Raises Forbidden unless the actor has one of the roles that the stage asks for."""
+def approver_role(stage: StageRun) -> str:
+    """The least of the roles that may approve or reject the stage."""
     roles = (stage.approval or {}).get("roles") or [SUPER_USER]
-    least = min(roles, key=ROLES.index)
-    require(actor, least, stage.run.project_id, kind="run", name=stage.run_id)
+    least: str = min(roles, key=ROLES.index)
+    return least
+
+
+def may_decide(run: Run, stage: StageRun, actor: Actor) -> bool:
+    """Whether the actor may approve or reject a stage of the run: never with a read-only token."""
+    return actor.may_write and actor.may(approver_role(stage), run.project_id)
+
+
+def require_approver(stage: StageRun, actor: Actor) -> None:
+    """Raises Forbidden unless the actor may approve or reject the stage."""
+    require(actor, approver_role(stage), stage.run.project_id, kind="run", name=stage.run_id)
+    require_write(actor)

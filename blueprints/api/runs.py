@@ -11,8 +11,8 @@ from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import Completion, LogQuery, RunQuery, StageDecision
 from blueprints.schemas import PageQuery
-from domain import engine, results, run_queries, runs
-from domain.access import SUPER_USER, USER, require, require_write
+from domain import engine, results, run_queries
+from domain.access import SUPER_USER, USER, require
 from domain.errors import Conflict, Fault, Invalid
 from domain.logs import log_path, read_log
 from domain.models import Release, Run, StepRun, StepSpec
@@ -137,17 +137,9 @@ def reject_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
 
 
 def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
-    row = load_run(run_id)
-    stage = run_queries.get_stage(row, stage_run_id)
+    stage = run_queries.get_stage(load_run(run_id), stage_run_id)
     body = read_json(StageDecision, optional=True)
-    runs.require_approver(stage, current_actor())
-    require_write(current_actor())  # a stage may let every User decide, but no read-only token
-    ready = engine.decide_stage(
-        stage, decision=decision, by=current_actor().username, comment=body.comment
-    )
-    if ready is None:
-        raise Conflict("The stage does not wait for an approval (any more).", code="not_waiting")
-    doorbell().ring(ready)
+    run_actions.decide(stage, decision, body.comment)
     return jsonify(id=stage.id, decision=decision)
 
 

@@ -155,6 +155,8 @@ TABLE = [
     Route("GET", "/runs/<run_id>/status", USER, 200, run()),
     Route("GET", "/runs/<run_id>/steps/<step_run_id>/log", USER, 204, run()),
     Route("POST", "/runs/<run_id>/abort", SUPER_USER, 303, run()),
+    Route("POST", "/runs/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 303, gated()),
+    Route("POST", "/runs/<run_id>/stages/<stage_run_id>/reject", SUPER_USER, 303, gated()),
     # projects
     Route("GET", "/api/projects", SIGNED_IN),
     Route(

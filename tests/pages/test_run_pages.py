@@ -9,7 +9,7 @@ from blueprints import run_actions
 from domain import engine
 from domain.engine import Claim, Ending
 from domain.logs import log_path
-from domain.models import Package, Release, Run, StepRun, TestResult, Workflow, write
+from domain.models import Package, Release, Run, StageRun, StepRun, TestResult, Workflow, write
 from domain.settings import Settings
 from domain.statuses import FAILED, SUCCEEDED
 from tests.support.people import People
@@ -253,3 +253,18 @@ def test_the_runs_of_a_deleted_workflow_can_still_be_read(visitor: FlaskClient, 
         Workflow.update(deleted_at=1).execute()
     assert visitor.get(f"/runs/{run.id}").status_code == 200
     assert "Release" in visitor.get("/runs").text
+
+
+def test_a_stage_that_waits_for_a_person_can_be_approved_where_it_is_shown(
+    visitor: FlaskClient, people: People
+) -> None:
+    gate = {"steps": [build("ship")], "approval": {"required": True, "roles": ["SuperUser"]}}
+    run = start(a_workflow(gate))
+    stage = StageRun.get(StageRun.run == run.id)
+    address = f"/runs/{run.id}/stages/{stage.id}/approve"
+    assert f'action="{address}"' in visitor.get(f"/runs/{run.id}").text
+    assert address not in people.user.browser().get(f"/runs/{run.id}").text
+    assert visitor.post(address).status_code == 303
+    assert StageRun.get_by_id(stage.id).decision == "approved"
+    assert address not in visitor.get(f"/runs/{run.id}").text
+    assert visitor.post(address).status_code == 409
