@@ -88,7 +88,9 @@ def test_a_script_that_fails_says_what_happened(process, script, message):
 
 
 def test_children_that_a_script_leaves_are_stopped_and_named(process):
-    _, (ready,) = start_and_ready(a_workflow([build("a", f"setsid sleep 60 & {PASS}")]))
+    until_it_sleeps = "until grep -qs sleep /proc/$!/comm; do :; done"
+    script = f"setsid sleep 60 &\n{until_it_sleeps}\n{PASS}"
+    _, (ready,) = start_and_ready(a_workflow([build("a", script)]))
     run_it(ready)
     step = StepRun.get_by_id(ready.step_id)
     assert step.status == SUCCEEDED
