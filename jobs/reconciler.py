@@ -127,10 +127,18 @@ class Reconciler:
         for step in list(StepRun.select().where(lost)):
             if step.lease_until and not engine.end_lease(step.id, step.lease_token):
                 continue
-            kill_strays_of(step)
+            self._clear_away(step)
             size = self._log_size(step)
             message = f"The worker {step.worker} was lost."
             self._doorbell.ring(engine.expire(step.id, step.lease_token, message, size))
+
+    def _clear_away(self, step: StepRun) -> None:
+        """Kill and remove what a lost attempt left behind, if that was on this host."""
+        attempt = Attempt.get_or_none((Attempt.step == step.id) & (Attempt.number == step.attempt))
+        if attempt is not None and attempt.host == host.identity():
+            cookie = f"{step.id}.{step.attempt}"
+            kill_strays(cookie)
+            remove_tree(self._settings.data_dir / "work" / cookie)
 
     def _log_size(self, step: StepRun) -> int:
         path = log_path(self._settings.data_dir, step.run_id, step.id, step.attempt)
@@ -226,10 +234,3 @@ class Reconciler:
         """Rows of other hosts, or of an earlier boot, that nobody here can look after."""
         with write():
             WorkerInfo.delete().where(WorkerInfo.seen_at < now() - MISSING_AFTER_MS).execute()
-
-
-def kill_strays_of(step: StepRun) -> None:
-    """Kill what a lost attempt left running, if that was on this host."""
-    attempt = Attempt.get_or_none((Attempt.step == step.id) & (Attempt.number == step.attempt))
-    if attempt is not None and attempt.host == host.identity():
-        kill_strays(f"{step.id}.{step.attempt}")
