@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,9 @@ class Server:
         base, _, query = self.url.partition("?")
         return f"{base.rsplit('/', 1)[0]}/{name}{'?' + query if query else ''}"
 
-    def create(self, name: str, template: str | None = None) -> str:
+    def create(self, name: str) -> str:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            copy = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""
-            connection.execute(f'CREATE DATABASE "{name}"{copy}')
+            connection.execute(f'CREATE DATABASE "{name}"')
         return self.database_url(name)
 
     def drop(self, name: str) -> None:
@@ -51,6 +51,16 @@ class Server:
             self.process.wait(30)
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def empty(url: str, tables: Sequence[str]) -> None:
+    """Delete all rows of the tables, in this order, after ending whoever is still connected."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute(";".join(f'DELETE FROM "{table}"' for table in tables))
 
 
 def start(programs: Path) -> Server:
