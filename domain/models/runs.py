@@ -30,6 +30,8 @@ class Run(Base):
     version = IntegerField(default=1)
     """Rises with every visible change, in the same transaction: the ETag of page and API."""
     parameters = JSONField(default=dict)
+    rerun_of = CharField(max_length=24, null=True)
+    """The run that this one repeats, by id only, so that it may be deleted."""
     trigger_source = CharField(max_length=100)
     triggered_by = CharField(max_length=100)
     message = TextField(default="")
@@ -105,6 +107,10 @@ class StepRun(Base):
     release_id = CharField(max_length=24, null=True)
     deployment_id = CharField(max_length=24, null=True)
     test_counts = JSONField(null=True)
+    outside_effect = CharField(max_length=13, null=True)
+    """Of a Deploy whose worker was lost: `unknown` until somebody says `happened` or `did_not`."""
+    kept_from = CharField(max_length=24, null=True)
+    """The step of an earlier run whose success a rerun keeps; this one never runs itself."""
     # The engine's
     ready_at = Moment(null=True)
     """Since when a worker may take it; null while its stage has not been opened."""
@@ -151,6 +157,8 @@ class StepSpec(Base):
 
     step = ForeignKeyField(StepRun, on_delete="CASCADE", primary_key=True, index=False)
     spec = JSONField()
+    signature = CharField(max_length=64, default="")
+    """Of the spec and all else that decides what runs: see domain/snapshots.py."""
 
 
 class Attempt(Base):
@@ -210,6 +218,8 @@ class WorkerInfo(Base):
     pid_started = BigIntegerField()
     """When the process began, as the kernel counts: a number may be given away again."""
     queue = CharField(max_length=100)
+    has_room = BooleanField(default=True)
+    """False while its disk is too full for it to begin new runs."""
     started_at = Moment(default=now)
     seen_at = Moment(default=now)
 

@@ -1,0 +1,68 @@
+"""What the installation's secret key is good for besides sessions: signatures and encryption.
+
+Each purpose uses a key of its own, derived with HMAC-SHA256, so that nothing made for one purpose
+is worth anything for another.
+"""
+
+import base64
+import functools
+import hashlib
+import hmac
+import json
+from typing import Any
+
+
+class WrongKey(Exception):
+    """What was encrypted cannot be read with this key; the text is a sentence for a person."""
+
+
+class Keys:
+    """The keys derived from one secret key (`Settings.secret_key`)."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._secret_key = secret_key.encode()
+
+    def sign(self, content: Any) -> str:
+        """64 hex characters for what JSON can hold, the same after any round trip through it."""
+        text = json.dumps(_normal(content), sort_keys=True, ensure_ascii=True)
+        return hmac.new(self._signing, text.encode(), hashlib.sha256).hexdigest()
+
+    def fits(self, content: Any, signature: str) -> bool:
+        """Whether `sign` made the signature for this content."""
+        return hmac.compare_digest(self.sign(content).encode(), signature.encode())
+
+    def encrypt(self, text: str) -> bytes:
+        return self._cipher.encrypt(text.encode())  # type: ignore[no-any-return]
+
+    def decrypt(self, data: bytes) -> str:
+        """Raises WrongKey."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._cipher.decrypt(bytes(data)).decode()  # type: ignore[no-any-return]
+        except InvalidToken:
+            raise WrongKey("It was stored under another secret key.") from None
+
+    @functools.cached_property
+    def _signing(self) -> bytes:
+        return self._derived(b"galley: run snapshots")
+
+    @functools.cached_property
+    def _cipher(self) -> Any:
+        from cryptography.fernet import Fernet  # several MiB, which most processes never need
+
+        return Fernet(base64.urlsafe_b64encode(self._derived(b"galley: secrets at rest")))
+
+    def _derived(self, purpose: bytes) -> bytes:
+        return hmac.digest(self._secret_key, purpose, "sha256")
+
+
+def _normal(value: Any) -> Any:
+    """Whole numbers in one form only: PostgreSQL gives 1e16 back as 10000000000000000."""
+    if isinstance(value, dict):
+        return {name: _normal(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_normal(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
