@@ -32,16 +32,18 @@ class Keys:
         return hmac.compare_digest(self.sign(content).encode(), signature.encode())
 
     def encrypt(self, text: str) -> bytes:
-        return self._cipher.encrypt(text.encode())  # type: ignore[no-any-return]
+        encrypted: bytes = self._cipher.encrypt(text.encode())
+        return encrypted
 
     def decrypt(self, data: bytes) -> str:
         """Raises WrongKey."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._cipher.decrypt(bytes(data)).decode()  # type: ignore[no-any-return]
+            text: bytes = self._cipher.decrypt(bytes(data))
         except InvalidToken:
             raise WrongKey("It was stored under another secret key.") from None
+        return text.decode()
 
     @functools.cached_property
     def _signing(self) -> bytes:
