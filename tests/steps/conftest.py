@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from domain.settings import Settings
-from tests.steps.bench import Bench
+from tests.steps.workbench import Bench
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from domain.engine import LeaseLost
 from domain.models import Deployment, StepRun
 from domain.storage import remote
 from jobs.process import Stop
-from tests.steps.bench import Bench, build_step, deploy_step, on_one_database
+from tests.steps.workbench import Bench, build_step, deploy_step, on_one_database
 
 pytestmark = on_one_database
 

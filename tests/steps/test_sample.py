@@ -22,7 +22,8 @@ from domain.models import (
     WorkflowRevision,
 )
 from domain.sample import create_sample
-from tests.steps.bench import ACTOR, Bench
+from tests.steps.workbench import ACTOR, Bench
+from tests.support.keys import KEYS
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def sample(bench: Bench) -> Bench:
 def run_sample(bench: Bench, **parameters: Any) -> dict[str, StepRun]:
     """A whole run of the sample workflow; the finished steps by name."""
     workflow = Workflow.get(Workflow.project == "sample")
-    bench.run, _ = runs.start(workflow, actor=ACTOR, parameters=parameters, trigger_source="test")
+    bench.run, _ = runs.start(
+        workflow, actor=ACTOR, keys=KEYS, parameters=parameters, trigger_source="test"
+    )
     steps = bench.steps()
     bad = [step.message for step in steps if step.status != "Succeeded"]
     assert bad == []

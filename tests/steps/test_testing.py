@@ -4,7 +4,7 @@ from pathlib import Path
 
 from domain.models import TestResult
 from jobs.process import Stop
-from tests.steps.bench import build_step, on_one_database, suite_step
+from tests.steps.workbench import build_step, on_one_database, suite_step
 
 pytestmark = on_one_database
 

@@ -1,7 +1,7 @@
 """One run through all kinds of steps, on both databases."""
 
 from domain.models import Deployment, Release, Run, TestResult
-from tests.steps.bench import build_step, deploy_step, suite_step
+from tests.steps.workbench import build_step, deploy_step, suite_step
 
 BUILD = "echo 1.2 > $GALLEY_VERSION_FILE; echo hello > $GALLEY_OUTPUT/hello.txt"
 SUITE = """

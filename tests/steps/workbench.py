@@ -17,6 +17,7 @@ from jobs.logs import LogWriter
 from jobs.process import Result, Wake, run_script
 from jobs.steps import Outcome, StepContext
 from tests.conftest import KINDS
+from tests.support.keys import KEYS
 
 ACTOR = console("tester")
 
@@ -59,7 +60,11 @@ class Bench:
         body = {"name": f"Workflow {count}", "projectId": "demo", "stages": stages}
         detail = workflows.create(parse(body, NewWorkflow), actor=ACTOR)
         self.run, _ = runs.start(
-            detail.workflow, actor=ACTOR, parameters=parameters or {}, trigger_source="test"
+            detail.workflow,
+            actor=ACTOR,
+            keys=KEYS,
+            parameters=parameters or {},
+            trigger_source="test",
         )
 
     def step(self, **changes: Any) -> StepRun:
