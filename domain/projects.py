@@ -8,11 +8,21 @@ from peewee import IntegrityError, fn
 from domain import audit
 from domain.access import Actor, missing
 from domain.clock import now
+from domain.deployments import UNKNOWN
 from domain.errors import Conflict, taken
-from domain.models import Deployment, Environment, Member, Project, TestSuite, User, write
+from domain.models import (
+    Deployment,
+    Environment,
+    Member,
+    Project,
+    StepRun,
+    TestSuite,
+    User,
+    write,
+)
 from domain.paging import Page, fetch, fetch_after
 from domain.people import get_user
-from domain.statuses import LIVE, SUCCEEDED
+from domain.statuses import FAILED, LIVE, SUCCEEDED
 
 # ---- projects --------------------------------------------------------------------------------
 
@@ -166,6 +176,28 @@ def deployed_now(environments: list[Environment]) -> dict[str, Deployment]:
     )
     rows = Deployment.select().where(Deployment.id.in_(newest))
     return {row.environment_id: row for row in rows}
+
+
+def lost_in(environments: list[Environment]) -> dict[str, Deployment]:
+    """Environment id → the newest deployment after `deployed_now` whose outcome nobody knows."""
+    later = Deployment.alias()
+    replaced = later.select(later.id).where(
+        (later.environment == Deployment.environment)
+        & (later.status == SUCCEEDED)
+        & (later.id > Deployment.id)
+    )
+    lost = (
+        Deployment.select()
+        .join(StepRun, on=(StepRun.id == Deployment.step_run_id))
+        .where(
+            Deployment.environment.in_([e.id for e in environments]),
+            Deployment.status == FAILED,
+            StepRun.outside_effect == UNKNOWN,
+            ~fn.EXISTS(replaced),
+        )
+        .order_by(Deployment.id)
+    )
+    return {row.environment_id: row for row in lost}
 
 
 # ---- what suites and environments share ------------------------------------------------------

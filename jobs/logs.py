@@ -4,102 +4,14 @@ Nothing is buffered here: whatever this process has read is in the file, even af
 back is only the possible start of a secret. The read side: `domain.logs`.
 """
 
-import base64
-import json
 import os
-import re
-import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from domain.settings import MIB
+from jobs.masking import Masker
 
-MASK = b"***"
-MIN_SECRET_BYTES = 4
-"""Shorter values are not masked: they are in every log by chance."""
-MIN_LINE_BYTES = 6
-"""The same for a line of a secret that has several."""
 NOTE_PREFIX = b"[galley] "
-
-
-class Masker:
-    """Replaces secrets in a stream of bytes, just as if all of it were masked at once."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
-        # Of two that begin at the same place the longer one wins.
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
-        self._longest = len(self._forms[0]) if self._forms else 0
-        self._pattern = _any_of(self._forms)
-        self._openings = _any_of({form[:1] for form in self._forms})
-        self._held = b""
-
-    def mask(self, text: bytes) -> bytes:
-        """The same for a text of its own, apart from the stream."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
-
-    def feed(self, data: bytes) -> bytes:
-        """Add to the stream; what can no longer become a part of a secret, masked."""
-        if self._pattern is None:
-            return data
-        text = self._held + data
-        end = self._unfinished(text)
-        parts: list[bytes] = []
-        done = 0
-        for match in self._pattern.finditer(text):
-            if match.end() > end:
-                end = min(end, match.start())
-                break
-            parts += (text[done : match.start()], MASK)
-            done = match.end()
-        parts.append(text[done:end])
-        self._held = text[end:]
-        return b"".join(parts)
-
-    def flush(self) -> bytes:
-        """The stream pauses or ends: what was held back."""
-        held, self._held = self._held, b""
-        return self.mask(held)
-
-    def _unfinished(self, text: bytes) -> int:
-        """Where the first form begins that more data might complete; the length if none does."""
-        if self._openings:
-            for opening in self._openings.finditer(text, max(0, len(text) - self._longest + 1)):
-                rest = text[opening.start() :]
-                if any(len(form) > len(rest) and form.startswith(rest) for form in self._forms):
-                    return opening.start()
-        return len(text)
-
-
-def _any_of(forms: Iterable[bytes]) -> re.Pattern[bytes] | None:
-    pattern = b"|".join(map(re.escape, forms))
-    return re.compile(pattern) if pattern else None
-
-
-def _forms(secret: str) -> Iterator[bytes]:
-    """Every form in which a secret is likely to be printed, whole and line by line."""
-    whole = secret.strip()
-    yield from _encodings(whole, MIN_SECRET_BYTES)
-    lines = whole.splitlines()
-    if len(lines) > 1:
-        for line in lines:
-            yield from _encodings(line.strip(), MIN_LINE_BYTES)
-
-
-def _encodings(text: str, at_least: int) -> Iterator[bytes]:
-    raw = text.encode("utf-8", "surrogateescape")
-    if len(raw) < at_least:
-        return
-    yield raw
-    yield urllib.parse.quote(raw, safe="").encode()
-    yield urllib.parse.quote_plus(raw).encode()
-    yield json.dumps(text)[1:-1].encode()
-    yield json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
-    for shift in range(3):
-        # Where a secret begins within a group of three bytes changes its whole encoding (think of
-        # user:password); left out are the characters that also depend on its neighbours.
-        encoded = base64.b64encode(bytes(shift) + raw)
-        yield encoded[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
 
 
 class LogWriter:
@@ -133,6 +45,11 @@ class LogWriter:
         self._keep(self._masker.flush())
         note = self._masker.mask(text.encode("utf-8", "surrogateescape"))
         self._keep(_as_note(note, bytes(self._after_head[-1:]) or self._file_end))
+
+    def mask(self, text: str) -> str:
+        """A text of the script's that goes elsewhere, with its secrets masked as in the log."""
+        masked = self._masker.mask(text.encode("utf-8", "surrogatepass"))
+        return masked.decode("utf-8", "surrogatepass")
 
     def close(self) -> None:
         """Append what was held back and close the file; harmless when closed already."""

@@ -1,10 +1,11 @@
-"""/api/projects: projects, their members, test suites and environments."""
+"""/api/projects: projects, their members, test suites, environments and secrets."""
 
 from typing import Any
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from blueprints import keys
 from blueprints.api import created, listing, query, read_json
 from blueprints.guards import current_actor, load_project
 from blueprints.present import projects as present
@@ -18,8 +19,10 @@ from blueprints.schemas import (
     TestSuitePut,
     check_name,
 )
-from domain import projects
+from blueprints.secret_schemas import SecretPut, check_secret_name
+from domain import project_secrets, projects
 from domain.access import ADMIN, SUPER_USER, require_system_admin
+from domain.models import Environment
 
 bp = Blueprint("api_projects", __name__, url_prefix="/api/projects")
 
@@ -124,15 +127,13 @@ def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 @query(PageQuery)
 def list_environments(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = projects.list_environments(load_project(project_id), query.as_page())
-    deployed = projects.deployed_now(rows)
-    items = [present.environment(row, deployed.get(row.id)) for row in rows]
-    return listing(items, total, query)
+    return listing(_with_deployments(rows), total, query)
 
 
 @bp.get("/<project_id>/environments/<name>")
 def get_environment(project_id: str, name: str) -> ResponseReturnValue:
     row = projects.get_environment(load_project(project_id), name)
-    return jsonify(present.environment(row, projects.deployed_now([row]).get(row.id)))
+    return jsonify(_with_deployments([row])[0])
 
 
 @bp.put("/<project_id>/environments/<name>")
@@ -141,8 +142,12 @@ def put_environment(project_id: str, name: str) -> ResponseReturnValue:
     check_name(name)
     values = read_json(EnvironmentPut).model_dump()
     row, is_new = projects.put_environment(current_actor(), project, name, values)
-    deployed = projects.deployed_now([row]).get(row.id)
-    return _put_answer(present.environment(row, deployed), is_new)
+    return _put_answer(_with_deployments([row])[0], is_new)
+
+
+def _with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
+    deployed, lost = projects.deployed_now(rows), projects.lost_in(rows)
+    return [present.environment(row, deployed.get(row.id), lost.get(row.id)) for row in rows]
 
 
 @bp.delete("/<project_id>/environments/<name>")
@@ -157,3 +162,34 @@ def list_deployments(project_id: str, name: str, query: CursorQuery) -> Response
     environment = projects.get_environment(load_project(project_id), name)
     rows, total, cursor = projects.list_deployments(environment, query.as_page(), query.cursor)
     return listing([present.deployment(row) for row in rows], total, query, nextCursor=cursor)
+
+
+# ---- secrets ---------------------------------------------------------------------------------
+
+
+@bp.get("/<project_id>/secrets")
+@query(PageQuery)
+def list_secrets(project_id: str, query: PageQuery) -> ResponseReturnValue:
+    rows, total = project_secrets.list_secrets(load_project(project_id), query.as_page())
+    return listing([present.secret(row) for row in rows], total, query)
+
+
+@bp.get("/<project_id>/secrets/<name>")
+def get_secret(project_id: str, name: str) -> ResponseReturnValue:
+    return jsonify(present.secret(project_secrets.get_secret(load_project(project_id), name)))
+
+
+@bp.put("/<project_id>/secrets/<name>")
+def put_secret(project_id: str, name: str) -> ResponseReturnValue:
+    project = load_project(project_id, ADMIN)
+    check_secret_name(name)
+    value = read_json(SecretPut).value
+    row, is_new = project_secrets.put_secret(current_actor(), project, name, value, keys())
+    warnings = [warning.as_dict() for warning in project_secrets.warnings(value)]
+    return _put_answer({**present.secret(row), "warnings": warnings}, is_new)
+
+
+@bp.delete("/<project_id>/secrets/<name>")
+def delete_secret(project_id: str, name: str) -> ResponseReturnValue:
+    project_secrets.delete_secret(current_actor(), load_project(project_id, ADMIN), name)
+    return "", 204

@@ -1,10 +1,10 @@
-"""Projects, members, test suites, environments, deployments."""
+"""Projects, members, test suites, environments, deployments, secrets."""
 
 from typing import Any
 
 from domain.access import Actor
 from domain.clock import rfc3339
-from domain.models import Deployment, Environment, Member, Project, TestSuite
+from domain.models import Deployment, Environment, Member, Project, Secret, TestSuite
 
 
 def project(row: Project, actor: Actor) -> dict[str, Any]:
@@ -38,8 +38,10 @@ def test_suite(row: TestSuite) -> dict[str, Any]:
     }
 
 
-def environment(row: Environment, deployed: Deployment | None) -> dict[str, Any]:
-    """`deployed` is what is in it now."""
+def environment(
+    row: Environment, deployed: Deployment | None, lost: Deployment | None
+) -> dict[str, Any]:
+    """`deployed` is what is in it now, unless what was `lost` since has changed it."""
     return {
         "name": row.name,
         "projectId": row.project_id,
@@ -50,6 +52,7 @@ def environment(row: Environment, deployed: Deployment | None) -> dict[str, Any]
         "updatedAt": rfc3339(row.updated_at),
         "updatedBy": row.updated_by,
         "deployed": deployment(deployed) if deployed else None,
+        "outcomeUnknown": deployment(lost) if lost else None,
     }
 
 
@@ -67,4 +70,14 @@ def deployment(row: Deployment) -> dict[str, Any]:
         "completedAt": rfc3339(row.completed_at),
         "deployedBy": row.deployed_by,
         "message": row.message,
+    }
+
+
+def secret(row: Secret) -> dict[str, Any]:
+    """All that anybody gets to know of it."""
+    return {
+        "name": row.name,
+        "projectId": row.project_id,
+        "updatedAt": rfc3339(row.updated_at),
+        "updatedBy": row.updated_by,
     }

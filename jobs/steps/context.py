@@ -1,7 +1,7 @@
 """What a step is given, and what it answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ class StepContext:
     """Its own: exists, empty, private, removed afterwards."""
     log: LogWriter
     settings: Settings
-    secrets: dict[str, str]
+    secrets: dict[str, str] = field(repr=False)
+    """Of the project, by the names of their variables."""
     run_script: Callable[[str, dict[str, str], Path], Result]
     """(script, environment, working directory); the time limit and stops are seen to."""
 

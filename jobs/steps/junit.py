@@ -6,7 +6,7 @@ refused, sizes are bounded, and a report is never in memory as a whole.
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,10 +45,11 @@ class Reports:
     faults: list[str] = field(default_factory=list)
 
 
-def read_reports(folder: Path) -> Reports:
+def read_reports(folder: Path, mask: Callable[[str], str]) -> Reports:
     """Read every *.xml file below a folder; XML that is no JUnit report is passed over.
 
     A file at fault does not hide the others; of a broken one the tests before the fault count.
+    mask: takes the secrets out of a text, before anything is cut off.
     """
     reports = Reports()
     left = MAX_ALL_BYTES
@@ -59,19 +60,19 @@ def read_reports(folder: Path) -> Reports:
                 reports.faults.append(f"The report {path} is too large to be read: {size:,} bytes.")
                 continue
             left -= size
-            _read(path, file, reports)
+            _read(path, file, reports, mask)
     except StepFailed as failure:
         reports.faults.append(str(failure))
     return reports
 
 
-def _read(path: str, file: BinaryIO, reports: Reports) -> None:
+def _read(path: str, file: BinaryIO, reports: Reports, mask: Callable[[str], str]) -> None:
     # Here, because most steps leave no report and every worker would pay for it.
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError
 
     try:
-        for case in _cases(file):
+        for case in _cases(file, mask):
             if len(reports.cases) == MAX_CASES:
                 reports.faults.append(f"The reports hold more than {MAX_CASES:,} tests.")
                 return
@@ -82,7 +83,7 @@ def _read(path: str, file: BinaryIO, reports: Reports) -> None:
         reports.faults.append(f"The report {path} is not valid XML: {error}.")
 
 
-def _cases(file: BinaryIO) -> Iterator[Case]:
+def _cases(file: BinaryIO, mask: Callable[[str], str]) -> Iterator[Case]:
     from defusedxml.ElementTree import iterparse
     from junitparser import TestCase
 
@@ -97,12 +98,12 @@ def _cases(file: BinaryIO) -> Iterator[Case]:
         inside_case = any(outer.tag == "testcase" for outer in above)
         if element.tag == "testcase" and not inside_case:
             suites = [outer.get("name", "") for outer in above if outer.tag == "testsuite"]
-            yield _case(TestCase.fromelem(element), suites[-1] if suites else "")
+            yield _case(TestCase.fromelem(element), suites[-1] if suites else "", mask)
         if above and not inside_case:
             above[-1].remove(element)  # what has been read needs no memory any more
 
 
-def _case(case: Any, suite: str) -> Case:
+def _case(case: Any, suite: str, mask: Callable[[str], str]) -> Case:
     result, message = PASS, ""
     for found in case.result:
         result = {"failure": FAIL, "error": ERROR, "skipped": SKIP}[found._tag]
@@ -110,7 +111,13 @@ def _case(case: Any, suite: str) -> Case:
     name, owner = case.name or "(no name)", case.classname
     if owner and not name.startswith(owner):
         name = f"{owner}.{name}"
-    return Case(suite[:MAX_SUITE], name[:MAX_NAME], result, _milliseconds(case), _short(message))
+    return Case(
+        mask(suite)[:MAX_SUITE],
+        mask(name)[:MAX_NAME],
+        result,
+        _milliseconds(case),
+        _short(mask(message)),
+    )
 
 
 def _milliseconds(case: Any) -> int | None:

@@ -32,11 +32,12 @@ def run(context: StepContext) -> Outcome:
     outcome = outcome_of(result)
     if result.stopped or result.problem:
         return outcome
-    reports = read_reports(folders.reports)
+    reports = read_reports(folders.reports, context.log.mask)
     if reports.faults or any(case.result in results.FAILURES for case in reports.cases):
         outcome.status = FAILED
     remarks = [outcome.message, *reports.faults[:_NAMED], summary(reports.cases)]
-    outcome.message = " ".join(filter(None, remarks))
+    # Masked here, as it may become the message of a test as well.
+    outcome.message = context.log.mask(" ".join(filter(None, remarks)))
     cases = reports.cases or [_suite_as_test(context, outcome)]
     outcome.record = lambda: _record(context, cases)
     return outcome

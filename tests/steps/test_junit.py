@@ -31,7 +31,7 @@ def read(tmp_path):
             path = tmp_path / f"{name.replace('__', '/')}.xml"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_reports(tmp_path)
+        return read_reports(tmp_path, str)
 
     return read
 
@@ -162,5 +162,5 @@ def test_a_report_that_is_a_link_is_named(read, tmp_path):
 
 def test_no_report_is_no_fault(tmp_path):
     (tmp_path / "output.txt").write_text("words")
-    assert read_reports(tmp_path).cases == []
-    assert read_reports(tmp_path / "gone").faults == []
+    assert read_reports(tmp_path, str).cases == []
+    assert read_reports(tmp_path / "gone", str).faults == []

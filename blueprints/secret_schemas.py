@@ -1,0 +1,51 @@
+"""What requests about secrets may hold; see `blueprints.schemas` for the rules."""
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from blueprints.schemas import Schema, check
+from domain.secret_values import MAX_BYTES, MIN_BYTES, NAME, is_reserved
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(NAME, name):
+        raise PydanticCustomError(
+            "invalid_format",
+            "must begin with a letter or '_' and hold only letters (A to Z), digits and '_', "
+            "at most 100 of them.",
+        )
+    if is_reserved(name):
+        raise PydanticCustomError("reserved", "has a meaning of its own in scripts.")
+    return name
+
+
+def _value(value: str) -> str:
+    if len(value.encode()) > MAX_BYTES:
+        raise PydanticCustomError("too_long", "is longer than 32 KiB.")
+    if len(value.strip().encode()) < MIN_BYTES:
+        raise PydanticCustomError(
+            "too_short",
+            "must have at least 4 characters besides spaces: what is shorter stands in every log "
+            "by chance and could not be masked.",
+        )
+    return value
+
+
+class SecretPut(Schema):
+    whole: ClassVar[str] = "a secret"
+    value: Annotated[
+        str, Field(repr=False), StringConstraints(min_length=1), AfterValidator(_value)
+    ]
+
+
+class _Address(Schema):
+    whole: ClassVar[str] = "the address"
+    name: Annotated[str, AfterValidator(_variable)]
+
+
+def check_secret_name(name: str) -> None:
+    """A secret's name in an address is that of a variable in scripts. Raises Invalid."""
+    check(_Address, {"name": name})
