@@ -14,6 +14,7 @@ from blueprints import workflows as workflow_pages
 from blueprints.api import ingredients, projects, releases, runs, users, workflows
 from domain import models
 from domain import settings as settings_module
+from domain.keys import Keys
 from domain.settings import Settings
 from jobs.queue import Doorbell
 
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = _SmallInteger
     models.connect(settings, pooled=True)
+    app.extensions["galley_keys"] = Keys(app.config["SECRET_KEY"])
     app.extensions["galley_sign_in"] = auth.SignInThrottle()
     app.extensions["galley_doorbell"] = Doorbell(settings.redis_url or _private_redis(settings))
     security.register(app)

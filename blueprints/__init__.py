@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import current_app, request
 
+from domain.keys import Keys
 from domain.settings import Settings
 from jobs.queue import Doorbell
 
@@ -18,6 +19,11 @@ def settings() -> Settings:
 def doorbell() -> Doorbell:
     """What tells the workers that steps may be ready; ring it after the commit."""
     return cast(Doorbell, current_app.extensions["galley_doorbell"])
+
+
+def keys() -> Keys:
+    """What signs and encrypts with the secret key of the installation."""
+    return cast(Keys, current_app.extensions["galley_keys"])
 
 
 @cache

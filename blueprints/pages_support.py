@@ -161,7 +161,8 @@ def run_sentence(run: Json) -> str:
         [step for step in steps if step["status"] == word] for word in (SUCCEEDED, FAILED, RUNNING)
     )
     if status == PENDING:
-        return f"Not started yet: {total} to do"
+        to_do = [step for step in steps if step["status"] == PENDING]
+        return f"Not started yet: {count(len(to_do), 'step')} to do"
     if status == SUCCEEDED:
         return "The only step succeeded" if len(steps) == 1 else f"All {total} succeeded"
     if failed:

@@ -14,9 +14,9 @@ from blueprints.api.runs import find
 from blueprints.guards import current_actor, load_run, load_workflow
 from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
-from blueprints.run_schemas import LogQuery, RunQuery
-from blueprints.schemas import Schema
-from domain import logs, results, run_queries, runs
+from blueprints.run_schemas import LogQuery, Outcome, Rerun, RunQuery
+from blueprints.schemas import Schema, check
+from domain import logs, outside, results, run_queries, runs
 from domain.access import SUPER_USER
 from domain.errors import NotFound
 from domain.models import Run, StepRun
@@ -27,7 +27,7 @@ bp = Blueprint("pipeline", __name__, url_prefix="/runs")
 LIST_PACE = "5s"
 LOG_PACE = "1s"
 PACE, SLOW_PACE = "1s", "3s"
-SLOW_REASONS = {"approval", "outside_completion", "concurrency_limit", "no_worker"}
+SLOW_REASONS = {"approval", "outside_completion", "concurrency_limit", "no_worker", "disk_full"}
 """What ends these takes minutes: a person, another run."""
 FAILURES_SHOWN = 20
 
@@ -233,6 +233,23 @@ def abort(run_id: str) -> ResponseReturnValue:
     """One that has ended meanwhile is no error: the page says how it stands."""
     run_actions.stop(load_run(run_id, SUPER_USER))
     return redirect(f"/runs/{run_id}", 303)
+
+
+@bp.post("/<run_id>/rerun")
+def rerun(run_id: str) -> ResponseReturnValue:
+    row = load_run(run_id, SUPER_USER)
+    chosen = {name: request.form[name] for name in ("from", "definition") if name in request.form}
+    run = run_actions.rerun(row, check(Rerun, chosen, strict=False))
+    return redirect(f"/runs/{run.id}", 303)
+
+
+@bp.post("/<run_id>/steps/<step_run_id>/outcome")
+def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    """Say whether a deployment happened whose worker was lost; to its step, which then says so."""
+    step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
+    form = check(Outcome, {"happened": request.form.get("happened")}, strict=False)
+    outside.answer(step, happened=form.happened, comment="", actor=current_actor())
+    return redirect(f"/runs/{run_id}?step={step.id}#step", 303)
 
 
 @bp.post("/<run_id>/stages/<stage_run_id>/approve")

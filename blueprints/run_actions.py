@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from blueprints import doorbell
+from blueprints import doorbell, keys, settings
 from blueprints.guards import current_actor
-from domain import engine, run_queries, runs, waiting
+from blueprints.run_schemas import Rerun
+from domain import engine, reruns, run_queries, runs, waiting
 from domain.clock import now
 from domain.errors import Conflict
 from domain.models import Run, StageRun, Workflow
 from domain.run_queries import Details
+from domain.storage import open_storage
 
 LOOK_AGAIN_MS = 5_000
 
@@ -40,8 +42,24 @@ def start(
     run, ready = runs.start(
         workflow,
         actor=current_actor(),
+        keys=keys(),
         parameters=parameters,
         trigger_source=trigger_source,
+        within=within,
+    )
+    doorbell().ring(ready)
+    return run
+
+
+def rerun(old: Run, wanted: Rerun, within: Callable[[Run], None] | None = None) -> Run:
+    """Run a finished run again in the caller's name; see `domain.reruns.rerun`."""
+    run, ready = reruns.rerun(
+        old,
+        whence=wanted.whence,
+        definition=wanted.definition,
+        actor=current_actor(),
+        keys=keys(),
+        storage=open_storage(settings()),
         within=within,
     )
     doorbell().ring(ready)

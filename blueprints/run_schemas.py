@@ -43,6 +43,12 @@ class LogQuery(Schema):
     offset: int | None = Field(None, ge=0, le=MAX_OFFSET)
 
 
+class Rerun(Schema):
+    whole: ClassVar[str] = "a rerun"
+    whence: Literal["start", "failed"] = Field("start", alias="from")
+    definition: Literal["same", "current"] = "same"
+
+
 class StageDecision(Schema):
     whole: ClassVar[str] = "a decision"
     comment: Comment = ""
@@ -53,3 +59,11 @@ class Completion(Schema):
     success: bool
     release_id: str | None = None
     message: Comment = ""
+
+
+class Outcome(Schema):
+    """Of a deployment whose worker was lost."""
+
+    whole: ClassVar[str] = "an outcome"
+    happened: bool
+    comment: Comment = ""

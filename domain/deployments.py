@@ -4,9 +4,15 @@ from peewee import JOIN
 
 from domain.artifacts import Artifact
 from domain.clock import now
+from domain.engine.advance import touch
 from domain.engine.types import Claim
 from domain.models import Deployment, Release, StepRun
 from domain.statuses import RUNNING, SUCCEEDED
+
+# What became of the outside when a worker was lost in the middle of a deployment.
+UNKNOWN = "unknown"
+HAPPENED = "happened"
+DID_NOT = "did_not"
 
 
 def begin(held: Claim, environment_id: str, artifact: Artifact, deployed_by: str) -> str:
@@ -26,6 +32,7 @@ def begin(held: Claim, environment_id: str, artifact: Artifact, deployed_by: str
         deployed_by=deployed_by,
     )
     StepRun.update(deployment_id=deployment.id).where(StepRun.id == held.step_id).execute()
+    touch(held.run_id)
     return str(deployment.id)
 
 

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import hmac
 import json
+from decimal import Decimal
 from typing import Any
 
 
@@ -60,11 +61,14 @@ class Keys:
 
 
 def _normal(value: Any) -> Any:
-    """Whole numbers in one form only: PostgreSQL gives 1e16 back as 10000000000000000."""
+    """Whole numbers in one form only: PostgreSQL gives 1e23 back as 100000000000000000000000.
+
+    By way of the digits that JSON has for it: int(1e23) is 99999999999999991611392.
+    """
     if isinstance(value, dict):
         return {name: _normal(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_normal(item) for item in value]
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return int(Decimal(repr(value)))
     return value

@@ -47,7 +47,12 @@ def add(
 
 
 def find(step: StepRun) -> Any:
-    """A query of the tests of the step's last attempt, in the order of storing."""
+    """A query of the tests of the step's last attempt, in the order of storing.
+
+    Of a step that a rerun kept, they are those of the step that really ran.
+    """
+    if step.kept_from is not None:
+        step = StepRun.get_or_none(StepRun.id == step.kept_from) or step
     of_it = (TestResult.step == step.id) & (TestResult.attempt == step.attempt)
     return TestResult.select().where(of_it).order_by(TestResult.id)
 

@@ -8,6 +8,7 @@ from domain.clock import now
 from domain.errors import NotFound
 from domain.ingredients import packages_of
 from domain.models import Attempt, Package, Release, Run, RunEvent, StageRun, StepRun, Workflow
+from domain.releases import releases_of_run
 from domain.statuses import FINISHED
 from domain.waiting import World, look_around
 
@@ -79,6 +80,7 @@ class Details:
     steps: list[StepRun]
     attempts: list[Attempt]
     releases: list[Release]
+    """What its steps made or, in a rerun, keep."""
     packages: dict[str, list[Package]]
     """By the id of their release."""
     events: list[RunEvent]
@@ -105,7 +107,7 @@ def details(run: Run, *, redis_answers: bool = True) -> Details:
         if run.completed_at is None
         else World(at=now())
     )
-    releases = list(Release.select().where(Release.run_id == run.id).order_by(Release.id))
+    releases = releases_of_run(run.id)
     return Details(
         run=run,
         stages=stages,

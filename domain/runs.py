@@ -1,13 +1,15 @@
 """Starting runs, and who may decide about their stages."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from domain import audit, engine
-from domain.access import ROLES, SUPER_USER, USER, Actor, require, require_write
+from domain.access import ROLES, SUPER_USER, Actor, require, require_write
 from domain.clock import now
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid
+from domain.keys import Keys
 from domain.models import (
     Environment,
     Run,
@@ -16,74 +18,109 @@ from domain.models import (
     StepSpec,
     TestSuite,
     Workflow,
-    WorkflowRevision,
     given,
     new_id,
     write,
 )
 from domain.models.statements import Statement
 from domain.parameters import check_parameters
+from domain.snapshots import RunPart, Seal, Snapshot, StepPart
 from domain.statuses import PENDING
-from domain.workflow_queries import missing_references
+from domain.workflow_queries import get_revision, missing_references
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that may be started: all that was checked, and its rows."""
+
+    workflow: Workflow
+    revision: int
+    parameters: dict[str, Any]
+    stages: list[dict[str, Any]]
+    """Columns of StageRun, in the order of execution."""
+    steps: list[dict[str, Any]]
+    """Columns of StepRun, in the order of their stages."""
+    specs: dict[str, dict[str, Any]]
+    """What the worker of each step, by its id, has to know."""
 
 
 def start(
     workflow: Workflow,
     *,
     actor: Actor,
+    keys: Keys,
     parameters: Mapping[str, Any],
     trigger_source: str,
     within: Callable[[Run], None] | None = None,
 ) -> tuple[Run, list[Ready]]:
     """Make a run of the present revision, with everything its steps need fixed in it.
 
-    parameters: as given; checked here against the declared ones. within: called with the run
-    inside the transaction, for what must be stored with it or not at all.
+    parameters: as given; checked here against the declared ones. within: see `launch`.
     Returns the run and the steps to ring for. Raises Conflict, Invalid.
     """
+    plan = prepare(workflow, workflow.revision, parameters)
+    return launch(plan, actor=actor, keys=keys, trigger_source=trigger_source, within=within)
+
+
+def prepare(workflow: Workflow, revision: int, parameters: Mapping[str, Any]) -> Plan:
+    """What a run of that revision would be, if it can be started. Raises Conflict, Invalid."""
     if not workflow.is_enabled:
         raise Conflict(
             "The workflow is switched off; a superuser can switch it on.", code="workflow_disabled"
         )
-    definition = _definition_of(workflow)
+    definition = get_revision(workflow, revision).definition
     values = check_parameters(definition["parameters"], parameters)
     faults = missing_references(workflow.project_id, definition)
     if faults:
         raise Invalid(faults, "The workflow names what does not exist.")
     try:
-        stages, steps, specs = _rows(definition, _Snapshot(workflow.project_id))
+        rows = _rows(definition, Snapshot(workflow.project_id))
     except (TestSuite.DoesNotExist, Environment.DoesNotExist):
         raise Conflict("What the workflow names was deleted at this very moment.") from None
+    return Plan(workflow, revision, values, *rows)
+
+
+def launch(
+    plan: Plan,
+    *,
+    actor: Actor,
+    keys: Keys,
+    trigger_source: str,
+    rerun_of: str | None = None,
+    within: Callable[[Run], None] | None = None,
+) -> tuple[Run, list[Ready]]:
+    """Store the run, sign its steps and open its first stage, in one transaction.
+
+    within: called with the run inside the transaction, before anything of it can begin: for what
+    must be stored with it or not at all.
+    Returns the run and the steps to ring for. Raises Conflict.
+    """
     with write():
-        run = _create_run(workflow, actor, values, trigger_source)
-        for stage in stages:
-            stage["run"] = run.id
-        StageRun.insert_many(stages).execute()
-        for step in steps:
+        run = _create_run(plan, actor, trigger_source, rerun_of)
+        StageRun.insert_many([{**stage, "run": run.id} for stage in plan.stages]).execute()
+        for step in plan.steps:
             _NEW_STEP.change(run_id=run.id, **step)
-        StepSpec.insert_many(specs).execute()
-        audit.record(actor, "start", "run", run.id, project_id=run.project_id)
+        StepSpec.insert_many(_signed_specs(plan, run, keys)).execute()
+        audit.record(
+            actor,
+            "rerun" if rerun_of else "start",
+            "run",
+            run.id,
+            project_id=run.project_id,
+            detail={"rerunOf": rerun_of} if rerun_of else None,
+        )
         if within:
             within(run)
         ready = engine.advance_in_transaction(run.id)
     return run, ready
 
 
-def _definition_of(workflow: Workflow) -> dict[str, Any]:
-    revision = WorkflowRevision.get(
-        (WorkflowRevision.workflow == workflow.id) & (WorkflowRevision.number == workflow.revision)
-    )
-    definition: dict[str, Any] = revision.definition
-    return definition
-
-
-def _create_run(
-    workflow: Workflow, actor: Actor, parameters: dict[str, Any], trigger_source: str
-) -> Run:
+def _create_run(plan: Plan, actor: Actor, trigger_source: str, rerun_of: str | None) -> Run:
     """Number the run and let it in, or hold it back; the workflow's row is locked from here on.
 
     Raises Conflict when the workflow was changed or deleted since its definition was read.
     """
+    workflow = plan.workflow
     run_id, at = new_id(), now()
     rows = list(
         Workflow.update(run_count=Workflow.run_count + 1, last_run_id=run_id, last_run_at=at)
@@ -104,9 +141,10 @@ def _create_run(
         workflow=workflow.id,
         project_id=workflow.project_id,
         number=rows[0].run_count,
-        revision=workflow.revision,
+        revision=plan.revision,
         admitted=_has_room(workflow.id, limit),
-        parameters=parameters,
+        parameters=plan.parameters,
+        rerun_of=rerun_of,
         trigger_source=trigger_source,
         triggered_by=actor.username,
         created_at=at,
@@ -121,80 +159,11 @@ def _has_room(workflow_id: str, limit: int | None) -> bool:
     return not waiting and engine.count_in_progress(workflow_id) < limit
 
 
-class _Snapshot:
-    """What the steps of a definition name, as it is now: suites and environments."""
-
-    def __init__(self, project_id: str) -> None:
-        self._project_id = project_id
-        self._suites: dict[str, TestSuite] = {}
-        self._environments: dict[str, Environment] = {}
-
-    def spec(self, step: Mapping[str, Any]) -> dict[str, Any]:
-        """All a worker needs to run the step, whatever is edited meanwhile."""
-        configuration = step["configuration"]
-        if step["type"] == "Build":
-            return {
-                "ingredientId": configuration["ingredientId"],
-                "script": configuration.get("buildScript"),
-            }
-        if step["type"] == "Test":
-            return self._test_spec(configuration)
-        environment = self._environment(configuration["target"])
-        return {
-            "target": environment.name,
-            "environmentId": environment.id,
-            "driver": environment.driver,
-            "settings": environment.settings,
-            "artifactPath": configuration["artifactPath"],
-        }
-
-    def _test_spec(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        suite = self._suite(configuration["testSuite"])
-        return {
-            "suite": suite.name,
-            "script": suite.script,
-            "timeoutSeconds": suite.timeout_seconds,
-            "releaseIds": configuration.get("releaseIds") or [],
-        }
-
-    def _suite(self, name: str) -> TestSuite:
-        if name not in self._suites:
-            self._suites[name] = TestSuite.get(
-                (TestSuite.project == self._project_id) & (TestSuite.name == name)
-            )
-        return self._suites[name]
-
-    def _environment(self, name: str) -> Environment:
-        if name not in self._environments:
-            self._environments[name] = Environment.get(
-                (Environment.project == self._project_id) & (Environment.name == name)
-            )
-        return self._environments[name]
-
-    def lock_key(self, step: Mapping[str, Any]) -> str | None:
-        if step["type"] != "Deploy":
-            return None
-        return f"environment:{self._environment(step['configuration']['target']).id}"
-
-    def approval(self, stage: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Who has to approve: what the stage asks for, or an environment it deploys to."""
-        asked = stage.get("approval") or {}
-        roles = list(asked.get("roles") or [SUPER_USER]) if asked.get("required") else []
-        targets = (
-            self._environment(step["configuration"]["target"])
-            for step in stage["steps"]
-            if step["type"] == "Deploy"
-        )
-        if any(environment.requires_approval for environment in targets):
-            roles = [role for role in roles if role != USER] or [SUPER_USER]
-        return {"required": True, "roles": roles} if roles else None
-
-
 def _rows(
-    definition: Mapping[str, Any], snapshot: _Snapshot
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of a run's stages, steps and step specs, in order; all with the same columns."""
-    stages, steps, specs = [], [], []
+    definition: Mapping[str, Any], snapshot: Snapshot
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Stages, steps and specs as in a Plan; all rows of one kind with the same columns."""
+    stages, steps, specs = [], [], {}
     for position, stage in enumerate(definition["stages"]):
         stage_id = new_id()
         stages.append(
@@ -211,7 +180,7 @@ def _rows(
             spec = snapshot.spec(step)
             row = _step_row(step, spec, stage_id, place, snapshot.lock_key(step))
             steps.append(row)
-            specs.append({"step": row["id"], "spec": spec})
+            specs[row["id"]] = spec
     return stages, steps, specs
 
 
@@ -230,6 +199,29 @@ def _step_row(
         "retries": step["retries"],
         "lock_key": lock,
     }
+
+
+def _signed_specs(plan: Plan, run: Run, keys: Keys) -> list[dict[str, Any]]:
+    """Rows of StepSpec."""
+    seal = Seal(
+        keys, RunPart(run.id, run.project_id, run.number, run.triggered_by, plan.parameters)
+    )
+    stage_names = {stage["id"]: stage["name"] for stage in plan.stages}
+    rows = []
+    for step in plan.steps:
+        spec = plan.specs[step["id"]]
+        part = StepPart(
+            step_id=step["id"],
+            stage_name=stage_names[step["stage_id"]],
+            name=step["name"],
+            type=step["type"],
+            queue=step["queue"],
+            timeout_seconds=step["timeout_seconds"],
+            lock_key=step["lock_key"],
+            spec=spec,
+        )
+        rows.append({"step": step["id"], "spec": spec, "signature": seal.sign(part)})
+    return rows
 
 
 _NEW_STEP = Statement(

@@ -182,6 +182,7 @@ def _ended_steps(
     newest = min(STEP_RUNS_SAMPLE, max(1, STEP_SAMPLE // workflow.step_count))
     ids = [run.id for run in sample[:newest]]
     columns = (StepRun.name, StepRun.status, StepRun.started_at, StepRun.completed_at)
-    query = StepRun.select(*columns).where(StepRun.run.in_(ids), StepRun.status.in_(JUDGED))
+    ran = StepRun.status.in_(JUDGED) & StepRun.kept_from.is_null()
+    query = StepRun.select(*columns).where(StepRun.run.in_(ids), ran)
     found: Iterable[tuple[str, str, int | None, int | None]] = query.tuples()
     return found

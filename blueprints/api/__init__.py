@@ -14,7 +14,8 @@ from blueprints.guards import current_actor
 from blueprints.schemas import PageQuery, Schema, check, query_parameters
 from blueprints.strict_json import parse_object
 from domain.errors import BadRequest, TooLarge, WrongMediaType
-from domain.idempotency import Answer, Keyed
+from domain.idempotency import Answer, Keyed, first_answer, keep
+from domain.models import Run
 
 S = TypeVar("S", bound=Schema)
 MAX_BODY_BYTES = 1024 * 1024
@@ -123,6 +124,23 @@ def idempotency_key() -> Keyed | None:
         )
     digest = hashlib.sha256(request.get_data()).hexdigest()
     return Keyed(current_actor().user_id, key, f"{request.method} {request.path}", digest)
+
+
+def started(start: Callable[[Callable[[Run], None]], Run]) -> Response:
+    """Answer a request that starts a run; one whose Idempotency-Key is known starts nothing.
+
+    start: makes the run and calls what it is given within the run's transaction.
+    """
+    keyed = idempotency_key()
+    if keyed and (first := first_answer(keyed)):
+        return replayed(first)
+    answer = _answer_of(start(lambda run: keep(keyed, _answer_of(run))))
+    return created(answer.body, answer.headers["Location"])
+
+
+def _answer_of(run: Run) -> Answer:
+    where = {"Location": f"/api/workflowruns/{run.id}"}
+    return Answer(201, {"runId": run.id, "status": run.status}, where)
 
 
 def replayed(answer: Answer) -> Response:

@@ -6,18 +6,18 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
 from blueprints import doorbell, run_actions, settings
-from blueprints.api import listing, query, read_json
+from blueprints.api import listing, query, read_json, started
 from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
-from blueprints.run_schemas import Completion, LogQuery, RunQuery, StageDecision
+from blueprints.run_schemas import Completion, LogQuery, Outcome, Rerun, RunQuery, StageDecision
 from blueprints.schemas import PageQuery
-from domain import engine, results, run_queries
+from domain import engine, outside, results, run_queries
 from domain.access import SUPER_USER, USER, require
-from domain.errors import Conflict, Fault, Invalid
+from domain.errors import Conflict
 from domain.logs import log_path, read_log
-from domain.models import Release, Run, StepRun, StepSpec
+from domain.models import Run, StepRun
 from domain.paging import fetch, fetch_after
-from domain.statuses import FAILED, FINISHED, SUCCEEDED
+from domain.statuses import FINISHED
 
 bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
 
@@ -68,6 +68,13 @@ def abort_run(run_id: str) -> ResponseReturnValue:
     return jsonify(runId=row.id, status=run_queries.get(row.id).status), 202
 
 
+@bp.post("/<run_id>/rerun")
+def rerun(run_id: str) -> ResponseReturnValue:
+    row = load_run(run_id, SUPER_USER)
+    body = read_json(Rerun, optional=True)
+    return started(lambda within: run_actions.rerun(row, body, within))
+
+
 @bp.get("/<run_id>/steps/<step_run_id>")
 def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
@@ -90,40 +97,23 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 @bp.post("/<run_id>/steps/<step_run_id>/complete")
 def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    row = load_run(run_id, SUPER_USER)
-    step = run_queries.get_step(row, step_run_id)
+    """The same result may be sent again; another one is a conflict."""
+    step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     body = read_json(Completion)
-    if not step.is_outside:
-        raise Conflict("Only a Build step without a script is completed from outside.")
-    if body.release_id is not None:
-        _check_release(step, body)
-    ready = engine.complete_outside(
-        step,
-        status=SUCCEEDED if body.success else FAILED,
-        message=body.message,
-        release_id=body.release_id,
+    ready = outside.complete(
+        step, success=body.success, release_id=body.release_id, message=body.message
     )
-    status = StepRun.get_by_id(step.id).status
-    if ready is None and status not in FINISHED:
-        raise Conflict("The step does not wait for it yet: its stage has not begun.")
-    if ready is None:
-        raise _already(status, "step")
     doorbell().ring(ready)
-    return jsonify(id=step.id, status=status)
+    return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
 
 
-def _check_release(step: StepRun, body: Completion) -> None:
-    """Raises Invalid unless the step succeeded and the release is one of its ingredient."""
-    ingredient = StepSpec.get_by_id(step.id).spec["ingredientId"]
-    release = Release.get_or_none(Release.id == body.release_id)
-    if not body.success:
-        fault = Fault("/releaseId", "not_allowed", "A step that failed has made no release.")
-    elif release is None or release.ingredient_id != ingredient:
-        message = f"There is no release {body.release_id!r} of {ingredient}."
-        fault = Fault("/releaseId", "unknown_release", message)
-    else:
-        return
-    raise Invalid([fault])
+@bp.post("/<run_id>/steps/<step_run_id>/outcome")
+def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    """Say whether a deployment happened whose worker was lost before it could tell."""
+    step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
+    body = read_json(Outcome)
+    outside.answer(step, happened=body.happened, comment=body.comment, actor=current_actor())
+    return jsonify(id=step.id, outsideEffect=StepRun.get_by_id(step.id).outside_effect)
 
 
 @bp.post("/<run_id>/stages/<stage_run_id>/approve")

@@ -17,6 +17,7 @@ from blueprints.api import (
     read_json,
     read_object,
     replayed,
+    started,
 )
 from blueprints.guards import current_actor, load_project, load_workflow
 from blueprints.present import workflows as present
@@ -25,7 +26,6 @@ from domain import statistics, workflow_queries, workflows
 from domain.access import SUPER_USER
 from domain.definition import parse
 from domain.idempotency import Answer, first_answer, keep
-from domain.models import Run
 from domain.paging import fetch
 from domain.references import SLUG
 from domain.workflow_queries import Detail
@@ -123,21 +123,10 @@ def get_metadata(workflow_id: str, query: MetadataQuery) -> ResponseReturnValue:
 def start_run(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     body = read_json(StartRun, optional=True)
-    keyed = idempotency_key()
-    if keyed and (first := first_answer(keyed)):
-        return replayed(first)
-
-    def answer(run: Run) -> Answer:
-        where = {"Location": f"/api/workflowruns/{run.id}"}
-        return Answer(201, {"runId": run.id, "status": run.status}, where)
-
-    run = run_actions.start(
-        workflow,
-        body.parameters,
-        body.trigger_source or "api",
-        within=lambda run: keep(keyed, answer(run)),
+    source = body.trigger_source or "api"
+    return started(
+        lambda within: run_actions.start(workflow, body.parameters, source, within=within)
     )
-    return created(answer(run).body, answer(run).headers["Location"])
 
 
 @bp.get("/<workflow_id>/revisions")

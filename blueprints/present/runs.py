@@ -36,6 +36,7 @@ def run(details: Details) -> dict[str, Any]:
         **run_item(row),
         "revision": row.revision,
         "parameters": row.parameters,
+        "rerunOf": row.rerun_of,
         "message": row.message,
         "cancelRequestedBy": row.cancelled_by,
         "waiting": _reasons(waiting.reasons_of_run(row, details.stages, details.steps, world)),
@@ -91,6 +92,8 @@ def step(row: StepRun, of_stage: Sequence[Reason], details: Details) -> dict[str
         "logSize": row.log_size,
         "releaseId": row.release_id,
         "deploymentId": row.deployment_id,
+        "outsideEffect": row.outside_effect,
+        "keptFrom": row.kept_from,
         "tests": row.test_counts,
         "attempts": [attempt(item) for item in details.attempts if item.step_id == row.id],
     }

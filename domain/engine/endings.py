@@ -26,6 +26,7 @@ class _Step(NamedTuple):
     retries: int
     cancel_requested: bool
     lock_key: str | None
+    deployment_id: str | None
 
 
 def _select() -> Any:
@@ -38,6 +39,7 @@ def _select() -> Any:
         StepRun.retries,
         StepRun.cancel_requested,
         StepRun.lock_key,
+        StepRun.deployment_id,
     )
 
 
@@ -91,12 +93,17 @@ def _finish(held: Claim, ending: Ending) -> list[Ready]:
     with write(held.run_id):
         step = _held_step(held)
         extra = ending.record() if ending.record else {}
-        if ending.status == FAILED and step.retries > 0 and not step.cancel_requested:
+        if _may_be_tried_again(step, ending):
             left = step.retries - 1
             message = f"{ending.message} Trying again ({left} more after this)."
             return _try_again(step, ending, message, {"retries": left})
         _end_step(step, ending, extra)
         return _waiters(step) + advance_in_transaction(held.run_id)
+
+
+def _may_be_tried_again(step: _Step, ending: Ending) -> bool:
+    is_retried = ending.status == FAILED and not ending.is_final
+    return is_retried and step.retries > 0 and not step.cancel_requested
 
 
 def _held_step(held: Claim) -> _Step:
@@ -110,7 +117,7 @@ def _held_step(held: Claim) -> _Step:
 def give_back(held: Claim, message: str, log_size: int) -> list[Ready]:
     """Return a step that its worker cannot finish because it is being stopped. Raises LeaseLost.
 
-    A Deploy fails instead: nobody knows how far it got, and it is never repeated by itself.
+    A Deploy fails instead: it is never repeated by itself.
     """
     with write(held.run_id):
         step = _held_step(held)
@@ -148,17 +155,21 @@ def end_leases_of(worker: str) -> int:
 
 
 def _after_lost_attempt(step: _Step, message: str, log_size: int) -> list[Ready]:
-    if step.cancel_requested:
+    extra = {}
+    if step.deployment_id is not None:  # whoever asked to stop it: nobody knows how far it got
+        ending = Ending(FAILED, f"Outcome unknown: {message}", None, log_size)
+        extra = {"outside_effect": deployments.UNKNOWN}
+    elif step.cancel_requested:
         ending = Ending(CANCELLED, "Stopped on request.", None, log_size)
     elif step.type == "Deploy":
-        ending = Ending(FAILED, f"Outcome unknown: {message}", None, log_size)
+        ending = Ending(FAILED, f"{message} Nothing was deployed yet.", None, log_size)
     elif step.attempt >= MAX_ATTEMPTS:
         ending = Ending(
             FAILED, f"{message} Given up after {MAX_ATTEMPTS} attempts.", None, log_size
         )
     else:
         return _try_again(step, Ending(FAILED, message, None, log_size), message, {})
-    _end_step(step, ending, {})
+    _end_step(step, ending, extra)
     return _waiters(step) + advance_in_transaction(step.run_id)
 
 

@@ -37,15 +37,22 @@ def cancel_run(run_id: str, *, by: str) -> tuple[list[StepRun], list[Ready]]:
 
 
 def cancel_step(step: StepRun, *, by: str) -> tuple[list[StepRun], list[Ready]]:
-    """Stop one step. Returns the step if a worker has to be poked, and what became ready."""
+    """Stop one step. Returns the step if a worker has to be poked, and what became ready.
+
+    Nothing happens to a finished step.
+    """
     with write(step.run_id):
+        ended = (
+            StepRun.update(status=CANCELLED, completed_at=now(), message=f"Stopped by {by}.")
+            .where((StepRun.id == step.id) & (StepRun.status == PENDING))
+            .execute()
+        )
+        running = _ask_to_stop((StepRun.id == step.id) & (StepRun.status == RUNNING))
+        if not (ended or running):
+            return [], []
         RunEvent.create(
             run=step.run_id, step_run_id=step.id, actor=by, message=f"asked to stop {step.name}"
         )
-        StepRun.update(status=CANCELLED, completed_at=now(), message=f"Stopped by {by}.").where(
-            (StepRun.id == step.id) & (StepRun.status == PENDING)
-        ).execute()
-        running = _ask_to_stop((StepRun.id == step.id) & (StepRun.status == RUNNING))
         touch(step.run_id)
         ready = advance_in_transaction(step.run_id)
     return running, ready + admit_after(step.run_id)

@@ -35,10 +35,14 @@ class Ready:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended. `record` runs inside the finishing transaction; see `finish`."""
+    """How an attempt ended. `record` runs inside the finishing transaction; see `finish`.
+
+    is_final: it is not tried again, however many retries are left.
+    """
 
     status: str
     message: str = ""
     exit_code: int | None = None
     log_size: int = 0
     record: Callable[[], dict[str, Any]] | None = None
+    is_final: bool = False

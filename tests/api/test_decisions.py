@@ -45,3 +45,54 @@ def test_a_step_is_completed_once(client, world, people):
     assert again.status_code == 409
     assert again.json["error"]["code"] == "already_finished"
     assert StepRun.get_by_id(step.id).status == "Succeeded"
+
+
+def test_the_same_completion_may_be_sent_again(client, world, people):
+    step = world.run(is_outside=True, ready_at=1)
+    path = f"/api/workflowruns/{step.run_id}/steps/{step.id}/complete"
+    answers = [
+        client.post(path, headers=people.superuser.headers(), json={"success": False})
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json == answers[1].json == {"id": step.id, "status": "Failed"}
+
+
+@pytest.fixture
+def lost(world):
+    """A Deploy of which nobody knows the outcome."""
+    return world.ended_run(type="Deploy", outside_effect="unknown")
+
+
+def test_a_person_says_once_what_became_of_a_lost_deployment(client, lost, people):
+    headers = people.superuser.headers()
+    run = f"/api/workflowruns/{lost.run_id}"
+    assert (
+        client.get(run, headers=headers).json["stageRuns"][0]["stepRuns"][0]["outsideEffect"]
+        == "unknown"
+    )
+    path = f"{run}/steps/{lost.id}/outcome"
+    for _ in range(2):
+        answer = client.post(path, headers=headers, json={"happened": True, "comment": "seen"})
+        assert (answer.status_code, answer.json) == (
+            200,
+            {"id": lost.id, "outsideEffect": "happened"},
+        )
+    refused = client.post(path, headers=headers, json={"happened": False})
+    assert refused.status_code == 409
+    assert refused.json["error"]["code"] == "already_answered"
+    assert refused.json["error"]["details"][0]["message"] == "happened"
+    shown = client.get(run, headers=headers).json
+    assert shown["stageRuns"][0]["stepRuns"][0]["outsideEffect"] == "happened"
+    (event,) = shown["events"]
+    assert (event["actor"], event["message"]) == ("superuser", "said that it happened: seen")
+    assert event["stepRunId"] == lost.id
+
+
+def test_an_outcome_that_is_known_is_not_asked_for(client, world, people):
+    step = world.ended_run(type="Deploy")
+    path = f"/api/workflowruns/{step.run_id}/steps/{step.id}/outcome"
+    headers = people.superuser.headers()
+    refused = client.post(path, headers=headers, json={"happened": True})
+    assert (refused.status_code, refused.json["error"]["code"]) == (409, "not_waiting")
+    assert client.post(path, headers=headers, json={}).status_code == 422

@@ -19,6 +19,8 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
     """Pages of every kind, with runs in each state."""
     gated = galley.start("Gated and failing", gate=str(galley.gate("appearance")))
     failed = galley.eventually(galley.start("Failing"), "Failed")
+    again = galley.api.post(f"/api/workflowruns/{failed}/rerun", json={"from": "failed"})
+    repeated = galley.eventually(again.json()["runId"], "Failed")
     succeeded = galley.eventually(galley.start("Larder"), "Succeeded")
     galley.eventually(gated, "Running")
     yield {
@@ -29,6 +31,7 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
         "nothing": "/nothing",
         "running": f"/runs/{gated}",
         "failed": f"/runs/{failed}",
+        "repeated": f"/runs/{repeated}",
         "succeeded": f"/runs/{succeeded}",
     }
     galley.abort(gated)

@@ -268,3 +268,80 @@ def test_a_stage_that_waits_for_a_person_can_be_approved_where_it_is_shown(
     assert StageRun.get_by_id(stage.id).decision == "approved"
     assert address not in visitor.get(f"/runs/{run.id}").text
     assert visitor.post(address).status_code == 409
+
+
+# ---- running again ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failed(project: object) -> Run:
+    """Of its two steps, one after the other, the first succeeded."""
+    run = start(a_workflow([build("wheel")], [build("sign")]))
+    engine.finish(claimed(step_named(run, "wheel")), Ending(SUCCEEDED))
+    engine.finish(claimed(step_named(run, "sign")), Ending(FAILED, "No key.", 1))
+    return run
+
+
+def test_a_failed_run_is_run_again_from_its_page_and_says_what_was_kept(
+    visitor: FlaskClient, failed: Run
+) -> None:
+    address = f"/runs/{failed.id}/rerun"
+    assert f'action="{address}"' in visitor.get(f"/runs/{failed.id}").text
+    answer = visitor.post(address, data={"from": "failed", "definition": "same"})
+    assert answer.status_code == 303
+    again = Run.get(Run.rerun_of == failed.id)
+    assert answer.location == f"/runs/{again.id}"
+    page = visitor.get(answer.location).text
+    assert f'href="/runs/{failed.id}"' in page
+    assert "Not started yet: 1 step to do" in page
+    kept = visitor.get(f"{answer.location}?step={step_named(again, 'wheel').id}").text
+    assert "Kept from run #1." in kept
+    assert "its log is with the run that it was kept from" in kept
+    assert visitor.get(f"/runs/{again.id}/status").status_code == 200
+
+
+def test_who_may_not_run_it_again_is_not_offered_it(people: People, failed: Run) -> None:
+    visitor = people.user.browser()
+    assert "Run again" not in visitor.get(f"/runs/{failed.id}").text
+    assert visitor.post(f"/runs/{failed.id}/rerun").status_code == 403
+
+
+def test_a_run_that_goes_on_is_not_offered_again(visitor: FlaskClient, run: Run) -> None:
+    assert "Run again" not in visitor.get(f"/runs/{run.id}").text
+    refused = visitor.post(f"/runs/{run.id}/rerun")
+    assert refused.status_code == 409
+    assert "still Pending" in refused.text
+
+
+# ---- a deployment whose worker was lost ------------------------------------------------------
+
+
+@pytest.fixture
+def lost(failed: Run) -> str:
+    """The address of a step of which nobody knows whether it deployed."""
+    step = step_named(failed, "sign")
+    with write():
+        StepRun.update(outside_effect="unknown").where(StepRun.id == step.id).execute()
+    return f"/runs/{failed.id}?step={step.id}"
+
+
+def test_a_person_says_on_the_page_what_became_of_a_lost_deployment(
+    visitor: FlaskClient, failed: Run, lost: str
+) -> None:
+    page = visitor.get(lost).text
+    address = f"/runs/{failed.id}/steps/{step_named(failed, 'sign').id}/outcome"
+    assert page.count(f'action="{address}"') == 2
+    assert "It did not happen" in page
+    answer = visitor.post(address, data={"happened": "false"})
+    assert (answer.status_code, answer.location) == (303, f"{lost}#step")
+    page = visitor.get(lost).text
+    assert "superuser said that it did not happen." in page
+    assert address not in page
+    assert visitor.post(address, data={"happened": "true"}).status_code == 409
+    assert visitor.post(address, data={}).status_code == 422
+
+
+def test_who_may_not_answer_reads_who_may(people: People, lost: str) -> None:
+    page = people.user.browser().get(lost).text
+    assert "Only a SuperUser of pond can say so" in page
+    assert "It happened" not in page

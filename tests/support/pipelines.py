@@ -7,8 +7,9 @@ from domain import projects, runs, workflows
 from domain.access import Actor, console
 from domain.definition import parse
 from domain.engine import Ready
-from domain.models import Environment, Ingredient, Project, Run, StepRun, Workflow, write
+from domain.models import Environment, Ingredient, Project, Run, StepRun, TestSuite, Workflow, write
 from domain.workflow_schema import NewWorkflow
+from tests.support.keys import KEYS
 
 ACTOR = console("ann")
 
@@ -21,14 +22,12 @@ def a_project(project_id: str = "pond") -> Project:
     return project
 
 
-def an_environment(project: Project, name: str = "nest", **settings: Any) -> Environment:
+def an_environment(
+    project: Project, name: str = "nest", driver: str = "directory", **settings: Any
+) -> Environment:
     with write():
         return Environment.create(
-            project=project,
-            name=name,
-            driver="directory",
-            settings={"keep": 5, **settings},
-            updated_by="ann",
+            project=project, name=name, driver=driver, settings=settings, updated_by="ann"
         )
 
 
@@ -41,6 +40,18 @@ def build(name: str, script: str | None = "true", **more: Any) -> dict[str, Any]
 def deploy(name: str, target: str = "nest", artifact: str = "*", **more: Any) -> dict[str, Any]:
     configuration = {"target": target, "artifactPath": artifact}
     return {"name": name, "type": "Deploy", "configuration": configuration, **more}
+
+
+def a_suite(project: Project, script: str, name: str = "unit") -> TestSuite:
+    with write():
+        return TestSuite.create(project=project, name=name, script=script, updated_by="ann")
+
+
+def test(name: str, suite: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "Test", "configuration": {"testSuite": suite}, **more}
+
+
+test.__test__ = False  # makes a step, is none of pytest's
 
 
 def a_workflow(
@@ -74,7 +85,7 @@ def start_and_ready(
     workflow: Workflow, *, actor: Actor = ACTOR, **parameters: Any
 ) -> tuple[Run, list[Ready]]:
     fresh = Workflow.get_by_id(workflow.id)
-    return runs.start(fresh, actor=actor, parameters=parameters, trigger_source="test")
+    return runs.start(fresh, actor=actor, keys=KEYS, parameters=parameters, trigger_source="test")
 
 
 def step_named(run: Run, name: str) -> StepRun:

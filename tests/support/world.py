@@ -4,7 +4,7 @@ import itertools
 
 from flask import Flask
 
-from domain import people
+from domain import people, project_secrets
 from domain.access import console
 from domain.models import (
     Deployment,
@@ -33,6 +33,7 @@ class World:
 
     def __init__(self, app: Flask, project: Project) -> None:
         self.settings = app.config["GALLEY"]
+        self._keys = app.extensions["galley_keys"]
         self.project = project
         self._numbers = itertools.count(1)
 
@@ -59,6 +60,11 @@ class World:
             project=self.project, name=self.name("suite"), script="true", updated_by="test"
         )
         return row.name
+
+    def secret(self) -> str:
+        name = f"SECRET_{next(self._numbers)}"
+        project_secrets.put_secret(console(), self.project, name, "correct horse", self._keys)
+        return name
 
     def environment(self) -> Environment:
         return Environment.create(
@@ -136,6 +142,7 @@ class World:
     def run(self, **step: object) -> StepRun:
         """A run of one step, which waits; `step` are columns of the step."""
         workflow = self.workflow()
+        Workflow.update(run_count=1).where(Workflow.id == workflow.id).execute()
         run = Run.create(
             workflow=workflow,
             project_id=self.project.id,
@@ -157,5 +164,16 @@ class World:
                 **step,
             }
         )
-        StepSpec.create(step=row, spec={"ingredientId": "x", "script": "true"})
+        configuration = workflow.revisions[0].definition["stages"][0]["steps"][0]["configuration"]
+        spec = {
+            "ingredientId": configuration["ingredientId"],
+            "script": configuration["buildScript"],
+        }
+        StepSpec.create(step=row, spec=spec)
+        return row
+
+    def ended_run(self, **step: object) -> StepRun:
+        """A run that failed; `step` are columns of its only step."""
+        row = self.run(**{"status": "Failed", "completed_at": 1, **step})
+        Run.update(status="Failed", completed_at=1).where(Run.id == row.run_id).execute()
         return row

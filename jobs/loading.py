@@ -1,0 +1,62 @@
+"""What a worker has to know of a step that it took, and whether it is as it was signed."""
+
+from typing import NamedTuple
+
+from peewee import JOIN
+
+from domain.keys import Keys
+from domain.models import Run, StageRun, StepRun, StepSpec, Workflow, given
+from domain.models.statements import Statement, from_json
+from domain.snapshots import RunPart, Seal, StepPart
+
+_LOAD = Statement(
+    lambda: (
+        StepRun.select(
+            StepRun.run,
+            Run.project_id,
+            Run.number,
+            Run.triggered_by,
+            Run.parameters,
+            StepRun.id,
+            StageRun.name,
+            StepRun.name,
+            StepRun.type,
+            StepRun.queue,
+            StepRun.timeout_seconds,
+            StepRun.lock_key,
+            StepSpec.spec,
+            StepSpec.signature,
+            Workflow.name,
+        )
+        .join(StageRun)
+        .switch(StepRun)
+        .join(Run)
+        .join(Workflow)
+        .switch(StepRun)
+        .join(StepSpec, JOIN.LEFT_OUTER)
+        .where(StepRun.id == given("step_id"))
+    )
+)
+
+
+class Loaded(NamedTuple):
+    run: RunPart
+    step: StepPart
+    signature: str
+    workflow_name: str
+
+    def is_as_signed(self, keys: Keys) -> bool:
+        return Seal(keys, self.run).fits(self.step, self.signature)
+
+
+def load(step_id: str) -> Loaded:
+    row = _LOAD.rows(step_id=step_id)[0]
+    *of_run, parameters = row[:5]
+    *of_step, spec, signature, workflow_name = row[5:]
+    return Loaded(
+        RunPart._make([*of_run, from_json(parameters)]),
+        # Without its row, whoever took that away: then no signature fits either.
+        StepPart._make([*of_step, from_json(spec) or {}]),
+        signature or "",
+        workflow_name,
+    )

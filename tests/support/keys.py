@@ -1,0 +1,7 @@
+"""The one secret key of all tests, so that what one part signs is good for every other part."""
+
+from domain.keys import Keys
+
+SECRET_KEY = "the secret key of the tests, which is no secret"
+
+KEYS = Keys(SECRET_KEY)
