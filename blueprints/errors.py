@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from blueprints import is_api
 from blueprints.security import request_id
+from domain import disk
 from domain.errors import GalleyError, NotSignedIn
 
 PROBLEM = "application/problem+json"
@@ -42,6 +43,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     for trouble in (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded):
         app.register_error_handler(trouble, _no_database)
+    app.register_error_handler(OSError, _file_trouble)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -140,10 +142,26 @@ def _csrf(error: CSRFError) -> Response:
 
 
 def _no_database(error: Exception) -> Response:
+    if disk.ran_out(error):
+        return _disk_full(error)
     current_app.logger.error("%s: the database does not answer: %s", request_id(), error)
     mapped = GalleyError("The database does not answer. Try again.", code="database_unavailable")
     mapped.status = 503
     return answer(mapped, {"Retry-After": "5"})
+
+
+def _file_trouble(error: Exception) -> Response:
+    return _disk_full(error) if disk.ran_out(error) else _unexpected(error)
+
+
+def _disk_full(error: Exception) -> Response:
+    current_app.logger.error("%s: a disk is full: %s", request_id(), error)
+    mapped = GalleyError(
+        "The server's disk is full, so nothing was stored. Free some space there and try again.",
+        code="disk_full",
+    )
+    mapped.status = 507
+    return answer(mapped, {"Retry-After": "30"})
 
 
 def _unexpected(error: Exception) -> Response:

@@ -1,11 +1,12 @@
 """Users, passwords and tokens."""
 
+import contextlib
 import functools
 import hashlib
 import secrets
 from dataclasses import dataclass
 
-from peewee import IntegrityError
+from peewee import IntegrityError, OperationalError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain import audit
@@ -143,7 +144,8 @@ def use_token(text: str) -> Used:
     if token.expires_at is not None and token.expires_at <= at:
         raise NotSignedIn("This token has expired.", code="invalid_token")
     if (token.last_used_at or 0) < at - USE_NOTED_EVERY_MS:
-        with write():
+        # Only a note: with a full disk a token still lets people read.
+        with contextlib.suppress(OperationalError), write():
             Token.update(last_used_at=at).where(Token.id == token.id).execute()
     return Used(token.user, WRITE if token.scope == WRITE else READ)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
 
 class SettingError(Exception):
@@ -38,6 +39,16 @@ class Settings:
     step_path: str | None = None
     """PATH of the scripts, if it is not to be the system's usual one."""
     given_secret_key: str | None = None
+    # What a script may use; None: as much as the worker.
+    step_processes: int | None = None
+    """All processes of the worker's user together: so the kernel counts."""
+    step_file_bytes: int | None = None
+    step_memory_bytes: int | None = None
+    """The address space of each process."""
+    step_open_files: int | None = None
+    # How little may be free on a disk; None: a share of it, see domain/disk.py.
+    disk_warn_bytes: int | None = None
+    disk_stop_bytes: int | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -69,6 +80,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         log_tail_bytes=_whole(environ, "GALLEY_LOG_TAIL_BYTES", MIB, 1024, 1 << 30),
         step_path=environ.get("GALLEY_STEP_PATH") or None,
         given_secret_key=_secret_key(environ.get("GALLEY_SECRET_KEY")),
+        step_processes=_limit(environ, "GALLEY_STEP_PROCESSES", 4096),
+        step_file_bytes=_limit(environ, "GALLEY_STEP_FILE_BYTES", 32 * GIB),
+        step_memory_bytes=_limit(environ, "GALLEY_STEP_MEMORY_BYTES", 0),
+        step_open_files=_limit(environ, "GALLEY_STEP_OPEN_FILES", 65_536),
+        disk_warn_bytes=_mark(environ, "GALLEY_DISK_WARN_BYTES"),
+        disk_stop_bytes=_mark(environ, "GALLEY_DISK_STOP_BYTES"),
     )
 
 
@@ -92,6 +109,15 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     if value != int(value):
         raise SettingError(f"{name} must be a whole number from {low} to {high}.")
     return int(value)
+
+
+def _limit(environ: Mapping[str, str], name: str, default: int) -> int | None:
+    """0 means that there is none."""
+    return _whole(environ, name, default, 0, 1 << 50) or None
+
+
+def _mark(environ: Mapping[str, str], name: str) -> int | None:
+    return _whole(environ, name, 0, 0, 1 << 50) if environ.get(name) else None
 
 
 def _database_url(given: str | None, data_dir: Path) -> str:

@@ -7,8 +7,12 @@ changes; a name says what the content has to be, and every copy that is made is 
 import contextlib
 import hashlib
 import os
+import secrets
+import shutil
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,6 +46,20 @@ class Storage(ABC):
     def open(self, sha256: str) -> BinaryIO:
         """The stored file, to read. Not checked: see `copy_to`. Raises StorageError."""
 
+    def verify(self, sha256: str) -> None:
+        """Read a stored file to its end. Raises StorageError if it is missing or damaged."""
+        with self.open(sha256) as source, Path(os.devnull).open("wb") as nowhere:
+            found = _copy(source, nowhere).sha256
+        if found != sha256:
+            raise StorageError(f"The stored file is damaged: its SHA-256 is {found}, not {sha256}.")
+
+    @abstractmethod
+    def scratch(self) -> AbstractContextManager["Storage"]:
+        """A storage in a folder of its own inside this one, gone afterwards: to try this one out.
+
+        OSError where it cannot be removed.
+        """
+
     def copy_to(self, sha256: str, target: Path) -> None:
         """Copy a stored file to `target`, which must not exist, and check the copy.
 
@@ -62,7 +80,7 @@ def open_storage(settings: Settings) -> Storage:
     parts = urlsplit(settings.storage_url)
     if parts.scheme in ("", "file"):
         return LocalStorage(Path(parts.path))
-    return RemoteStorage(settings.storage_url)
+    return RemoteStorage(*remote(settings.storage_url, "GALLEY_STORAGE_URL"))
 
 
 class LocalStorage(Storage):
@@ -91,6 +109,19 @@ class LocalStorage(Storage):
         except FileNotFoundError:
             raise _missing(sha256) from None
 
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Storage]:
+        was_missing = [p for p in (self._packages, self._packages.parent) if not p.exists()]
+        folder = self._packages / _scratch_name()
+        try:
+            folder.mkdir(parents=True)
+            yield LocalStorage(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # somebody stored something meanwhile
+                for parent in was_missing:
+                    parent.rmdir()
+
     def _path(self, sha256: str) -> Path:
         return self._packages / sha256[:2] / sha256
 
@@ -108,8 +139,9 @@ class LocalStorage(Storage):
 class RemoteStorage(Storage):
     """Anything fsspec reaches, such as `s3://bucket/prefix`. Credentials: the worker's own."""
 
-    def __init__(self, url: str) -> None:
-        self._files, self._root = remote(url, "GALLEY_STORAGE_URL")
+    def __init__(self, files: Any, root: str) -> None:
+        """files: an fsspec file system; root: the path in it."""
+        self._files, self._root = files, root
 
     def put(self, source: BinaryIO) -> Stored:
         """Spools to a local file first: the name in the storage follows from the content."""
@@ -130,6 +162,15 @@ class RemoteStorage(Storage):
             raise _missing(sha256) from None
         return opened
 
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Storage]:
+        root = f"{self._root}/packages/{_scratch_name()}"
+        try:
+            yield RemoteStorage(self._files, root)
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # nothing was put
+                self._files.rm(root, recursive=True)
+
     def _key(self, sha256: str) -> str:
         return f"{self._root}/packages/{sha256[:2]}/{sha256}"
 
@@ -148,6 +189,10 @@ def remote(url: str, setting: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise SettingError(f"{setting} cannot be used: {error}") from error
     return files, path.rstrip("/")
+
+
+def _scratch_name() -> str:
+    return f".scratch-{secrets.token_hex(8)}"
 
 
 def _copy(source: BinaryIO, target: Any) -> Stored:

@@ -5,16 +5,15 @@ names the roles that can end the wait. Pending without a reason is a defect, so 
 each function is a reason as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.access import SUPER_USER
+from domain.access import SUPER_USER, SYSTEM_ADMIN
 from domain.clock import now
-from domain.models import Run, StageRun, StepRun, WorkerInfo
+from domain.models import Run, StageRun, StepRun
+from domain.presence import listeners, queues_without_room
 from domain.statuses import PENDING, RUNNING
-
-WORKER_MISSED_AFTER_MS = 60_000
 
 Reason = dict[str, Any]
 
@@ -27,6 +26,8 @@ class World:
     redis_answers: bool = True
     listeners: Mapping[str, int] = field(default_factory=dict)
     """Queue → how many workers listen to it."""
+    closed: Collection[str] = ()
+    """Queues whose workers have no room on their disks to begin this run, which has not begun."""
     ahead: Mapping[str, int] = field(default_factory=dict)
     """Ready step → how many ready steps of its queue are older."""
     holders: Mapping[str, str] = field(default_factory=dict)
@@ -43,21 +44,12 @@ def look_around(run: Run, steps: Sequence[StepRun], *, redis_answers: bool) -> W
     return World(
         at=at,
         redis_answers=redis_answers,
-        listeners=_listeners(at) if ready else {},
+        listeners=listeners(at) if ready else {},
+        closed=queues_without_room(at) if ready and run.status == PENDING else (),
         ahead={s.id: _count_ahead(s) for s in ready},
         holders=_holders(locks) if locks else {},
         running_before=[] if run.admitted else _holding_back(run),
     )
-
-
-def _listeners(at: int) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    seen = WorkerInfo.select(WorkerInfo.queue).where(
-        WorkerInfo.seen_at > at - WORKER_MISSED_AFTER_MS
-    )
-    for worker in list(seen):
-        counts[worker.queue] = counts.get(worker.queue, 0) + 1
-    return counts
 
 
 def _count_ahead(step: StepRun) -> int:
@@ -120,8 +112,9 @@ def reasons_of_run(
                 run.created_at,
             )
         ]
-    first = stages[0]
-    return reasons_of_stage(run, first, stages, [s for s in steps if s.stage_id == first.id], world)
+    # Those before it were skipped or, in a rerun, kept.
+    due = next((stage for stage in stages if stage.completed_at is None), stages[-1])
+    return reasons_of_stage(run, due, stages, [s for s in steps if s.stage_id == due.id], world)
 
 
 def reasons_of_stage(
@@ -206,6 +199,12 @@ def _waiting_for_a_worker(step: StepRun, world: World) -> list[Reason]:
     if not world.listeners.get(step.queue):
         message = f"No worker listens to the queue {step.queue}."
         reasons.append(_reason("no_worker", message, since))
+    if step.queue in world.closed:
+        message = (
+            f"The disks of all workers of the queue {step.queue} are nearly full, so no run begins "
+            "there. Free some space (docs/operating.md): then it begins by itself."
+        )
+        reasons.append(_reason("disk_full", message, since, who=[SYSTEM_ADMIN]))
     if step.lock_key in world.holders:
         message = f"{world.holders[step.lock_key]} deploys to the same environment."
         reasons.append(_reason("environment_busy", message, since))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from jobs.limits import Limits
 from jobs.process_tree import COOKIE, ProcessTree, become_subreaper, kill_strays
 
 __all__ = [
@@ -32,8 +33,14 @@ __all__ = [
 LAST_WORDS_SECONDS = 0.5
 """What is in the group of a script that has ended may take this long to end too: `> >(tee log)`."""
 
+NO_LIMITS = Limits()
+
 _SHEBANG = re.compile(rb"#![ \t]*([^ \t\n\0]+)[ \t]*([^\n\0]*)")
 _EXIT_CODES = {126: "a command could not be executed", 127: "a command was not found"}
+_HINTS: dict[int, str] = {
+    signal.SIGKILL: ", possibly because memory ran out",
+    signal.SIGXFSZ: ", because a file grew beyond the limit GALLEY_STEP_FILE_BYTES",
+}
 
 
 class Stop(StrEnum):
@@ -118,18 +125,19 @@ def run_script(
     wake: Wake,
     timeout_seconds: float,
     grace_seconds: float = 10,
+    limits: Limits = NO_LIMITS,
 ) -> Result:
     """Run the file with `/bin/sh -e` or the interpreter of its `#!` line, to the very end.
 
     env is its whole environment and has to hold COOKIE; output gets what it prints (both streams,
-    in order). To be stopped means SIGTERM, and SIGKILL for what is left after the grace; LOST means
-    SIGKILL at once. When this returns or raises (only what output raises), nothing of the tree is
-    left.
+    in order); limits bind each of its processes. To be stopped means SIGTERM, and SIGKILL for what
+    is left after the grace; LOST means SIGKILL at once. When this returns or raises (only what
+    output raises), nothing of the tree is left.
     """
     if wake.requested:
         return Result(-signal.SIGTERM, wake.requested)
     try:
-        tree = ProcessTree(_command(script, cwd), cwd, env)
+        tree = ProcessTree(_command(script, cwd), cwd, env, limits)
     except _CannotStartError as error:
         return Result(error.exit_code, problem=str(error))
     except OSError as error:  # no such folder, environment too large, no more processes
@@ -168,18 +176,18 @@ def _explain_end(result: Result) -> str | None:
     if code == 0:
         return None
     if code < 0:
-        hint = ", possibly because memory ran out" if code == -signal.SIGKILL else ""
-        return f"The script was killed by {_signal_name(-code)}{hint}."
+        return f"The script was killed by {_signal(-code)}."
     if meaning := _EXIT_CODES.get(code):
         return f"The script ended with exit code {code}: {meaning}."
-    if name := _signal_name(code - 128):
-        return f"The script ended with exit code {code}: a command was killed by {name}."
+    if cause := _signal(code - 128):
+        return f"The script ended with exit code {code}: a command was killed by {cause}."
     return f"The script ended with exit code {code}."
 
 
-def _signal_name(number: int) -> str:
+def _signal(number: int) -> str:
+    """Its name and what it may mean; empty if there is no such signal."""
     try:
-        return signal.Signals(number).name
+        return signal.Signals(number).name + _HINTS.get(number, "")
     except ValueError:
         return f"signal {number}" if 0 < number <= signal.NSIG else ""
 

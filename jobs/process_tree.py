@@ -20,6 +20,8 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from jobs.limits import Limits
+
 COOKIE = "GALLEY_ATTEMPT_ID"
 """The environment variable by which the processes of an attempt are known."""
 
@@ -29,10 +31,12 @@ READ_BYTES = 1 << 18
 # The pipe arrives as stdin and moves to fd 3: dash cannot name an fd of two digits and gives
 # background jobs an empty stdin. The watcher is deaf, from its birth, to signals that are meant for
 # the script, and forked twice so as not to be a child of it: it may wait for all its children.
+# The limits ($1) come after its birth: they are not meant for it.
 _WRAP = (
     "exec 3<&0 </dev/null; "
     '( trap "" HUP INT QUIT TERM; ( read _ <&3; kill -KILL 0 ) >/dev/null 2>&1 & ); '
-    'exec 3<&-; exec "$@"'
+    'exec 3<&-; eval "$1" || { echo "Its limits could not be set." >&2; exit 126; }; '
+    'shift; exec "$@"'
 )
 _WRAPPER = ("/bin/sh", "-c", _WRAP, "galley-step")
 _WATCHER = "\0".join(_WRAPPER).encode()
@@ -49,7 +53,9 @@ def become_subreaper() -> None:
 class ProcessTree:
     """The main process of a script and its descendants, whatever their group or session."""
 
-    def __init__(self, command: Iterable[str], cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Iterable[str], cwd: Path, env: Mapping[str, str], limits: Limits
+    ) -> None:
         """Start it, with an empty stdin and both streams on one pipe. Raises OSError."""
         become_subreaper()
         self.ended = False
@@ -66,7 +72,7 @@ class ProcessTree:
             with contextlib.suppress(OSError):  # more than this user may have: smaller will do
                 fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
             self._main = subprocess.Popen(
-                [*_WRAPPER, *command],
+                [*_WRAPPER, limits.as_commands(), *command],
                 cwd=cwd,
                 env=env,
                 stdin=lifeline_end,
@@ -199,6 +205,18 @@ def kill_strays(cookie: str) -> int:
         seen.update(found)
         killed += sum(_kill_carrier(pid, entry) for pid in found)
     return killed
+
+
+def carriers() -> dict[int, str]:
+    """The processes on this host whose environment holds COOKIE, with its value."""
+    name = f"{COOKIE}=".encode()
+    found = {}
+    for pid in _process_ids():
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                if entry.startswith(name):
+                    found[pid] = entry.removeprefix(name).decode(errors="replace")
+    return found
 
 
 def _kill_carrier(pid: int, entry: bytes) -> bool:

@@ -1,8 +1,11 @@
 """What a message of the doorbell makes a worker do."""
 
+import contextlib
 import time
 
-from domain import engine
+from peewee import InterfaceError, OperationalError
+
+from domain import disk, engine
 from domain.engine import Claim
 from jobs import host
 from jobs.execution import Execution, WorkerProcess
@@ -31,32 +34,41 @@ def run_step(step_id: str, attempt: int) -> None:
     if process is None:
         raise RuntimeError("run_step works only in a process that became a worker")
     process.awake_until = time.monotonic() + AWAKE_SECONDS
-    held = _claim(process, step_id, attempt) or _claim_oldest(process)
+    held = _claim(process, step_id, attempt, _may_begin_runs(process)) or _claim_oldest(process)
     while held is not None:
         Execution(process, held).run()
-        process.seen()
         held = _claim_oldest(process) if time.monotonic() < process.awake_until else None
 
 
-def _claim(process: WorkerProcess, step_id: str, attempt: int) -> Claim | None:
+def _claim(process: WorkerProcess, step_id: str, attempt: int, new_runs: bool) -> Claim | None:
     if process.stopping:
         return None  # shutting down: the reconciler will ring again, for another worker
+    process.was_poked = False
     return engine.claim(
         step_id,
         attempt,
         worker=process.name,
         host=host.identity(),
         lease_ms=int(process.settings.lease_seconds * 1000),
+        new_runs=new_runs,
     )
 
 
 def _claim_oldest(process: WorkerProcess) -> Claim | None:
     """None also when others were faster several times: then they are awake, and that is enough."""
+    new_runs = _may_begin_runs(process)
     for _ in range(CLAIM_TRIES):
-        oldest = engine.oldest_ready(process.queue)
+        oldest = engine.oldest_ready(process.queue, new_runs=new_runs)
         if oldest is None:
             return None
-        held = _claim(process, *oldest)
+        held = _claim(process, *oldest, new_runs)
         if held is not None:
             return held
     return None
+
+
+def _may_begin_runs(process: WorkerProcess) -> bool:
+    """Whether there is room for that on the disk. Everybody gets to know when it changes."""
+    with contextlib.suppress(OperationalError, InterfaceError):  # that disk may be the database's
+        process.seen()
+    return disk.has_room(process.settings)

@@ -6,8 +6,6 @@ there, in the database. What is overridden here, and why, is measured: ARCHITECT
 
 import json
 import logging
-import os
-import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -25,17 +23,16 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from domain.clock import now
-from domain.models import WorkerInfo, connect, db, write
+from domain.models import WorkerInfo, connect, db
 from domain.settings import Settings
-from jobs import host, run_step
+from jobs import run_step
+from jobs.disk_watch import DiskWatch
 from jobs.execution import WorkerProcess
+from jobs.presence import SEEN_EVERY_SECONDS, Presence, a_name
 from jobs.process import Stop, become_subreaper
 from jobs.queue import LOOK, RUN_STEP, Doorbell
 
 log = logging.getLogger(__name__)
-
-SEEN_EVERY_SECONDS = 10
 
 LONGEST_STEP_SECONDS = 100_000
 """RQ calls a job abandoned after this: longer than any step may take, its view does not count."""
@@ -45,9 +42,10 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
     """Run the steps of one queue until SIGTERM or SIGINT."""
     connect(settings, pooled=False).connect()
     become_subreaper()
-    name = f"{host.name()}-{os.getpid()}-{secrets.token_hex(3)}"
+    name = a_name()
     connection = Redis.from_url(redis_url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3))
-    presence = Presence(name, queue)
+    watch = DiskWatch(settings)
+    presence = Presence(WorkerInfo, name, lambda: {"queue": queue, "has_room": watch.has_room()})
     process = WorkerProcess(name, queue, settings, Doorbell(redis_url), presence.say)
     run_step.become(process)
     worker = StepWorker(
@@ -64,40 +62,6 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
         worker.work(logging_level="WARNING")
     finally:
         presence.end()
-
-
-class Presence:
-    """The worker's row in the database: who is here, and since when not heard of."""
-
-    def __init__(self, name: str, queue: str) -> None:
-        self._name = name
-        self._queue = queue
-        self._said_at = 0.0
-
-    def say(self) -> None:
-        """Say "I am here", but not more often than it is of use to anybody."""
-        if time.monotonic() - self._said_at < SEEN_EVERY_SECONDS and self._said_at:
-            return
-        pid = os.getpid()
-        with write():
-            WorkerInfo.insert(
-                name=self._name,
-                host=host.identity(),
-                pid=pid,
-                pid_started=host.started(pid),
-                queue=self._queue,
-            ).on_conflict(
-                conflict_target=[WorkerInfo.name], update={WorkerInfo.seen_at: now()}
-            ).execute()
-        self._said_at = time.monotonic()
-
-    def end(self) -> None:
-        """Leave in an orderly way; whoever cannot is found missing by the reconciler."""
-        try:
-            with write():
-                WorkerInfo.delete().where(WorkerInfo.name == self._name).execute()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("could not sign off: %s", error)
 
 
 class StepWorker(SimpleWorker):
@@ -123,9 +87,8 @@ class StepWorker(SimpleWorker):
     def handle_payload(self, message: dict[str, Any]) -> None:
         """A poke: look at the database now. Nothing else that comes by Redis is obeyed."""
         payload = json.loads(message["data"])
-        heart = self._process.heart
-        if payload.get("command") == LOOK and heart is not None:
-            heart.look()
+        if payload.get("command") == LOOK:
+            self._process.poke()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         return LONGEST_STEP_SECONDS

@@ -10,7 +10,7 @@ from peewee import IntegrityError
 from domain.clock import now
 from domain.engine.advance import mark_started
 from domain.engine.types import Claim, LeaseLost
-from domain.models import Attempt, StepRun, given, new_id, write
+from domain.models import Attempt, Run, StepRun, given, new_id, write
 from domain.models.statements import Statement
 from domain.statuses import PENDING, RUNNING
 
@@ -44,10 +44,23 @@ _NEW_ATTEMPT = Statement(
         log_size=0,
     )
 )
-_OLDEST = Statement(
-    lambda: (
-        StepRun.select(StepRun.id, StepRun.attempt)
-        .where(
+_OLDEST = Statement(lambda: _oldest(StepRun.select(StepRun.id, StepRun.attempt)))
+_OLDEST_OF_BEGUN_RUNS = Statement(
+    lambda: _oldest(
+        StepRun.select(StepRun.id, StepRun.attempt).join(Run).where(Run.status != PENDING)
+    )
+)
+_PLACE = Statement(
+    lambda: StepRun.select(StepRun.run, StepRun.stage).where(StepRun.id == given("step_id"))
+)
+_HAS_BEGUN = Statement(
+    lambda: Run.select(Run.id).where((Run.id == given("run_id")) & (Run.status != PENDING))
+)
+
+
+def _oldest(steps: Any) -> Any:
+    return (
+        steps.where(
             (StepRun.status == PENDING)
             & StepRun.ready_at.is_null(False)
             & (StepRun.queue == given("queue"))
@@ -57,10 +70,6 @@ _OLDEST = Statement(
         .order_by(StepRun.ready_at, StepRun.id)
         .limit(1)
     )
-)
-_PLACE = Statement(
-    lambda: StepRun.select(StepRun.run, StepRun.stage).where(StepRun.id == given("step_id"))
-)
 
 
 def _held_locks() -> Any:
@@ -70,18 +79,28 @@ def _held_locks() -> Any:
     )
 
 
-def oldest_ready(queue: str) -> tuple[str, int] | None:
-    """The step (id, attempt) of the queue that has waited longest and could be taken now."""
-    row = _OLDEST.row(queue=queue)
+def oldest_ready(queue: str, *, new_runs: bool = True) -> tuple[str, int] | None:
+    """The step (id, attempt) of the queue that has waited longest and could be taken now.
+
+    new_runs: also of a run that has not begun yet.
+    """
+    row = (_OLDEST if new_runs else _OLDEST_OF_BEGUN_RUNS).row(queue=queue)
     return (row[0], row[1]) if row else None
 
 
-def claim(step_id: str, attempt: int, *, worker: str, host: str, lease_ms: int) -> Claim | None:
-    """Take a ready step. None: a duplicate or late delivery, or another step holds its lock."""
+def claim(
+    step_id: str, attempt: int, *, worker: str, host: str, lease_ms: int, new_runs: bool = True
+) -> Claim | None:
+    """Take a ready step. None: a duplicate or late delivery, or another step holds its lock.
+
+    new_runs: also of a run that has not begun yet; else None for that, too.
+    """
     place = _PLACE.row(step_id=step_id)
     if place is None:
         return None
     run_id, stage_id = place
+    if not new_runs and _HAS_BEGUN.row(run_id=run_id) is None:
+        return None
     mine = Claim(step_id, run_id, attempt, secrets.token_hex(16))
     at = now()
     common = {"step_id": step_id, "attempt": attempt, "worker": worker, "at": at}

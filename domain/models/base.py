@@ -21,6 +21,7 @@ from peewee import (
     DatabaseProxy,
     JSONField,
     Model,
+    OperationalError,
     SqliteDatabase,
 )
 from peewee import PostgresqlDatabase as PeeweePostgresqlDatabase
@@ -38,6 +39,10 @@ SQLITE_PRAGMAS = [
     ("busy_timeout", 30_000),
     ("cache_size", -16_000),
 ]
+
+POSTGRES_OPTIONS = "-c idle_in_transaction_session_timeout=10s"
+"""A process that is paused within a transaction (or whose host is gone) holds the lock of its run
+no longer than this; all of ours take milliseconds. `options` in DATABASE_URL replace it."""
 
 
 def new_id() -> str:
@@ -75,7 +80,30 @@ def connect(settings: Settings, *, pooled: bool) -> Database:
         )
     else:
         kind = PooledPostgresqlDatabase if pooled else PeeweePostgresqlDatabase
-        database = kind(settings.database_url, prefer_psycopg3=True)
+        url = settings.database_url
+        own = {} if "options=" in url else {"options": POSTGRES_OPTIONS}
+        database = kind(url, prefer_psycopg3=True, **own)
+    db.initialize(database)
+    return database
+
+
+def connect_to_look(settings: Settings, *, patience_seconds: int) -> Database:
+    """As `connect`, for somebody who must not change anything: no mode, no folder, no journal.
+
+    A missing SQLite file is made by the first query all the same: look for it before.
+    patience_seconds: how long to wait for a lock or a server.
+    """
+    if settings.is_sqlite:
+        database = SqliteDatabase(
+            str(settings.sqlite_path),
+            pragmas=[("busy_timeout", patience_seconds * 1000)],
+            lock_type="IMMEDIATE",
+            returning_clause=True,
+        )
+    else:
+        database = PeeweePostgresqlDatabase(
+            settings.database_url, prefer_psycopg3=True, connect_timeout=patience_seconds
+        )
     db.initialize(database)
     return database
 
@@ -117,6 +145,18 @@ _sqlite_lock = _WriteLock()
 
 
 @contextlib.contextmanager
+def _first_error() -> Iterator[None]:
+    """SQLite rolls back by itself when a disk is full; that Peewee then cannot is not the news."""
+    try:
+        yield
+    except OperationalError as error:
+        before = error.__context__ and error.__context__.__context__
+        if not isinstance(before, OperationalError):
+            raise
+        raise before from None
+
+
+@contextlib.contextmanager
 def write(run_id: str | None = None) -> Iterator[None]:
     """The one way to change data: a transaction, serialised with every other change of this run.
 
@@ -127,7 +167,7 @@ def write(run_id: str | None = None) -> Iterator[None]:
     if db.in_transaction():
         raise RuntimeError("write() does not nest: a use case is one transaction")
     if is_sqlite():
-        with _sqlite_lock(), db.atomic():
+        with _sqlite_lock(), _first_error(), db.atomic():
             yield
         return
     with db.atomic():
@@ -169,6 +209,7 @@ __all__ = [
     "JSONField",
     "Moment",
     "connect",
+    "connect_to_look",
     "db",
     "is_id",
     "is_sqlite",

@@ -6,6 +6,7 @@ from domain.engine import StepFailed
 from domain.releases import NewPackage, check_version, record_release
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import open_storage
+from jobs.masking import Masker
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import Folders, build_environment, prepare_folders
 from jobs.steps.files import files_in, read_text
@@ -33,6 +34,7 @@ def run(context: StepContext) -> Outcome:
 def _version(context: StepContext, folders: Folders) -> str | None:
     """What the script wrote, else the run's parameter; None for the next whole number."""
     written = read_text(folders.version_file, "$GALLEY_VERSION_FILE", MAX_VERSION_BYTES).strip()
+    _check_no_secret(context, written, "The version in $GALLEY_VERSION_FILE")
     wanted = written or str(context.parameters.get("version", "")).strip()
     return check_version(wanted) if wanted else None
 
@@ -41,7 +43,12 @@ def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
     storage = open_storage(context.settings)
     packages = []
     for path, file in files_in(folders.output, "$GALLEY_OUTPUT"):
-        stored = storage.put(file)
+        _check_no_secret(context, path, "The name of a file in $GALLEY_OUTPUT")
+        try:
+            stored = storage.put(file)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StepFailed(f"{path} could not be stored: {why}. Nothing was released.") from error
         packages.append(NewPackage(path, stored.size, stored.sha256))
         context.log.note(f"Stored {path}: {stored.size:,} bytes, SHA-256 {stored.sha256}.")
     if not packages:
@@ -49,6 +56,15 @@ def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
             "The script left no file in $GALLEY_OUTPUT, so there is nothing to release."
         )
     return packages
+
+
+def _check_no_secret(context: StepContext, text: str, label: str) -> None:
+    """Versions and names are shown to everybody, and one that was masked would be of no use."""
+    if context.log.mask(text) == text:
+        return
+    raw = text.encode()
+    found = [name for name, its in context.secrets.items() if Masker([its]).mask(raw) != raw]
+    raise StepFailed(f"{label} holds the secret {', '.join(found)}; nothing was released.")
 
 
 def _release(

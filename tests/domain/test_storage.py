@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.settings import SettingError, load
-from domain.storage import LocalStorage, RemoteStorage, StorageError, open_storage
+from domain.storage import LocalStorage, RemoteStorage, StorageError, open_storage, remote
 
 CONTENT = b"a package" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -18,7 +18,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def storage(request, tmp_path):
     if request.param == "folder":
         return LocalStorage(tmp_path / "storage")
-    return RemoteStorage(f"memory://{uuid.uuid4().hex}/storage")
+    return RemoteStorage(*remote(f"memory://{uuid.uuid4().hex}/storage", "the test"))
 
 
 def test_what_is_stored_is_found_by_its_sha256(storage):
@@ -74,11 +74,40 @@ def test_a_damaged_file_is_never_handed_out(storage, tmp_path):
     assert not (tmp_path / "engine.zip").exists()
 
 
+def test_a_stored_file_is_verified_by_reading_it(storage):
+    storage.put(io.BytesIO(CONTENT))
+    storage.verify(SHA256)
+    damage(storage, CONTENT[:-1])
+    with pytest.raises(StorageError, match="is damaged: its SHA-256 is"):
+        storage.verify(SHA256)
+    with pytest.raises(StorageError, match="is missing"):
+        storage.verify("0" * 64)
+
+
 def test_storing_again_mends_a_file_that_broke_off(storage, tmp_path):
     storage.put(io.BytesIO(CONTENT))
     damage(storage, CONTENT[:100])
     storage.put(io.BytesIO(CONTENT))
     storage.copy_to(SHA256, tmp_path / "copy")
+
+
+def everything_in(storage) -> set[str]:
+    if isinstance(storage, LocalStorage):
+        return {str(path) for path in storage._packages.parent.parent.rglob("*")}
+    return set(storage._files.find(storage._root))
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_trying_a_storage_out_leaves_it_as_it_was(storage, tmp_path, is_used):
+    if is_used:
+        storage.put(io.BytesIO(CONTENT))
+    before = everything_in(storage)
+    with storage.scratch() as scratch:
+        scratch.put(io.BytesIO(b"a trial"))
+        assert everything_in(storage) > before
+        with pytest.raises(StorageError):
+            scratch.open(SHA256)
+    assert everything_in(storage) == before
 
 
 class BreaksOff(io.BytesIO):

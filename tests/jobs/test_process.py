@@ -1,67 +1,20 @@
 """Scripts as process trees: real processes, real signals."""
 
 import contextlib
-import itertools
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jobs.process import COOKIE, Result, Stop, Wake, explain, kill_strays, run_script
+from jobs.process import COOKIE, Result, Stop, Wake, explain, kill_strays
+from tests.support.scripts import Runner
 from tests.support.wait import eventually
 
 PYTHON = f"#!{sys.executable}\n"
-COOKIES = (f"test-{os.getpid()}-{number}" for number in itertools.count())
-
-
-class Runner:
-    """Runs scripts given as text, with an environment and a folder of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.cookie = folder, next(COOKIES)
-        self.wake = Wake()
-        self.chunks: list[bytes] = []
-
-    @property
-    def printed(self) -> str:
-        return b"".join(self.chunks).decode()
-
-    @property
-    def env(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], COOKIE: self.cookie}
-
-    def file(self, text: str) -> Path:
-        path = self.folder / "script"
-        path.write_text(text)
-        return path
-
-    def __call__(self, text: str | Path, **options: Any) -> Result:
-        defaults = {
-            "cwd": self.folder,
-            "env": self.env,
-            "output": self.chunks.append,
-            "wake": self.wake,
-            "timeout_seconds": 30,
-            "grace_seconds": 20,
-        }
-        path = text if isinstance(text, Path) else self.file(text)
-        return run_script(path, **(defaults | options))
-
-    def survivors(self) -> int:
-        return kill_strays(self.cookie)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Runner]:
-    runner = Runner(tmp_path)
-    yield runner
-    runner.wake.close()
-    assert runner.survivors() == 0
 
 
 def is_gone(pid: int) -> bool:
@@ -441,7 +394,16 @@ def test_strays_of_a_lost_worker_are_found_by_their_environment(run: Runner) -> 
         (Result(3), "The script ended with exit code 3."),
         (Result(126), "The script ended with exit code 126: a command could not be executed."),
         (Result(127), "The script ended with exit code 127: a command was not found."),
-        (Result(137), "The script ended with exit code 137: a command was killed by SIGKILL."),
+        (
+            Result(137),
+            "The script ended with exit code 137: a command was killed by SIGKILL, possibly "
+            "because memory ran out.",
+        ),
+        (
+            Result(-25),
+            "The script was killed by SIGXFSZ, because a file grew beyond the limit "
+            "GALLEY_STEP_FILE_BYTES.",
+        ),
         (Result(255), "The script ended with exit code 255."),
         (Result(-15), "The script was killed by SIGTERM."),
         (Result(-9), "The script was killed by SIGKILL, possibly because memory ran out."),

@@ -1,13 +1,15 @@
 """A worker's part of the engine, in this process: real scripts, real databases, a real Redis."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from domain import engine
 from domain.engine import Ready
+from domain.keys import Keys
 from domain.logs import log_path
-from domain.models import Attempt, Run, StepRun
+from domain.models import Attempt, Run, StepRun, StepSpec, write
 from domain.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED
 from jobs import run_step as worker_side
 from jobs.execution import WorkerProcess
@@ -124,6 +126,17 @@ def test_nothing_of_the_server_is_in_a_scripts_environment(process, monkeypatch)
     assert "secret" not in log_of(process, ready.step_id)
 
 
+def test_the_limits_of_the_settings_hold_for_a_script(process):
+    process.settings = replace(process.settings, step_open_files=50, step_file_bytes=1 << 20)
+    script = f"ulimit -H -n; head -c 2000000 /dev/zero > big; {PASS}"
+    _, (ready,) = start_and_ready(a_workflow([build("a", script)]))
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert log_of(process, step.id).startswith("50\n")
+    assert step.status == FAILED
+    assert "GALLEY_STEP_FILE_BYTES" in step.message
+
+
 def test_a_workspace_is_gone_after_its_attempt(process):
     _, (ready,) = start_and_ready(a_workflow([build("a", f"mkdir x; chmod 0 x; {PASS}")]))
     run_it(ready)
@@ -171,3 +184,35 @@ def test_a_step_whose_folder_cannot_be_made_fails_and_says_so(process):
     run_it(ready)
     step = StepRun.get_by_id(ready.step_id)
     assert (step.status, "could not run the step" in step.message) == (FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        StepSpec.update(spec={"ingredientId": "duck", "script": "true"}),
+        StepSpec.delete(),
+        Run.update(parameters={"version": "6"}),
+    ],
+    ids=["spec", "no spec", "parameters"],
+)
+def test_of_a_step_that_was_changed_after_the_start_nothing_is_run(process, tmp_path, change):
+    script = f"touch {tmp_path}/ran; {PASS}"
+    run, (ready,) = start_and_ready(a_workflow([build("a", script, retries=5)], [build("b")]))
+    with write():
+        change.execute()
+    run_it(ready)
+    step = StepRun.get_by_id(ready.step_id)
+    assert (step.status, step.attempt, step.release_id) == (FAILED, 1, None)
+    assert step.message == (
+        "The stored plan of this step was changed after the run began; nothing of it was run. "
+        "Start a new run."
+    )
+    assert not (tmp_path / "ran").exists()
+    assert Run.get_by_id(run.id).status == FAILED
+
+
+def test_a_worker_with_another_secret_key_runs_nothing(process):
+    process.keys = Keys("x" * 32)
+    run, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
+    run_it(ready)
+    assert statuses(run) == {"a": FAILED}

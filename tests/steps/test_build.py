@@ -7,7 +7,7 @@ import pytest
 
 from domain.models import Package, Release
 from jobs.process import Stop
-from tests.steps.bench import build_step, on_one_database
+from tests.steps.workbench import build_step, on_one_database
 
 pytestmark = on_one_database
 
@@ -239,9 +239,9 @@ def test_what_a_script_leaves_running_is_told_though_it_succeeds(bench):
     assert "left processes running" in step.message
 
 
-def test_a_full_disk_fails_the_step_with_a_sentence(bench, monkeypatch):
+def test_a_storage_that_takes_nothing_fails_the_step_with_a_sentence(bench):
     bench.settings.data_dir.joinpath("storage").write_text("in the way of the folder")
     step = bench.build(RELEASES)
     assert step.status == "Failed"
-    assert "Galley could not read or write a file" in step.message
+    assert step.message == "x could not be stored: Not a directory. Nothing was released."
     assert Path(bench.settings.data_dir, "storage").is_file()

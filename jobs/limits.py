@@ -1,0 +1,63 @@
+"""How much a script may use, as commands of the shell that becomes the script.
+
+The kernel holds every process of it to that. A limit only lowers what the worker itself may use:
+nobody but root could raise it, and what is lower already was meant to be.
+"""
+
+import math
+import resource
+from dataclasses import dataclass
+
+from domain.settings import Settings
+
+# dash and its kin call it -p. In bash that is the size of pipes, which cannot be set: it fails.
+_PROCESSES = "{{ ulimit {scope} -u {value} 2>/dev/null || ulimit {scope} -p {value}; }}"
+_FILE_BLOCKS = "ulimit {scope} -f {value}"
+_MEMORY_BLOCKS = "ulimit {scope} -v {value}"
+_OPEN_FILES = "ulimit {scope} -n {value}"
+_FILE_BLOCK, _MEMORY_BLOCK = 512, 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None where a script may use as much as the worker. Sizes are in bytes."""
+
+    processes: int | None = None
+    file_bytes: int | None = None
+    memory_bytes: int | None = None
+    open_files: int | None = None
+
+    def as_commands(self) -> str:
+        """For /bin/sh, which ends with an error if one fails; empty if there is nothing to lower.
+
+        Takes microseconds in the shell; a preexec_fn would keep Popen from using vfork.
+        """
+        commands = (
+            _lower(resource.RLIMIT_NPROC, self.processes, _PROCESSES),
+            _lower(resource.RLIMIT_FSIZE, self.file_bytes, _FILE_BLOCKS, _FILE_BLOCK),
+            _lower(resource.RLIMIT_AS, self.memory_bytes, _MEMORY_BLOCKS, _MEMORY_BLOCK),
+            _lower(resource.RLIMIT_NOFILE, self.open_files, _OPEN_FILES),
+        )
+        return " && ".join(filter(None, commands))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Those of every script."""
+    return Limits(
+        processes=settings.step_processes,
+        file_bytes=settings.step_file_bytes,
+        memory_bytes=settings.step_memory_bytes,
+        open_files=settings.step_open_files,
+    )
+
+
+def _lower(resource_number: int, wanted: int | None, command: str, unit: int = 1) -> str:
+    soft, hard = (
+        math.inf if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource_number)
+    )
+    if wanted is None or wanted >= hard:
+        return ""
+    value = wanted // unit
+    # A soft limit that is lower stays: a program may raise its own up to the hard one.
+    return command.format(scope="-H" if soft <= value * unit else "", value=value)

@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.scripts import Runner
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Runner]:
+    """Runs scripts; afterwards none of their processes may be left."""
+    runner = Runner(tmp_path)
+    yield runner
+    runner.wake.close()
+    assert runner.survivors() == 0
