@@ -11,6 +11,8 @@ from domain import settings as settings_module
 from domain.settings import SettingError, Settings
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from client import Client
 
 
@@ -73,6 +75,21 @@ def up() -> None:
         _fail(str(error))
 
 
+def _leave_out_drivers(settings: Settings) -> None:
+    """Peewee imports every PostgreSQL driver there is: 13 MiB a process, for nothing on SQLite."""
+    if settings.is_sqlite:
+        sys.modules["psycopg"] = None  # type: ignore[assignment]
+
+
+def web_application() -> "Flask":
+    """What gunicorn serves."""
+    settings = settings_module.load()
+    _leave_out_drivers(settings)
+    from app import create_app
+
+    return create_app(settings)
+
+
 @galley.command()
 def web() -> None:
     """Run only the web server."""
@@ -90,18 +107,20 @@ def web() -> None:
 @click.option("--queue", default="default", show_default=True, help="The queue to listen to.")
 def worker(queue: str) -> None:
     """Run one worker, which runs one step at a time."""
+    settings = settings_module.load()
+    _leave_out_drivers(settings)
     from jobs.worker import work
 
-    settings = settings_module.load()
     work(settings, _redis_url(settings), queue)
 
 
 @galley.command()
 def reconciler() -> None:
     """Run the reconciler, which repairs what crashes leave behind."""
+    settings = settings_module.load()
+    _leave_out_drivers(settings)
     from jobs.reconciler import reconcile_forever
 
-    settings = settings_module.load()
     reconcile_forever(settings, _redis_url(settings))
 
 
@@ -122,6 +141,26 @@ def migrate() -> None:
     settings = _connect()
     done = run(settings)
     click.echo(f"Applied: {', '.join(done)}." if done else "Nothing to do.")
+
+
+@galley.command()
+@click.option("--json", "as_json", is_flag=True, help="The same for scripts.")
+def doctor(as_json: bool) -> None:
+    """Check this installation and say how to mend what is wrong.
+
+    Ends with 1 if there is a fault, with 0 if there are none but warnings.
+    """
+    import os
+
+    from jobs import doctor
+
+    findings = []
+    for finding in doctor.examine(os.environ):
+        findings.append(finding)
+        if not as_json:
+            click.echo(doctor.as_lines(finding))  # without its colours where it is no terminal
+    click.echo(doctor.as_json(findings) if as_json else f"\n{doctor.summary(findings)}")
+    sys.exit(any(finding.state is doctor.State.FAULT for finding in findings))
 
 
 def _connect() -> Settings:

@@ -4,11 +4,16 @@ import peewee
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from blueprints import doorbell
+from blueprints import doorbell, settings
 from blueprints.guards import public
+from domain import disk
+from domain.clock import now
 from domain.models import db
+from domain.presence import has_reconciler, listeners
 
 bp = Blueprint("health", __name__)
+
+NOBODY_KNOWS = {"workers": "unknown", "reconciler": "unknown"}
 
 
 @bp.get("/healthz")
@@ -21,12 +26,18 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @public
 def readyz() -> ResponseReturnValue:
-    """503 without the database. Without Redis runs are still stored, and start when it is back."""
+    """503 without the database. Without the rest runs are still stored, and start when it is back.
+
+    Each part is ok, unreachable, missing (none was heard of lately) or unknown; the disk of this
+    host is ok, low or full.
+    """
+    ready = _database_answers()
     parts = {
-        "database": "ok" if _database_answers() else "unreachable",
+        "database": "ok" if ready else "unreachable",
         "redis": "ok" if doorbell().is_reachable() else "unreachable",
+        **(_who_is_there() if ready else NOBODY_KNOWS),
+        "disk": disk.look(settings()).state,
     }
-    ready = parts["database"] == "ok"
     return jsonify(status="ok" if ready else "unavailable", **parts), 200 if ready else 503
 
 
@@ -36,3 +47,12 @@ def _database_answers() -> bool:
     except (peewee.OperationalError, peewee.InterfaceError):
         return False
     return True
+
+
+def _who_is_there() -> dict[str, str]:
+    at = now()
+    try:
+        there = {"workers": bool(listeners(at)), "reconciler": has_reconciler(at)}
+    except peewee.PeeweeException:  # it went away just now, or was not migrated
+        return NOBODY_KNOWS
+    return {part: "ok" if is_there else "missing" for part, is_there in there.items()}

@@ -54,13 +54,27 @@ def command(data_dir: Path) -> tuple[list[str], str]:
     path = folder / "socket"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         listen = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
-        return [binary, *_keeping(folder), *listen], f"unix://{quote(str(path))}"
-    port, password = _free_port(), secrets.token_urlsafe(24)
+        return [binary, *_keeping(folder), *listen], _url_of_socket(path)
     config = folder / "redis.conf"
-    _write_private(config, f"requirepass {password}\n")
-    listen = ["--bind", "127.0.0.1", "--port", str(port)]
-    url = f"redis://:{password}@127.0.0.1:{port}/0"
-    return [binary, str(config), *_keeping(folder), *listen], url
+    port, password = _free_port(), secrets.token_urlsafe(24)
+    _write_private(config, f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n")
+    return [binary, str(config), *_keeping(folder)], _url_of_port(port, password)
+
+
+def find_url(data_dir: Path) -> str | None:
+    """Where the Redis of that folder listens if it runs; None if there never was one.
+
+    Raises PermissionError.
+    """
+    folder = data_dir / "redis"
+    if (folder / "socket").exists():
+        return _url_of_socket(folder / "socket")
+    try:
+        lines = (folder / "redis.conf").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    kept = dict(line.split(maxsplit=1) for line in lines)
+    return _url_of_port(int(kept["port"]), kept["requirepass"])
 
 
 def answers(url: str) -> bool:
@@ -74,6 +88,14 @@ def answers(url: str) -> bool:
             if reply != b"+OK\r\n":
                 return reply == b"+PONG\r\n"
     return False
+
+
+def _url_of_socket(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
+
+
+def _url_of_port(port: int, password: str) -> str:
+    return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
 def _keeping(folder: Path) -> list[str]:

@@ -83,7 +83,7 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
             web_command(settings),
             environment,
             stop_group=STOP_WEB,
-            ready=lambda: _answers(settings),
+            ready=lambda: answers(settings),
         ),
         *(
             Part(f"worker {number}", [*galley, "worker"], environment, stop_group=STOP_WORK)
@@ -96,7 +96,7 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
 def web_command(settings: Settings) -> list[str]:
     """gunicorn with threads: a request waits for SQLite and little else, and memory is shared."""
     return [
-        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
+        *(sys.executable, "-m", "gunicorn", "cli:web_application()"),
         *("--bind", _with_port(settings.host, settings.port)),
         *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
         # A browser polls every second or slower: it should not need a new connection each time.
@@ -105,7 +105,8 @@ def web_command(settings: Settings) -> list[str]:
     ]
 
 
-def _answers(settings: Settings) -> bool:
+def answers(settings: Settings) -> bool:
+    """Whether the web server of these settings answers now."""
     connection = http.client.HTTPConnection(_near(settings.host), settings.port, timeout=1)
     try:
         connection.request("GET", "/healthz")
@@ -116,7 +117,7 @@ def _answers(settings: Settings) -> bool:
         connection.close()
 
 
-def _address(settings: Settings) -> str:
+def address(settings: Settings) -> str:
     """Where a browser on this machine finds the web server."""
     return f"http://{_with_port(_near(settings.host), settings.port)}"
 
@@ -132,7 +133,7 @@ def _with_port(host: str, port: int) -> str:
 
 
 def _announce(settings: Settings) -> None:
-    url = _address(settings)
+    url = address(settings)
     print(  # noqa: T201
         f"""
 Galley is ready:  {url}

@@ -13,7 +13,9 @@ from domain.engine.advance import (
     advance,
     advance_in_transaction,
     count_in_progress,
+    is_move_due,
     oldest_held_back,
+    rests,
 )
 from domain.engine.claims import beat, claim, oldest_ready, owned
 from domain.engine.endings import end_lease, end_leases_of, expire, finish, give_back
@@ -48,7 +50,9 @@ __all__ = [
     "expire_outside",
     "finish",
     "give_back",
+    "is_move_due",
     "oldest_held_back",
     "oldest_ready",
     "owned",
+    "rests",
 ]

@@ -1,5 +1,7 @@
 """The run moves on: stages open and end, the run ends, the next one is let in."""
 
+from typing import Any
+
 from peewee import Case, fn
 
 from domain.clock import now
@@ -129,6 +131,26 @@ def _move(run_id: str) -> tuple[list[Ready], bool]:
         if opened:
             return [step for step in opened if step is not None], True
         moved = True  # all its steps were stopped before it began: it is over already
+
+
+def rests() -> Any:
+    """The condition of a run in progress of which nothing runs and nothing waits for a worker.
+
+    It waits for a person, or whoever had to move it on died.
+    """
+    live = StepRun.select(StepRun.id).where(
+        (StepRun.run == Run.id)
+        & ((StepRun.status == RUNNING) | (StepRun.status == PENDING))
+        & StepRun.ready_at.is_null(False)
+    )
+    return Run.completed_at.is_null() & Run.admitted & ~fn.EXISTS(live)
+
+
+def is_move_due(run_id: str) -> bool:
+    """Whether `advance` would change anything about an admitted run in progress."""
+    cancelled_by = Run.select(Run.cancelled_by).where(Run.id == run_id).scalar()
+    decision = decide(_facts(run_id)[1], cancelled=cancelled_by is not None)
+    return bool(decision.ended) or decision.open is not None or decision.outcome is not None
 
 
 def _facts(run_id: str) -> tuple[list[str], list[StageFacts]]:

@@ -1,6 +1,7 @@
-"""Signed snapshots, reruns, lost deployments that a person decides about, workers short of room."""
+"""Signed snapshots, reruns, lost deployments that a person decides about, workers short of room,
+reconcilers that can be seen."""
 
-from peewee import BooleanField, CharField
+from peewee import BigIntegerField, BooleanField, CharField, IntegerField, Model
 
 
 def up(migrator, db):
@@ -11,3 +12,17 @@ def up(migrator, db):
         migrator.add_column("step_spec", "signature", CharField(max_length=64, default="")),
         migrator.add_column("worker", "has_room", BooleanField(default=True)),
     )
+
+    class ReconcilerInfo(Model):
+        name = CharField(primary_key=True, max_length=100)
+        host = CharField()
+        pid = IntegerField()
+        pid_started = BigIntegerField()
+        started_at = BigIntegerField()
+        seen_at = BigIntegerField()
+
+        class Meta:
+            database = db
+            table_name = "reconciler"
+
+    db.create_tables([ReconcilerInfo])

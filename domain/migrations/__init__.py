@@ -29,6 +29,16 @@ def migrate(settings: Settings) -> list[str]:
         return list(Runner(db.obj, str(FOLDER)).up())
 
 
+def standing() -> tuple[list[str], list[str]]:
+    """What the connected database lacks, and what it has that this program does not know.
+
+    Changes nothing.
+    """
+    rows = Runner(db.obj, str(FOLDER)).status()
+    missing = [row.name for row in rows if not row.applied]
+    return missing, [row.name for row in rows if row.path is None]
+
+
 @contextlib.contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     if is_sqlite():

@@ -1,6 +1,15 @@
 """The tables, one module per group of nouns; `ALL` is every one of them, parents first."""
 
-from domain.models.base import Base, connect, db, is_id, is_sqlite, new_id, write
+from domain.models.base import (
+    Base,
+    connect,
+    connect_to_look,
+    db,
+    is_id,
+    is_sqlite,
+    new_id,
+    write,
+)
 from domain.models.catalog import (
     Deployment,
     Environment,
@@ -13,6 +22,7 @@ from domain.models.catalog import (
 from domain.models.people import AuditEvent, IdempotencyKey, Member, Project, Token, User
 from domain.models.runs import (
     Attempt,
+    ReconcilerInfo,
     Run,
     RunEvent,
     StageRun,
@@ -48,6 +58,7 @@ ALL = [
     TestResult,
     RunEvent,
     WorkerInfo,
+    ReconcilerInfo,
 ]
 
 __all__ = [
@@ -62,6 +73,7 @@ __all__ = [
     "Member",
     "Package",
     "Project",
+    "ReconcilerInfo",
     "Release",
     "Run",
     "RunEvent",
@@ -78,6 +90,7 @@ __all__ = [
     "Workflow",
     "WorkflowRevision",
     "connect",
+    "connect_to_look",
     "db",
     "given",
     "is_id",

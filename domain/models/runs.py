@@ -225,3 +225,17 @@ class WorkerInfo(Base):
 
     class Meta:
         table_name = "worker"
+
+
+class ReconcilerInfo(Base):
+    """A reconciler that says it is alive, as a worker does; it has no queue."""
+
+    name = CharField(max_length=100, primary_key=True)
+    host = CharField(max_length=255)
+    pid = IntegerField()
+    pid_started = BigIntegerField()
+    started_at = Moment(default=now)
+    seen_at = Moment(default=now)
+
+    class Meta:
+        table_name = "reconciler"

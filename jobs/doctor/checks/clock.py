@@ -1,0 +1,71 @@
+"""The clocks: leases are times of each host's own."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from redis import RedisError
+
+from domain.models import db, is_sqlite
+from jobs.doctor.findings import Finding, fault, skipped, unless, warning
+from jobs.doctor.scene import Scene
+from jobs.doctor.words import span
+from jobs.queue import Doorbell
+
+NOTICEABLE_MS = 1_000
+NO_REDIS = "There is no Redis to compare it with."
+
+
+def clock_of_database(scene: Scene) -> list[Finding]:
+    if is_sqlite():  # its clock is this host's
+        return []
+    return judged(_ahead(_database_ms), scene.settings.lease_seconds, "the database's server")
+
+
+def clock_of_redis(scene: Scene) -> list[Finding]:
+    if scene.redis_url is None:
+        return [skipped(NO_REDIS)]
+    doorbell = Doorbell(scene.redis_url)
+
+    def redis_ms() -> float:
+        seconds, microseconds = doorbell.connection.time()
+        return seconds * 1e3 + microseconds / 1e3
+
+    try:
+        return judged(_ahead(redis_ms), scene.settings.lease_seconds, "Redis")
+    except RedisError:
+        return [skipped(NO_REDIS)]
+
+
+def _database_ms() -> float:
+    row = db.execute_sql("SELECT extract(epoch FROM clock_timestamp()) * 1000").fetchone()
+    return float(row[0])
+
+
+def _ahead(ask: Callable[[], float]) -> float:
+    """By how many milliseconds the other clock is ahead of this host's."""
+    before = time.time() * 1000
+    theirs = ask()
+    after = time.time() * 1000
+    return theirs - (before + after) / 2
+
+
+def judged(ahead_ms: float, lease_seconds: float, whose: str) -> list[Finding]:
+    return unless(
+        _apart(ahead_ms, lease_seconds, whose),
+        f"This host and {whose} agree within {max(1, abs(ahead_ms)):.0f} ms.",
+    )
+
+
+def _apart(ahead_ms: float, lease_seconds: float, whose: str) -> Iterator[Finding]:
+    apart = abs(ahead_ms)
+    if apart <= NOTICEABLE_MS:
+        return
+    found = (
+        f"This host's clock is {span(apart)} {'behind' if ahead_ms > 0 else 'ahead of'} the clock "
+        f"of {whose}"
+    )
+    way_out = "Keep the clocks of all hosts in step: timedatectl set-ntp true"
+    if apart > lease_seconds * 1000 / 3:
+        yield fault(f"{found}: steps are taken from workers that are alive.", way_out)
+    else:
+        yield warning(f"{found}.", way_out)

@@ -1,0 +1,41 @@
+"""What attempts that are over left on this host."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from jobs import leftovers
+from jobs.doctor.checks.parts import live_reconcilers
+from jobs.doctor.findings import Finding, unless, warning
+from jobs.doctor.scene import Scene
+from jobs.doctor.words import many, some
+
+
+def workspaces(scene: Scene) -> list[Finding]:
+    """A reconciler on this host removes them by itself, within half a minute."""
+    left = leftovers.folders(scene.settings.data_dir)
+    is_looked_after = any(reconciler.is_here for reconciler in live_reconcilers())
+    return unless([] if is_looked_after else left_folders(left), "None was left behind.")
+
+
+def left_folders(left: Sequence[Path]) -> Iterator[Finding]:
+    if left:
+        yield warning(
+            f"{many(left, 'workspace')} of attempts that are over in {left[0].parent}: "
+            f"{some([folder.name for folder in left])}.",
+            "A reconciler on this host removes them: galley up, or galley reconciler.",
+        )
+
+
+def processes(scene: Scene) -> list[Finding]:
+    return unless(strays(leftovers.processes()), "No process outlived its attempt.")
+
+
+def strays(left: Mapping[int, str]) -> Iterator[Finding]:
+    """left: process → the attempt it belongs to."""
+    if left:
+        named = [f"{pid} (of {cookie})" for pid, cookie in sorted(left.items())]
+        yield warning(
+            f"{many(left, 'process', 'processes')} of attempts that are over still run: "
+            f"{some(named)}.",
+            f"kill -9 {' '.join(str(pid) for pid in sorted(left))}",
+        )
