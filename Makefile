@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: run test setup lint format bench lock clean help
+.PHONY: run test setup lint format bench soak lock clean help
 
 PY := .venv/bin/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
@@ -36,6 +36,9 @@ format: .venv/installed-dev ## put the code into its form
 
 bench: .venv/installed-dev $(BROWSER_FILES) ## measure the speed; ARGS goes to the program
 	@exec $(PY) -m bench $(ARGS)
+
+soak: .venv/installed-dev $(BROWSER_FILES) ## break a running Galley at random; SECONDS=600, and SEED to repeat it
+	@exec $(PY) -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 lock: .venv/installed-dev ## renew the lock files after a change of ranges; ARGS=--upgrade takes newer versions
 	$(PIP_INSTALL) uv

@@ -6,19 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from peewee import InterfaceError, OperationalError
 
 from domain import engine
-from domain.engine import Claim, Ending, LeaseLost, Ready
+from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
+from domain.keys import Keys
 from domain.logs import log_path
-from domain.models import Attempt, Run, StageRun, StepRun, StepSpec, Workflow, db, given
-from domain.models.statements import Statement, from_json
+from domain.models import Attempt, db
+from domain.secret_values import values_of
 from domain.settings import Settings
 from domain.statuses import CANCELLED, FAILED
 from jobs.folders import remove_tree
 from jobs.heart import Heart
+from jobs.limits import limits_of
+from jobs.loading import load
 from jobs.logs import LogWriter
 from jobs.process import Result, Stop, Wake, kill_strays, run_script
 from jobs.queue import Doorbell
@@ -27,6 +29,10 @@ from jobs.steps import KINDS, Outcome, StepContext
 log = logging.getLogger(__name__)
 
 SHUTDOWN_MESSAGE = "The worker was shut down."
+ALTERED_MESSAGE = (
+    "The stored plan of this step was changed after the run began; nothing of it was run. "
+    "Start a new run."
+)
 
 
 @dataclass
@@ -40,55 +46,23 @@ class WorkerProcess:
     seen: Callable[[], None]
     wake: Wake = field(default_factory=Wake)
     heart: Heart | None = None
+    was_poked: bool = False
+    """Since its last claim: a heart that begins only now has to look at the database at once."""
     stopping: bool = False
     """It was asked to end: what runs is given back, and nothing more is taken."""
     awake_until: float = 0.0
     """Until when (monotonic) it goes on by itself with what is ready."""
+    keys: Keys = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.settings.secret_key())
 
-_LOAD = Statement(
-    lambda: (
-        StepRun.select(
-            StepRun.name,
-            StepRun.type,
-            StepRun.timeout_seconds,
-            StageRun.name,
-            Run.project_id,
-            Workflow.name,
-            Run.number,
-            Run.triggered_by,
-            Run.parameters,
-            StepSpec.spec,
-        )
-        .join(StageRun)
-        .switch(StepRun)
-        .join(Run)
-        .join(Workflow)
-        .switch(StepRun)
-        .join(StepSpec)
-        .where(StepRun.id == given("step_id"))
-    )
-)
-
-
-class _Step(NamedTuple):
-    """What an executor has to know of its step."""
-
-    name: str
-    type: str
-    timeout_seconds: int
-    stage_name: str
-    project_id: str
-    workflow_name: str
-    run_number: int
-    triggered_by: str
-    parameters: dict[str, Any]
-    spec: dict[str, Any]
-
-
-def _load(step_id: str) -> _Step:
-    *plain, parameters, spec = _LOAD.rows(step_id=step_id)[0]
-    return _Step._make([*plain, from_json(parameters), from_json(spec)])
+    def poke(self) -> None:
+        """From any thread: something was decided about the step that this process has."""
+        self.was_poked = True
+        heart = self.heart
+        if heart is not None:
+            heart.look()
 
 
 class Execution:
@@ -99,20 +73,29 @@ class Execution:
         self._settings = process.settings
         self._held = held
         self._cookie = f"{held.step_id}.{held.attempt}"
-        self._step = _load(held.step_id)
+        self._loaded = load(held.step_id)
+        self._secrets: dict[str, str] = {}
 
     def run(self) -> None:
         """Run it, record how it ended, and ring for what became ready by that."""
+        if not self._loaded.is_as_signed(self._process.keys):
+            log.error("step %s: refused, it is not as it was signed", self._cookie)
+            self._fail(ALTERED_MESSAGE, is_final=True)
+            return
         try:
+            self._secrets = values_of(self._loaded.run.project_id, self._process.keys)
             self._run()
+        except StepFailed as failure:  # a secret cannot be read
+            log.error("step %s: %s", self._cookie, failure)
+            self._fail(str(failure), is_final=True)
         except LeaseLost:
             log.warning("step %s: lost, its result is not recorded", self._cookie)
         except OSError as error:  # no room or no permission for its log or its folder
             log.exception("step %s", self._cookie)
             self._fail(f"Galley could not run the step: {error}")
 
-    def _fail(self, message: str) -> None:
-        ending = Ending(FAILED, message)
+    def _fail(self, message: str, *, is_final: bool = False) -> None:
+        ending = Ending(FAILED, message, is_final=is_final)
         with contextlib.suppress(LeaseLost):
             self._ring_for_others(_until_written(lambda: engine.finish(self._held, ending)))
 
@@ -122,14 +105,19 @@ class Execution:
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = LogWriter(
-            path, head=self._settings.log_head_bytes, tail=self._settings.log_tail_bytes
+            path,
+            self._secrets.values(),
+            head=self._settings.log_head_bytes,
+            tail=self._settings.log_tail_bytes,
         )
         try:
             with self._beating(writer), self._folder() as folder:
                 outcome = self._execute(writer, folder)
+                outcome.message = writer.mask(outcome.message)
                 self._note_end(writer, outcome)
                 writer.close()
-                self._ring_for_others(self._finish(outcome, writer.size))
+                outcome.message = " ".join(filter(None, (outcome.message, writer.write_error)))
+                self._ring_for_others(self._finish(outcome, writer))
         finally:
             writer.close()
 
@@ -154,6 +142,8 @@ class Execution:
         try:
             with heart:
                 process.heart = heart
+                if process.was_poked:
+                    heart.look()
                 try:
                     yield
                 finally:
@@ -178,7 +168,7 @@ class Execution:
         if self._held.attempt > 1:
             self._note_attempt(writer)
         try:
-            return KINDS[self._step.type](self._context(writer, folder))
+            return KINDS[self._loaded.step.type](self._context(writer, folder))
         except LeaseLost:
             raise
         except Exception as error:
@@ -198,21 +188,21 @@ class Execution:
             writer.note(f"{killed} processes of attempt {number} were still running: killed.")
 
     def _context(self, writer: LogWriter, folder: Path) -> StepContext:
-        step = self._step
+        run, step = self._loaded.run, self._loaded.step
         return StepContext(
             claim=self._held,
             step_name=step.name,
             stage_name=step.stage_name,
-            project_id=step.project_id,
-            workflow_name=step.workflow_name,
-            run_number=step.run_number,
-            triggered_by=step.triggered_by,
-            parameters=step.parameters,
+            project_id=run.project_id,
+            workflow_name=self._loaded.workflow_name,
+            run_number=run.run_number,
+            triggered_by=run.triggered_by,
+            parameters=run.parameters,
             spec=step.spec,
             folder=folder,
             log=writer,
             settings=self._settings,
-            secrets={},
+            secrets=self._secrets,
             run_script=lambda text, env, cwd: self._run_script(writer, folder, text, env, cwd),
         )
 
@@ -221,8 +211,8 @@ class Execution:
     ) -> Result:
         script = folder / "script"
         script.write_text(text, encoding="utf-8")
-        limit = self._step.timeout_seconds
-        suite_limit = self._step.spec.get("timeoutSeconds")
+        limit = self._loaded.step.timeout_seconds
+        suite_limit = self._loaded.step.spec.get("timeoutSeconds")
         return run_script(
             script,
             cwd=cwd,
@@ -231,13 +221,15 @@ class Execution:
             wake=self._process.wake,
             timeout_seconds=min(limit, suite_limit or limit),
             grace_seconds=self._settings.kill_grace_seconds,
+            limits=limits_of(self._settings),
         )
 
     def _note_end(self, writer: LogWriter, outcome: Outcome) -> None:
         if outcome.message:
             writer.note(outcome.message)
 
-    def _finish(self, outcome: Outcome, log_size: int) -> list[Ready]:
+    def _finish(self, outcome: Outcome, writer: LogWriter) -> list[Ready]:
+        log_size = writer.size
         if outcome.stopped is Stop.LOST:
             raise LeaseLost(self._held.step_id)
         if outcome.stopped is Stop.SHUTDOWN:
@@ -250,7 +242,8 @@ class Execution:
             raise
         except Exception as error:
             log.exception("step %s: its result", self._cookie)
-            message = f"Galley could not record what the step made: {str(error)!a}"
+            problem = writer.mask(str(error))
+            message = f"Galley could not record what the step made: {problem!a}"
             failed = Ending(FAILED, message, outcome.exit_code, log_size)
             return _until_written(lambda: engine.finish(self._held, failed))
 

@@ -8,8 +8,9 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Collection, Iterable, Iterator
 
-from peewee import InterfaceError, OperationalError, fn
+from peewee import InterfaceError, OperationalError
 from redis import RedisError
 
 from domain import engine, idempotency
@@ -18,18 +19,21 @@ from domain.engine import Ready
 from domain.logs import log_path
 from domain.models import (
     Attempt,
+    ReconcilerInfo,
     Run,
     StepRun,
     WorkerInfo,
     connect,
     db,
-    is_id,
     write,
 )
+from domain.presence import queues_without_room
 from domain.settings import Settings
 from domain.statuses import PENDING, RUNNING
-from jobs import host
+from jobs import host, leftovers
+from jobs.disk_watch import DiskWatch
 from jobs.folders import remove_tree
+from jobs.presence import Presence, a_name
 from jobs.process import kill_strays
 from jobs.queue import Doorbell, message_id
 
@@ -50,8 +54,11 @@ def reconcile_forever(settings: Settings, redis_url: str) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: over.set())
     reconciler = Reconciler(settings, Doorbell(redis_url))
-    while not over.wait(TICK_SECONDS):
-        reconciler.tick()
+    try:
+        while not over.wait(TICK_SECONDS):
+            reconciler.tick()
+    finally:
+        reconciler.presence.end()
 
 
 class Reconciler:
@@ -63,6 +70,8 @@ class Reconciler:
         self._patient_until = self._one_lease_from_now()
         self._rare_at = 0.0
         self._last_look = now()
+        self.presence = Presence(ReconcilerInfo, a_name())
+        self._disk_watch = DiskWatch(settings)
 
     def _one_lease_from_now(self) -> float:
         return time.monotonic() + self._settings.lease_seconds
@@ -70,6 +79,7 @@ class Reconciler:
     def tick(self) -> None:
         """Everything that is due. Trouble with the database is waited out, not raised."""
         self._look_at_clock()
+        self._disk_watch.has_room()  # which warns
         try:
             db.connect(reuse_if_open=True)
             self._repair()
@@ -97,9 +107,11 @@ class Reconciler:
                 self.move_on,
                 self.remove_left_folders,
                 self.forget_missing_workers,
+                self.forget_missing_reconcilers,
                 idempotency.purge,
             ):
                 repair()
+        self.presence.say()
 
     # ---- workers that died ----
 
@@ -121,6 +133,7 @@ class Reconciler:
         one lease to be heard of again. A lease of 0 is that of a worker known to be dead.
         """
         self._look_at_clock()
+        self._cut_leases_of_another_time()
         lost = (StepRun.status == RUNNING) & (StepRun.lease_until < now())
         if time.monotonic() < self._patient_until:
             lost &= StepRun.lease_until == 0
@@ -131,6 +144,17 @@ class Reconciler:
             size = self._log_size(step)
             message = f"The worker {step.worker} was lost."
             self._doorbell.ring(engine.expire(step.id, step.lease_token, message, size))
+
+    def _cut_leases_of_another_time(self) -> None:
+        """No lease reaches further than its length, unless the clock was set back since.
+
+        It ends in one length from now then; a worker that lives renews it before that.
+        """
+        end = now() + int(self._settings.lease_seconds * 1000)
+        too_long = (StepRun.status == RUNNING) & (StepRun.lease_until > end + JUMP_MS)
+        if StepRun.select(StepRun.id).where(too_long).exists():
+            with write():
+                StepRun.update(lease_until=end).where(too_long).execute()
 
     def _clear_away(self, step: StepRun) -> None:
         """Kill and remove what a lost attempt left behind, if that was on this host."""
@@ -147,12 +171,21 @@ class Reconciler:
     # ---- messages that were lost ----
 
     def ring_again(self) -> None:
-        """Steps that nobody took for a while and whose message is not waiting in its queue."""
+        """Steps that nobody took for a while and whose message is not waiting in its queue.
+
+        A ring that lies ahead is from before the clock was set back: nobody knows for how long.
+        Where workers take no step of a new run for want of room on their disks, one message for
+        all such steps is enough to make somebody look at a disk again.
+        """
+        at = now()
+        rung_just_now = StepRun.rung_at.between(at - RING_AGAIN_MS, at + JUMP_MS)
         overdue = list(
-            StepRun.select().where(
+            StepRun.select(StepRun, Run.status)
+            .join(Run)
+            .where(
                 (StepRun.status == PENDING)
                 & StepRun.ready_at.is_null(False)
-                & (StepRun.rung_at < now() - RING_AGAIN_MS)
+                & ~rung_just_now
                 & ~StepRun.is_outside
             )
         )
@@ -167,9 +200,13 @@ class Reconciler:
         except RedisError as error:
             log.warning("cannot ring again: %s", error)
             return
-        for step in overdue:
-            if message_id(Ready(step.id, step.attempt, step.bell, step.queue)) not in waiting:
-                self._ring_anew(step)
+        missing = [
+            step
+            for step in overdue
+            if message_id(Ready(step.id, step.attempt, step.bell, step.queue)) not in waiting
+        ]
+        for step in _worth_a_ring(missing, closed=queues_without_room(at)):
+            self._ring_anew(step)
 
     def _ring_anew(self, step: StepRun) -> None:
         """A new bell number, because RQ refuses for ever an id whose message was lost."""
@@ -201,13 +238,7 @@ class Reconciler:
 
     def move_on(self) -> None:
         """Runs whose present stage has nothing left to do."""
-        live = StepRun.select(StepRun.id).where(
-            (StepRun.run == Run.id)
-            & ((StepRun.status == RUNNING) | (StepRun.status == PENDING))
-            & StepRun.ready_at.is_null(False)
-        )
-        stuck = Run.completed_at.is_null() & Run.admitted & ~fn.EXISTS(live)
-        for run in list(Run.select(Run.id).where(stuck)):
+        for run in list(Run.select(Run.id).where(engine.rests())):
             self._doorbell.ring(engine.advance(run.id))
 
     def let_in_held_back_runs(self) -> None:
@@ -218,19 +249,34 @@ class Reconciler:
 
     def remove_left_folders(self) -> None:
         """Folders of attempts that are over; their worker died before it could remove them."""
-        for folder in (self._settings.data_dir / "work").glob("*.*"):
-            step_id, _, attempt = folder.name.partition(".")
-            if not (is_id(step_id) and attempt.isdigit()):
-                continue
-            running = (
-                (StepRun.id == step_id)
-                & (StepRun.attempt == int(attempt))
-                & (StepRun.status == RUNNING)
-            )
-            if not StepRun.select(StepRun.id).where(running).exists():
-                remove_tree(folder)
+        for folder in leftovers.folders(self._settings.data_dir):
+            remove_tree(folder)
 
     def forget_missing_workers(self) -> None:
         """Rows of other hosts, or of an earlier boot, that nobody here can look after."""
         with write():
             WorkerInfo.delete().where(WorkerInfo.seen_at < now() - MISSING_AFTER_MS).execute()
+
+    def forget_missing_reconcilers(self) -> None:
+        """Nothing depends on them but the answer to whether there is one."""
+        gone = [row.name for row in ReconcilerInfo.select() if not _may_be_alive(row)]
+        if gone:
+            with write():
+                ReconcilerInfo.delete().where(ReconcilerInfo.name.in_(gone)).execute()
+
+
+def _worth_a_ring(steps: Iterable[StepRun], closed: Collection[str]) -> Iterator[StepRun]:
+    """All but those of new runs in closed queues, of which one for each queue is."""
+    rung: set[str] = set()
+    for step in steps:
+        if step.run.status == PENDING and step.queue in closed:
+            if step.queue in rung:
+                continue
+            rung.add(step.queue)
+        yield step
+
+
+def _may_be_alive(row: ReconcilerInfo) -> bool:
+    if row.host == host.identity():
+        return host.started(row.pid) == row.pid_started
+    return bool(row.seen_at >= now() - MISSING_AFTER_MS)

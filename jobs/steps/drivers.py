@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.artifacts import Artifact
-from domain.engine import StepFailed
+from domain.engine import StepFailed, owned
 from domain.statuses import SUCCEEDED
 from domain.storage import remote
 from jobs.folders import remove_tree
@@ -67,6 +67,8 @@ def by_script(delivery: Delivery) -> Outcome:
 def to_storage(delivery: Delivery) -> Outcome:
     """Copy to `<url>/<version>/<file name>`; credentials are those of the worker."""
     files, root = remote(delivery.settings["url"], "The url of the environment")
+    with owned(delivery.context.claim):
+        pass  # the copy itself cannot be fenced; a worker that was paused long ago stops here
     target = f"{root}/{delivery.artifact.version}/{delivery.file.name}"
     files.makedirs(target.rpartition("/")[0], exist_ok=True)
     files.put_file(str(delivery.file), target)
@@ -94,7 +96,10 @@ def to_directory(delivery: Delivery) -> Outcome:
         _check_link(root / "current")
         release = _place(delivery, releases)
         os.utime(release)  # its age is when it was last deployed, which decides what is kept
-        _switch(root / "current", release)
+        # Inside a transaction: nobody can take the step away between this look and the switch, so
+        # a worker that was paused and replaced never overwrites what was deployed meanwhile.
+        with owned(delivery.context.claim):
+            _switch(root / "current", release)
         _tidy(delivery, releases, release)
     return Outcome(SUCCEEDED, f"{delivery.artifact} is current in {root} ({release.name}).")
 

@@ -10,7 +10,8 @@ import pytest
 from domain import engine
 from domain.clock import now
 from domain.engine import Ready
-from domain.models import IdempotencyKey, Run, StepRun, User, WorkerInfo, write
+from domain.models import IdempotencyKey, ReconcilerInfo, Run, StepRun, User, WorkerInfo, write
+from domain.presence import has_reconciler
 from domain.statuses import FAILED, PENDING, RUNNING
 from jobs import host
 from jobs.queue import Doorbell, message_id
@@ -216,3 +217,52 @@ def test_a_workspace_nested_a_thousand_deep_does_not_stop_the_reconciler(reconci
     subprocess.run([sys.executable, "-c", f"import os\n{script}"], cwd=folder, check=True)
     reconciler.tick()
     assert not folder.exists()
+
+
+def test_a_clock_that_was_set_back_does_not_keep_a_lost_step_for_its_whole_way(settings, doorbell):
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    held = claim(ready, lease_ms=3_600_000)
+    reconciler = Reconciler(settings, doorbell)
+    reconciler.tick()
+    lease_ms = settings.lease_seconds * 1000
+    assert step_named(run, "a").lease_until <= now() + lease_ms
+    assert engine.beat(held, lease_ms=60_000, log_size=0) == "ok"
+
+
+def test_a_lease_of_its_usual_length_is_left_alone(settings, reconciler):
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    claim(ready, lease_ms=int(settings.lease_seconds * 1000))
+    before = step_named(run, "a").lease_until
+    reconciler.tick()
+    assert step_named(run, "a").lease_until == before
+
+
+def test_a_message_from_before_the_clock_was_set_back_is_sent_anew(reconciler, doorbell):
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    let_time_pass(ready.step_id, -3_600_000)
+    reconciler.tick()
+    assert messages(doorbell) == [message_id(Ready(ready.step_id, 1, 1, "default"))]
+
+
+def reconciler_row(name: str, **more) -> None:
+    with write():
+        ReconcilerInfo.create(**{"name": name, "host": host.identity(), "pid": 1, **more})
+
+
+def test_a_reconciler_says_that_it_is_there_until_its_end(reconciler):
+    assert not has_reconciler(now())
+    reconciler.tick()
+    assert has_reconciler(now())
+    reconciler.presence.end()
+    assert not has_reconciler(now())
+
+
+def test_reconcilers_that_are_gone_are_forgotten(reconciler):
+    mine = {"pid": os.getpid(), "pid_started": host.started(os.getpid())}
+    reconciler_row("alive", **mine)
+    reconciler_row("gone", pid=os.getpid(), pid_started=1)
+    reconciler_row("elsewhere", host="elsewhere", pid_started=1)
+    reconciler_row("long ago", host="elsewhere", pid_started=1, seen_at=now() - 25 * 3600 * 1000)
+    reconciler.forget_missing_reconcilers()
+    names = {row.name for row in ReconcilerInfo.select()}
+    assert names == {"alive", "elsewhere"}

@@ -3,10 +3,11 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,11 @@ class Server:
     """A server to make databases in. `url` names its maintenance database."""
 
     url: str
-    process: subprocess.Popen | None = None
+    launch: Callable[[], subprocess.Popen] | None = None
     folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        self.process = self.launch() if self.launch else None
 
     def database_url(self, name: str) -> str:
         base, _, query = self.url.partition("?")
@@ -44,6 +48,15 @@ class Server:
     def drop(self, name: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def restart(self) -> None:
+        """End every connection and start again. Only a server that `start` made."""
+        if self.process is None or self.launch is None:
+            raise RuntimeError("this server is not ours to restart")
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+        self.process = self.launch()
+        eventually(lambda: _answers(self), 60, "PostgreSQL to answer again")
 
     def stop(self) -> None:
         if self.process is not None:
@@ -83,17 +96,18 @@ def start(programs: Path) -> Server:
         port = probe.getsockname()[1]
     options = ["fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB"]
     arguments = [flag for option in options for flag in ("-c", option)]
-    process = subprocess.Popen(
-        [
-            *(programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder),
-            *arguments,
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-        **as_user,
-    )
-    server = Server(f"postgresql://galley@127.0.0.1:{port}/postgres", process, folder)
+
+    def launch() -> subprocess.Popen:
+        where = ("-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder)
+        return subprocess.Popen(
+            [programs / "postgres", *where, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            **as_user,
+        )
+
+    server = Server(f"postgresql://galley@127.0.0.1:{port}/postgres", launch, folder)
     eventually(lambda: _answers(server), 60, "PostgreSQL to answer")
     return server
 

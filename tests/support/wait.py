@@ -7,7 +7,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], seconds: float = 10, what: str = "") -> T:
+def eventually(
+    condition: Callable[[], T], seconds: float = 10, what: str | Callable[[], str] = ""
+) -> T:
     """The first true value of `condition`; fails with `what` when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -15,5 +17,6 @@ def eventually(condition: Callable[[], T], seconds: float = 10, what: str = "") 
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what or condition}")
+            told = what() if callable(what) else what
+            raise AssertionError(f"not within {seconds} s: {told or condition}")
         time.sleep(0.01)

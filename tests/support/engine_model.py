@@ -1,0 +1,423 @@
+"""What the engine promises, said once more without a database.
+
+Written from the contract and not from the engine's code, so that tests/domain/test_engine_machine
+can hold the two against each other. `MOVES` says which status may follow which; `Model` says what
+each thing that happens makes of every run. Times are epoch milliseconds and come from the caller.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.statuses import CANCELLED, FAILED, FINISHED, PENDING, RUNNING, SKIPPED, SUCCEEDED
+
+MOVES: dict[str, set[tuple[str, str]]] = {
+    "run": {
+        (PENDING, RUNNING),
+        (PENDING, CANCELLED),
+        (PENDING, SUCCEEDED),  # nothing of it was due
+        (PENDING, FAILED),  # its only step ended outside
+        (RUNNING, SUCCEEDED),
+        (RUNNING, FAILED),
+        (RUNNING, CANCELLED),
+    },
+    "stage": {
+        (PENDING, RUNNING),
+        (PENDING, SKIPPED),
+        (PENDING, CANCELLED),
+        (PENDING, SUCCEEDED),  # its only step ended outside
+        (PENDING, FAILED),
+        (RUNNING, SUCCEEDED),
+        (RUNNING, FAILED),
+        (RUNNING, CANCELLED),
+    },
+    "step": {
+        (PENDING, RUNNING),
+        (PENDING, SKIPPED),
+        (PENDING, CANCELLED),
+        (RUNNING, PENDING),  # the next attempt
+        (RUNNING, SUCCEEDED),
+        (RUNNING, FAILED),
+        (RUNNING, CANCELLED),
+    },
+    "outside step": {
+        (PENDING, SUCCEEDED),
+        (PENDING, FAILED),
+        (PENDING, CANCELLED),
+        (PENDING, SKIPPED),
+    },
+    "attempt": {(RUNNING, SUCCEEDED), (RUNNING, FAILED), (RUNNING, CANCELLED)},
+}
+"""Every other change of a status is a defect. What is new is Pending, an attempt Running."""
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    kind: str = "Build"
+    retries: int = 0
+    environment: str | None = None
+    is_outside: bool = False
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    steps: tuple[StepPlan, ...]
+    run_if: str = "success"
+    needs_approval: bool = False
+
+
+class _Named:
+    """What a failing example calls it; hypothesis would print every field of it."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))
+
+
+@dataclass(eq=False, repr=False)
+class Step(_Named):
+    name: str
+    plan: StepPlan
+    retries: int
+    status: str = PENDING
+    attempt: int = 1
+    attempts: list[str] = field(default_factory=list)
+    """The status of each attempt that began."""
+    ready_at: int | None = None
+    is_to_stop: bool = False
+    lease: "Lease | None" = None
+    deployment: str | None = None
+    """The status of its deployment, once it has begun one."""
+    effect: str | None = None
+    """Of a deployment whose worker was lost: unknown, happened, did_not."""
+
+    @property
+    def waits_outside(self) -> bool:
+        return self.status == PENDING and self.plan.is_outside and self.ready_at is not None
+
+    @property
+    def waits_for_a_worker(self) -> bool:
+        return self.status == PENDING and not self.plan.is_outside and self.ready_at is not None
+
+
+@dataclass(eq=False, repr=False)
+class Lease(_Named):
+    """A worker's hold on one attempt of a step."""
+
+    step: Step
+    attempt: int
+    worker: str
+    until: int
+    is_ended: bool = False
+    """The worker was given up: nothing that it does counts any more."""
+
+    def __repr__(self) -> str:
+        return f"{self.worker}: {self.step}, attempt {self.attempt}"
+
+    @property
+    def is_held(self) -> bool:
+        return self.step.lease is self
+
+    @property
+    def is_good(self) -> bool:
+        return self.is_held and not self.is_ended
+
+    def is_over(self, at: int) -> bool:
+        return self.is_ended or self.until < at
+
+
+@dataclass(eq=False, repr=False)
+class Stage(_Named):
+    name: str
+    plan: StagePlan
+    steps: list[Step]
+    status: str = PENDING
+    decision: str | None = None
+    is_open: bool = False
+
+
+@dataclass(eq=False, repr=False)
+class Run(_Named):
+    name: str
+    workflow: "Workflow"
+    stages: list[Stage]
+    admitted: bool
+    status: str = PENDING
+    is_to_stop: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in FINISHED
+
+    def steps(self) -> list[Step]:
+        return [step for stage in self.stages for step in stage.steps]
+
+
+@dataclass(eq=False, repr=False)
+class Workflow(_Named):
+    name: str
+    stages: tuple[StagePlan, ...]
+    limit: int | None
+    runs: list[Run] = field(default_factory=list)
+
+    def in_progress(self) -> list[Run]:
+        return [run for run in self.runs if run.admitted and not run.is_over]
+
+    def held_back(self) -> list[Run]:
+        return [run for run in self.runs if not run.admitted and not run.is_over]
+
+    def has_room(self) -> bool:
+        return self.limit is None or len(self.in_progress()) < self.limit
+
+
+@dataclass
+class Model:
+    """Every workflow with its runs. A method does what the function of that name promises."""
+
+    max_attempts: int
+    """How often a step is begun whose workers are lost."""
+    workflows: list[Workflow] = field(default_factory=list)
+
+    def runs(self) -> list[Run]:
+        return [run for workflow in self.workflows for run in workflow.runs]
+
+    def stages(self) -> list[Stage]:
+        return [stage for run in self.runs() for stage in run.stages]
+
+    def steps(self) -> list[Step]:
+        return [step for run in self.runs() for step in run.steps()]
+
+    # ---- runs ----
+
+    def start(self, workflow: Workflow, at: int) -> Run:
+        run = _new_run(workflow)
+        _move_on(run, at)
+        return run
+
+    def rerun(self, old: Run, whence: str, at: int) -> Run | None:
+        """None when the old run cannot be run again like that, or not yet."""
+        if not old.is_over:
+            return None
+        if whence == "start":
+            return self.start(old.workflow, at)
+        if old.status == SUCCEEDED or any(step.effect == "unknown" for step in old.steps()):
+            return None
+        run = _new_run(old.workflow)
+        _keep(run, old)
+        _move_on(run, at)
+        return run
+
+    def admit(self, workflow: Workflow, at: int) -> None:
+        while workflow.held_back() and workflow.has_room():
+            run = workflow.held_back()[0]
+            run.admitted = True
+            _move_on(run, at)
+
+    def advance(self, run: Run, at: int) -> None:
+        """The end of a run makes room for others of its workflow."""
+        _move_on(run, at)
+        if run.is_over and run.workflow.limit is not None:
+            self.admit(run.workflow, at)
+
+    def cancel_run(self, run: Run, at: int) -> None:
+        if run.is_over or run.is_to_stop:
+            return
+        run.is_to_stop = True
+        for step in run.steps():
+            if step.ready_at is not None:
+                _stop(step)
+        self.advance(run, at)
+
+    # ---- stages ----
+
+    def decide(self, stage: Stage, decision: str, at: int) -> bool:
+        """Approve or reject; False when the stage does not wait for it."""
+        run = self._run_of(stage.steps[0])
+        before = run.stages[: run.stages.index(stage)]
+        waits = stage.plan.needs_approval and stage.decision is None and not stage.is_open
+        if stage.status != PENDING or not waits or any(s.status not in FINISHED for s in before):
+            return False
+        stage.decision = decision
+        self.advance(run, at)
+        return True
+
+    # ---- steps ----
+
+    def may_be_claimed(self, step: Step, new_runs: bool) -> bool:
+        """new_runs: by a worker that also begins runs."""
+        is_busy = step.plan.environment is not None and any(
+            other.status == RUNNING and other.plan.environment == step.plan.environment
+            for other in self.steps()
+        )
+        is_for_it = new_runs or self._run_of(step).status != PENDING
+        return step.waits_for_a_worker and is_for_it and not is_busy
+
+    def claim(self, step: Step, worker: str, until: int) -> Lease:
+        """Of a step that may be claimed."""
+        step.status = RUNNING
+        step.attempts.append(RUNNING)
+        step.lease = Lease(step, step.attempt, worker, until)
+        self._mark_started(step)
+        return step.lease
+
+    def finish(self, lease: Lease, status: str, at: int) -> None:
+        """The end of a lease that is good; one that is not is refused."""
+        step = lease.step
+        if status == FAILED and step.retries > 0 and not step.is_to_stop:
+            step.retries -= 1
+            _try_again(step, at)
+        else:
+            self._end(step, status, at)
+
+    def lose(self, lease: Lease, at: int) -> None:
+        """The worker is gone, or gives the step back. Nobody knows how far a Deploy got."""
+        step = lease.step
+        if step.deployment is not None:
+            step.effect = "unknown"
+            self._end(step, FAILED, at)
+        elif step.is_to_stop:
+            self._end(step, CANCELLED, at)
+        elif step.plan.kind == "Deploy" or step.attempt >= self.max_attempts:
+            self._end(step, FAILED, at)
+        else:
+            _try_again(step, at)
+
+    def expire(self, lease: Lease, at: int) -> None:
+        if lease.is_held and lease.is_ended:
+            self.lose(lease, at)
+        self.advance(self._run_of(lease.step), at)
+
+    def cancel_step(self, step: Step, at: int) -> None:
+        if step.status in FINISHED:
+            return
+        _stop(step)
+        self.advance(self._run_of(step), at)
+
+    def end_outside(self, step: Step, status: str, at: int) -> None:
+        """`complete`, or nobody did so in time."""
+        self._mark_started(step)
+        self._end(step, status, at)
+
+    # ---- what follows ----
+
+    def _run_of(self, step: Step) -> Run:
+        return next(run for run in self.runs() if step in run.steps())
+
+    def _mark_started(self, step: Step) -> None:
+        run = self._run_of(step)
+        for part in (run, next(stage for stage in run.stages if step in stage.steps)):
+            if part.status == PENDING:
+                part.status = RUNNING
+
+    def _end(self, step: Step, status: str, at: int) -> None:
+        step.status = status
+        if step.deployment == RUNNING:
+            step.deployment = status
+        _end_attempt(step, status)
+        self.advance(self._run_of(step), at)
+
+
+def _new_run(workflow: Workflow) -> Run:
+    """None overtakes those that wait; without a limit nobody waits."""
+    is_let_in = workflow.limit is None or (workflow.has_room() and not workflow.held_back())
+    name = f"{workflow.name} #{len(workflow.runs) + 1}"
+    run = Run(name, workflow, [], is_let_in)
+    for number, plan in enumerate(workflow.stages, 1):
+        steps = [
+            Step(f"{name} {number}{letter}", step, step.retries)
+            for letter, step in zip("abc", plan.steps, strict=False)
+        ]
+        run.stages.append(Stage(f"{name} stage {number}", plan, steps))
+    workflow.runs.append(run)
+    return run
+
+
+def _keep(run: Run, old: Run) -> None:
+    """What had succeeded is kept up to the first stage with something left to do."""
+    for stage, before in zip(run.stages, old.stages, strict=True):
+        if stage.plan.run_if == "failure":
+            continue
+        kept = [step.status == SUCCEEDED or step.effect == "happened" for step in before.steps]
+        for step, old_step, is_kept in zip(stage.steps, before.steps, kept, strict=True):
+            if is_kept:
+                step.status, step.deployment = SUCCEEDED, old_step.deployment
+        if not all(kept):
+            return
+        stage.decision = before.decision
+
+
+def _stop(step: Step) -> None:
+    if step.status == PENDING:
+        step.status = CANCELLED
+    elif step.status == RUNNING:
+        step.is_to_stop = True
+
+
+def _try_again(step: Step, at: int) -> None:
+    _end_attempt(step, FAILED)
+    step.status, step.ready_at = PENDING, at
+    step.attempt += 1
+
+
+def _end_attempt(step: Step, status: str) -> None:
+    step.lease = None
+    if step.attempts:
+        step.attempts[-1] = status
+
+
+def _move_on(run: Run, at: int) -> None:
+    """Stages end and begin, in order; a run that was stopped begins nothing more."""
+    if run.is_over or not (run.admitted or run.is_to_stop):
+        return
+    for stage, before in _with_those_before(run.stages):
+        if stage.status in FINISHED:
+            continue
+        if not stage.is_open:
+            if run.is_to_stop or not is_due(stage.plan.run_if, before):
+                _pass_over(stage, SKIPPED)
+                continue
+            if stage.decision == "rejected":
+                _pass_over(stage, CANCELLED)
+                continue
+            if stage.plan.needs_approval and stage.decision is None:
+                return
+            _open(stage, at)
+        if any(step.status not in FINISHED for step in stage.steps):
+            return
+        stage.status = worst(step.status for step in stage.steps)
+    run.status = CANCELLED if run.is_to_stop else worst(stage.status for stage in run.stages)
+
+
+def _with_those_before(stages: list[Stage]) -> Iterator[tuple[Stage, list[str]]]:
+    for position, stage in enumerate(stages):
+        yield stage, [earlier.status for earlier in stages[:position]]
+
+
+def is_due(run_if: str, before: list[str]) -> bool:
+    """Whether a stage is to run, by the final statuses of all the stages before it."""
+    if run_if == "failure":
+        return FAILED in before
+    return run_if == "always" or not {FAILED, CANCELLED} & set(before)
+
+
+def worst(statuses: Iterable[str]) -> str:
+    found = set(statuses)
+    return next((bad for bad in (FAILED, CANCELLED) if bad in found), SUCCEEDED)
+
+
+def _open(stage: Stage, at: int) -> None:
+    stage.is_open = True
+    for step in stage.steps:
+        if step.status == PENDING:
+            step.ready_at = at
+
+
+def _pass_over(stage: Stage, status: str) -> None:
+    stage.status = status
+    for step in stage.steps:
+        if step.status == PENDING:
+            step.status = SKIPPED

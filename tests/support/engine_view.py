@@ -1,0 +1,244 @@
+"""All runs as the database has them, and what must be true of them whatever has happened.
+
+`faults` looks at one moment, `faults_between` at two that follow each other. Neither knows the
+model: what they forbid is forbidden even where model and engine are wrong together.
+"""
+
+import itertools
+from collections import Counter, namedtuple
+from collections.abc import Iterator
+from typing import Any
+
+from peewee import fn
+
+from domain import waiting
+from domain.clock import now
+from domain.models import Attempt, Deployment, Run, RunEvent, StageRun, StepRun, Workflow
+from domain.models.statements import Statement, from_json
+from domain.statuses import FINISHED, PENDING, RUNNING, SUCCEEDED
+from domain.waiting import World
+from tests.support.engine_model import MOVES
+
+
+class _Table:
+    """The rows of a table by id, as named tuples of what is shown of them and what is not."""
+
+    def __init__(self, model: Any, shown: str, hidden: str = "", key: str = "id") -> None:
+        self._shown = len(shown.split())
+        names = f"{shown} {hidden}".split()
+        self._row = namedtuple(model.__name__, names)
+        self._key = key
+        columns = [getattr(model, name) for name in names]
+        self._all = Statement(lambda: model.select(*columns).order_by(model.id))
+
+    def read(self) -> dict[str, Any]:
+        rows = map(self._row._make, self._all.rows())
+        return {getattr(row, self._key): row for row in rows}
+
+    def shown(self, row: Any) -> tuple[Any, ...]:
+        return tuple(row[: self._shown])
+
+
+_RUNS = _Table(
+    Run,
+    "id number status admitted cancelled_by message created_at started_at completed_at workflow_id",
+    "version",
+)
+_STAGES = _Table(
+    StageRun,
+    "id run_id position name run_if status opened_at started_at completed_at approval decision"
+    " decided_by comment",
+)
+_STEPS = _Table(
+    StepRun,
+    "id run_id stage_id position name type status message exit_code attempt started_at completed_at"
+    " release_id deployment_id outside_effect kept_from ready_at cancel_requested queue is_outside"
+    " timeout_seconds",
+    "worker lease_until lock_key bell rung_at",
+)
+_ATTEMPTS = _Table(
+    Attempt, "id step_id number status worker started_at completed_at exit_code message"
+)
+_DEPLOYMENTS = _Table(
+    Deployment, "id run_id step_run_id environment_id status message completed_at"
+)
+_EVENTS = Statement(
+    lambda: RunEvent.select(RunEvent.run, fn.COUNT(RunEvent.id)).group_by(RunEvent.run)
+)
+_LIMITS = Statement(lambda: Workflow.select(Workflow.id, Workflow.concurrency))
+
+
+class View:
+    """Every run with all its parts at one moment."""
+
+    def __init__(self) -> None:
+        self.limits: dict[str, int | None] = dict(_LIMITS.rows())
+        self.runs = _RUNS.read()
+        self.stages = {
+            stage_id: stage._replace(approval=from_json(stage.approval))
+            for stage_id, stage in _STAGES.read().items()
+        }
+        self.steps = _STEPS.read()
+        self.attempts = _ATTEMPTS.read()
+        self.deployments = _DEPLOYMENTS.read()
+        self.events = dict(_EVENTS.rows())
+
+    def attempts_of(self, step_id: str) -> list[Any]:
+        mine = [attempt for attempt in self.attempts.values() if attempt.step_id == step_id]
+        return sorted(mine, key=lambda attempt: attempt.number)
+
+    def stages_of(self, run_id: str) -> list[Any]:
+        mine = [stage for stage in self.stages.values() if stage.run_id == run_id]
+        return sorted(mine, key=lambda stage: stage.position)
+
+    def steps_of(self, stage_id: str) -> list[Any]:
+        return [step for step in self.steps.values() if step.stage_id == stage_id]
+
+    def shown(self, run_id: str) -> list[Any]:
+        """All that pages and scripts are shown of a run: it changes only with a new version."""
+        parts: list[Any] = [_RUNS.shown(self.runs[run_id]), self.events.get(run_id, 0)]
+        parts += [_STAGES.shown(stage) for stage in self.stages.values() if stage.run_id == run_id]
+        for step in self.steps.values():
+            if step.run_id == run_id:
+                parts += [_STEPS.shown(step), *map(_ATTEMPTS.shown, self.attempts_of(step.id))]
+        parts += [row for row in self.deployments.values() if row.run_id == run_id]
+        return parts
+
+    def in_progress(self, workflow_id: str) -> set[str]:
+        return {
+            run.id
+            for run in self.runs.values()
+            if run.workflow_id == workflow_id and run.admitted and run.status not in FINISHED
+        }
+
+
+# ---- at one moment ---------------------------------------------------------------------------
+
+
+def faults(view: View) -> Iterator[str]:
+    """Whatever must never be seen, as sentences."""
+    for step in view.steps.values():
+        yield from _faults_of_step(step, view.attempts_of(step.id))
+    yield from _faults_of_environments(view)
+    for run in view.runs.values():
+        yield from _faults_of_run(view, run)
+
+
+def _faults_of_step(step: Any, attempts: list[Any]) -> Iterator[str]:
+    statuses = [attempt.status for attempt in attempts]
+    if [attempt.number for attempt in attempts] != list(range(1, len(attempts) + 1)):
+        yield f"{step.name}: the attempts are not numbered 1, 2, 3 …"
+    if RUNNING in statuses[:-1] or (statuses[-1:] == [RUNNING]) != (step.status == RUNNING):
+        yield f"{step.name} is {step.status}, its attempts are {statuses}"
+    if SUCCEEDED in statuses[:-1] or (SUCCEEDED in statuses and step.status != SUCCEEDED):
+        yield f"{step.name} went on after an attempt that succeeded: {statuses}"
+    if step.type == "Deploy" and step.attempt > 1:
+        yield f"{step.name} was deployed again"
+    if step.is_outside and attempts:
+        yield f"{step.name} belongs to the outside, but a worker took it"
+    if (step.completed_at is not None) != (step.status in FINISHED):
+        yield f"{step.name} is {step.status} and ended at {step.completed_at}"
+
+
+def _faults_of_environments(view: View) -> Iterator[str]:
+    running = [step for step in view.steps.values() if step.status == RUNNING and step.lock_key]
+    for lock, count in Counter(step.lock_key for step in running).items():
+        if count > 1:
+            yield f"{count} deployments run at once in {lock}"
+    under_way = [row for row in view.deployments.values() if row.status == RUNNING]
+    if len({row.environment_id for row in under_way}) < len(under_way):
+        yield "two deployments are under way in one environment"
+    for row in under_way:
+        if view.steps[row.step_run_id].status != RUNNING:
+            yield "a deployment is under way without its step"
+
+
+def _faults_of_run(view: View, run: Any) -> Iterator[str]:
+    stages = view.stages_of(run.id)
+    steps = {stage.id: view.steps_of(stage.id) for stage in stages}
+    if run.status in FINISHED:
+        unfinished = [stage.name for stage in stages if stage.status not in FINISHED] + [
+            step.name for own in steps.values() for step in own if step.status not in FINISHED
+        ]
+        if unfinished or run.completed_at is None:
+            yield f"#{run.number} is {run.status}, but not over: {unfinished}"
+        return
+    for stage, later in itertools.pairwise(stages):
+        if later.opened_at is not None and stage.status not in FINISHED:
+            yield f"{later.name} began before {stage.name} was over"
+    yield from _silent(run, stages, steps)
+
+
+def _silent(run: Any, stages: list[Any], steps: dict[str, list[Any]]) -> Iterator[str]:
+    """What is Pending without a reason."""
+    world = World(at=now())
+    everything = [step for stage in stages for step in steps[stage.id]]
+    if run.status == PENDING and not waiting.reasons_of_run(run, stages, everything, world):
+        yield f"#{run.number} is Pending and does not say why"
+    for stage in stages:
+        own = steps[stage.id]
+        reasons = waiting.reasons_of_stage(run, stage, stages, own, world)
+        if stage.status == PENDING and not reasons:
+            yield f"{stage.name} is Pending and does not say why"
+        for step in own:
+            if step.status == PENDING and not waiting.reasons_of_step(step, reasons, world):
+                yield f"{step.name} is Pending and does not say why"
+
+
+# ---- between two moments ---------------------------------------------------------------------
+
+
+def faults_between(before: View, after: View) -> Iterator[str]:
+    """Whatever must never become of what was there, as sentences."""
+    yield from _illegal_moves("run", before.runs, after.runs)
+    yield from _illegal_moves("stage", before.stages, after.stages)
+    yield from _illegal_moves("step", before.steps, after.steps)
+    yield from _illegal_moves("attempt", before.attempts, after.attempts)
+    for run_id in before.runs:
+        yield from _faults_of_version(run_id, before, after)
+    yield from _overcrowded(before, after)
+
+
+def _illegal_moves(kind: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    for row_id, old in before.items():
+        new = after[row_id]
+        what = "outside step" if kind == "step" and old.is_outside else kind
+        if new.status != old.status and (old.status, new.status) not in MOVES[what]:
+            yield f"a {what} went from {old.status} to {new.status}: {new}"
+        if old.status in FINISHED and _for_good(old) != _for_good(new):
+            yield f"a {what} was over and has changed: {old} to {new}"
+        if kind in ("run", "stage") and old.started_at not in (None, new.started_at):
+            yield f"a {kind} has begun twice: {old} to {new}"
+        if kind == "step" and _changed_attempt(old, new):
+            yield f"the attempts do not follow each other: {old} to {new}"
+    new_rows = [after[row_id] for row_id in after.keys() - before.keys()]
+    if kind == "attempt" and any(row.status != RUNNING for row in new_rows):
+        yield "an attempt did not begin as Running"
+
+
+def _for_good(row: Any) -> dict[str, Any]:
+    """What stays once it is over: all but the answer about a lost deployment, and the version."""
+    return row._asdict() | {"outside_effect": None, "version": None}
+
+
+def _changed_attempt(old: Any, new: Any) -> bool:
+    """Each attempt follows the one before it, when that has ended."""
+    is_next = (old.status, new.status) == (RUNNING, PENDING)
+    return bool(new.attempt != old.attempt + is_next)
+
+
+def _faults_of_version(run_id: str, before: View, after: View) -> Iterator[str]:
+    old, new = before.runs[run_id], after.runs[run_id]
+    if new.version < old.version:
+        yield f"the version of #{new.number} fell from {old.version} to {new.version}"
+    if new.version == old.version and before.shown(run_id) != after.shown(run_id):
+        yield f"#{new.number} has changed, but its version is still {new.version}"
+
+
+def _overcrowded(before: View, after: View) -> Iterator[str]:
+    """A limit that was lowered stops nobody, but nobody is let in above it."""
+    for workflow_id, limit in after.limits.items():
+        inside = after.in_progress(workflow_id)
+        let_in = inside - before.in_progress(workflow_id)
+        if limit is not None and let_in and len(inside) > limit:
+            yield f"{len(inside)} runs are in progress, but the limit is {limit}"
