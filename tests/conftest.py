@@ -22,6 +22,8 @@ from domain.settings import Settings
 from jobs import redis_server
 from jobs.queue import Doorbell
 from tests.support import postgres
+from tests.support.disks import SmallDisk
+from tests.support.keys import SECRET_KEY
 from tests.support.wait import eventually
 
 # Under another name, because pytest's own worker processes inherit what is left of it below.
@@ -57,7 +59,8 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 def settings_for(data_dir: Path, **environment: str) -> Settings:
     """Settings as the environment would give them, for a data folder of the test."""
-    return settings_module.load({"GALLEY_DATA_DIR": str(data_dir), **environment})
+    own = {"GALLEY_DATA_DIR": str(data_dir), "GALLEY_SECRET_KEY": SECRET_KEY}
+    return settings_module.load({**own, **environment})
 
 
 def _migrated(settings: Settings) -> None:
@@ -127,3 +130,13 @@ def doorbell(redis_url: str) -> Iterator[Doorbell]:
     doorbell.connection.flushall()
     yield doorbell
     doorbell.connection.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A file system of 3 MiB, to be filled."""
+    disk = SmallDisk(tmp_path / "disk")
+    if problem := disk.mount():
+        pytest.skip(f"a file system of a test's own cannot be mounted here: {problem}")
+    yield disk
+    disk.unmount()

@@ -14,7 +14,8 @@ NAMES = """
 id name description role script timeoutSeconds driver settings path keep requiresApproval projectId
 username password scopes expiresIn stages steps order type configuration parameters triggerSource
 success releaseId message comment isEnabled concurrency runIf approval retries queue ingredientId
-buildScript testSuite releaseIds target artifactPath choices default
+buildScript testSuite releaseIds target artifactPath choices default value
+happened from definition
 """.split()  # noqa: SIM905
 QUERY = """
 page pageSize cursor projectId workflowId status triggerSource startedAfter startedBefore attempt

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import Conflict
-from domain.models import AuditEvent, Deployment, Environment, Member, TestSuite
+from domain.models import AuditEvent, Deployment, Environment, Member, StepRun, TestSuite
 from tests.support.world import World
 
 DIRECTORY = {"driver": "directory", "settings": {"path": "/srv/site"}}
@@ -220,6 +220,19 @@ def test_an_environment_says_what_is_deployed_there_now(admin, world):
         place.name: newest.id,
         other.name: None,
     }
+
+
+def test_an_environment_tells_of_a_deployment_whose_outcome_nobody_knows(admin, world):
+    place = world.environment()
+    step = world.ended_run(type="Deploy", outside_effect="unknown")
+    lost = world.deployment(place, "Failed")
+    Deployment.update(step_run_id=step.id).where(Deployment.id == lost.id).execute()
+    path = f"/api/projects/pond/environments/{place.name}"
+    assert admin.get(path).json["outcomeUnknown"]["id"] == lost.id
+    (item,) = admin.get("/api/projects/pond/environments").json["items"]
+    assert item["outcomeUnknown"]["id"] == lost.id
+    StepRun.update(outside_effect="did_not").execute()
+    assert admin.get(path).json["outcomeUnknown"] is None
 
 
 def test_deployments_are_listed_newest_first_and_followed_by_cursor(admin, world):

@@ -73,6 +73,10 @@ def suite(**more: Any) -> Arrange:
     return project_and("name", World.test_suite, **more)
 
 
+def secret(**more: Any) -> Arrange:
+    return project_and("name", World.secret, **more)
+
+
 def environment(**more: Any) -> Arrange:
     return project_and("name", lambda world: world.environment().name, **more)
 
@@ -134,6 +138,16 @@ def run(json: Any = None, **step: Any) -> Arrange:
     return arrange
 
 
+def ended(**values: Any) -> Arrange:
+    """A run that failed: its one step is a Deploy of which nobody knows the outcome."""
+
+    def arrange(world: World, _: Person) -> dict[str, Any]:
+        step = world.ended_run(type="Deploy", outside_effect="unknown")
+        return {"run_id": step.run_id, "step_run_id": step.id, **values}
+
+    return arrange
+
+
 SCRIPT_PLACE = {"driver": "script", "settings": {"script": "true"}}
 
 TABLE = [
@@ -155,6 +169,14 @@ TABLE = [
     Route("GET", "/runs/<run_id>/status", USER, 200, run()),
     Route("GET", "/runs/<run_id>/steps/<step_run_id>/log", USER, 204, run()),
     Route("POST", "/runs/<run_id>/abort", SUPER_USER, 303, run()),
+    Route("POST", "/runs/<run_id>/rerun", SUPER_USER, 303, ended()),
+    Route(
+        "POST",
+        "/runs/<run_id>/steps/<step_run_id>/outcome",
+        SUPER_USER,
+        303,
+        ended(data={"happened": "true"}),
+    ),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 303, gated()),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/reject", SUPER_USER, 303, gated()),
     # projects
@@ -219,6 +241,16 @@ TABLE = [
         200,
         environment(),
     ),
+    Route("GET", "/api/projects/<project_id>/secrets", USER, 200, of_project()),
+    Route("GET", "/api/projects/<project_id>/secrets/<name>", USER, 200, secret()),
+    Route(
+        "PUT",
+        "/api/projects/<project_id>/secrets/<name>",
+        ADMIN,
+        200,
+        secret(json={"value": "battery staple"}),
+    ),
+    Route("DELETE", "/api/projects/<project_id>/secrets/<name>", ADMIN, 204, secret()),
     # catalogue
     Route("GET", "/api/ingredients", SIGNED_IN),
     Route("POST", "/api/ingredients", SUPER_USER, 201, new_ingredient),
@@ -275,6 +307,7 @@ TABLE = [
     Route("GET", "/api/workflowruns", SIGNED_IN),
     Route("GET", "/api/workflowruns/<run_id>", USER, 200, run()),
     Route("POST", "/api/workflowruns/<run_id>/abort", SUPER_USER, 202, run()),
+    Route("POST", "/api/workflowruns/<run_id>/rerun", SUPER_USER, 201, ended()),
     Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>", USER, 200, run()),
     Route("POST", "/api/workflowruns/<run_id>/steps/<step_run_id>/abort", SUPER_USER, 202, run()),
     Route(
@@ -283,6 +316,13 @@ TABLE = [
         SUPER_USER,
         200,
         run(json={"success": True}, is_outside=True, ready_at=1),
+    ),
+    Route(
+        "POST",
+        "/api/workflowruns/<run_id>/steps/<step_run_id>/outcome",
+        SUPER_USER,
+        200,
+        ended(json={"happened": False}),
     ),
     Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>/logs", USER, 200, run()),
     Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>/tests", USER, 200, run()),

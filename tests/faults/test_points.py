@@ -141,6 +141,7 @@ def test_a_worker_that_is(
         eventually(lambda: all(site.has_ended() for site in sites), 15, "the runs to go on")
         for site in sites:
             site.worker.end()
+        for site in sites:
             site.worker.ended()
     eventually(lambda: all(site.has_ended() for site in sites), 15, "the runs to end")
     invariants.hold(plant.settings)

@@ -64,6 +64,14 @@ def test_what_was_stored_is_there_after_a_restart(
         assert connect(url).get("bell") == "rung"
 
 
+@pytest.mark.parametrize("is_long", [False, True])
+def test_whoever_did_not_start_it_finds_it_all_the_same(folder: Path, is_long: bool) -> None:
+    data_dir = long_folder(folder) if is_long else folder
+    assert redis_server.find_url(data_dir) is None
+    with running(data_dir) as url:
+        assert redis_server.find_url(data_dir) == url
+
+
 def test_a_folder_with_unusual_characters_works(
     folder: Path, connect: Callable[[str], redis.Redis]
 ) -> None:

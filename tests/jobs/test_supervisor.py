@@ -15,7 +15,13 @@ from typing import Any
 
 import pytest
 
-from jobs.supervisor import AlreadyRunning, _die_with, lock_data_dir, pause_before_restart
+from jobs.supervisor import (
+    AlreadyRunning,
+    _die_with,
+    holder_of,
+    lock_data_dir,
+    pause_before_restart,
+)
 
 DEADLINE_SECONDS = 20
 
@@ -354,4 +360,14 @@ def test_a_folder_is_free_again_after_an_orderly_stop(
     running.stop()
     running.next("end")
     running.process.wait()
+    os.close(lock_data_dir(tmp_path, patience_seconds=0))
+
+
+def test_who_holds_a_folder_can_be_asked_without_taking_it(tmp_path: Path) -> None:
+    assert holder_of(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    lock = lock_data_dir(tmp_path)
+    assert holder_of(tmp_path) == str(os.getpid())
+    os.close(lock)
+    assert holder_of(tmp_path) is None
     os.close(lock_data_dir(tmp_path, patience_seconds=0))

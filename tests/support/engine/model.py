@@ -1,177 +1,14 @@
 """What the engine promises, said once more without a database.
 
 Written from the contract and not from the engine's code, so that tests/domain/test_engine_machine
-can hold the two against each other. `MOVES` says which status may follow which; `Model` says what
-each thing that happens makes of every run. Times are epoch milliseconds and come from the caller.
+can hold the two against each other. Times are epoch milliseconds and come from the caller.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from domain.statuses import CANCELLED, FAILED, FINISHED, PENDING, RUNNING, SKIPPED, SUCCEEDED
-
-MOVES: dict[str, set[tuple[str, str]]] = {
-    "run": {
-        (PENDING, RUNNING),
-        (PENDING, CANCELLED),
-        (PENDING, SUCCEEDED),  # nothing of it was due
-        (PENDING, FAILED),  # its only step ended outside
-        (RUNNING, SUCCEEDED),
-        (RUNNING, FAILED),
-        (RUNNING, CANCELLED),
-    },
-    "stage": {
-        (PENDING, RUNNING),
-        (PENDING, SKIPPED),
-        (PENDING, CANCELLED),
-        (PENDING, SUCCEEDED),  # its only step ended outside
-        (PENDING, FAILED),
-        (RUNNING, SUCCEEDED),
-        (RUNNING, FAILED),
-        (RUNNING, CANCELLED),
-    },
-    "step": {
-        (PENDING, RUNNING),
-        (PENDING, SKIPPED),
-        (PENDING, CANCELLED),
-        (RUNNING, PENDING),  # the next attempt
-        (RUNNING, SUCCEEDED),
-        (RUNNING, FAILED),
-        (RUNNING, CANCELLED),
-    },
-    "outside step": {
-        (PENDING, SUCCEEDED),
-        (PENDING, FAILED),
-        (PENDING, CANCELLED),
-        (PENDING, SKIPPED),
-    },
-    "attempt": {(RUNNING, SUCCEEDED), (RUNNING, FAILED), (RUNNING, CANCELLED)},
-}
-"""Every other change of a status is a defect. What is new is Pending, an attempt Running."""
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    kind: str = "Build"
-    retries: int = 0
-    environment: str | None = None
-    is_outside: bool = False
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    steps: tuple[StepPlan, ...]
-    run_if: str = "success"
-    needs_approval: bool = False
-
-
-class _Named:
-    """What a failing example calls it; hypothesis would print every field of it."""
-
-    name: str
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(repr(self))
-
-
-@dataclass(eq=False, repr=False)
-class Step(_Named):
-    name: str
-    plan: StepPlan
-    retries: int
-    status: str = PENDING
-    attempt: int = 1
-    attempts: list[str] = field(default_factory=list)
-    """The status of each attempt that began."""
-    ready_at: int | None = None
-    is_to_stop: bool = False
-    lease: "Lease | None" = None
-    deployment: str | None = None
-    """The status of its deployment, once it has begun one."""
-    effect: str | None = None
-    """Of a deployment whose worker was lost: unknown, happened, did_not."""
-
-    @property
-    def waits_outside(self) -> bool:
-        return self.status == PENDING and self.plan.is_outside and self.ready_at is not None
-
-    @property
-    def waits_for_a_worker(self) -> bool:
-        return self.status == PENDING and not self.plan.is_outside and self.ready_at is not None
-
-
-@dataclass(eq=False, repr=False)
-class Lease(_Named):
-    """A worker's hold on one attempt of a step."""
-
-    step: Step
-    attempt: int
-    worker: str
-    until: int
-    is_ended: bool = False
-    """The worker was given up: nothing that it does counts any more."""
-
-    def __repr__(self) -> str:
-        return f"{self.worker}: {self.step}, attempt {self.attempt}"
-
-    @property
-    def is_held(self) -> bool:
-        return self.step.lease is self
-
-    @property
-    def is_good(self) -> bool:
-        return self.is_held and not self.is_ended
-
-    def is_over(self, at: int) -> bool:
-        return self.is_ended or self.until < at
-
-
-@dataclass(eq=False, repr=False)
-class Stage(_Named):
-    name: str
-    plan: StagePlan
-    steps: list[Step]
-    status: str = PENDING
-    decision: str | None = None
-    is_open: bool = False
-
-
-@dataclass(eq=False, repr=False)
-class Run(_Named):
-    name: str
-    workflow: "Workflow"
-    stages: list[Stage]
-    admitted: bool
-    status: str = PENDING
-    is_to_stop: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        return self.status in FINISHED
-
-    def steps(self) -> list[Step]:
-        return [step for stage in self.stages for step in stage.steps]
-
-
-@dataclass(eq=False, repr=False)
-class Workflow(_Named):
-    name: str
-    stages: tuple[StagePlan, ...]
-    limit: int | None
-    runs: list[Run] = field(default_factory=list)
-
-    def in_progress(self) -> list[Run]:
-        return [run for run in self.runs if run.admitted and not run.is_over]
-
-    def held_back(self) -> list[Run]:
-        return [run for run in self.runs if not run.admitted and not run.is_over]
-
-    def has_room(self) -> bool:
-        return self.limit is None or len(self.in_progress()) < self.limit
+from tests.support.engine.things import Lease, Run, Stage, Step, Workflow
 
 
 @dataclass
@@ -190,6 +27,10 @@ class Model:
 
     def steps(self) -> list[Step]:
         return [step for run in self.runs() for step in run.steps()]
+
+    def leases(self) -> list[Lease]:
+        """Those of the steps that run, also when they were ended."""
+        return [step.lease for step in self.steps() if step.lease is not None]
 
     # ---- runs ----
 
@@ -301,6 +142,24 @@ class Model:
         """`complete`, or nobody did so in time."""
         self._mark_started(step)
         self._end(step, status, at)
+
+    # ---- who repairs ----
+
+    def reconcile(self, dead: Collection[str], at: int, lease_ms: int, slack_ms: int) -> None:
+        """dead: workers that are gone. No lease lasts longer than `lease_ms` and the slack."""
+        for lease in self.leases():
+            lease.is_ended |= lease.worker in dead
+            if lease.until > at + lease_ms + slack_ms:  # the clock was set back since
+                lease.until = at + lease_ms
+        for lease in self.leases():
+            if lease.is_over(at):
+                lease.is_ended = True
+                self.expire(lease, at)
+        for workflow in self.workflows:
+            self.admit(workflow, at)
+        for step in self.steps():
+            if step.is_overdue(at):
+                self.end_outside(step, FAILED, at)
 
     # ---- what follows ----
 
