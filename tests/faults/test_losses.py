@@ -13,7 +13,7 @@ from domain import people
 from domain.access import console
 from domain.models import Attempt, Run, StepRun, db
 from domain.settings import Settings
-from domain.statuses import FAILED, PENDING, SUCCEEDED
+from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
 from jobs.queue import Doorbell
 from tests.faults.gates import PASS, ended, two_steps
 from tests.faults.own_redis import OwnRedis
@@ -130,6 +130,24 @@ def test_a_paused_worker_is_replaced_when_its_lease_is_over(plant, doorbell, gat
     paused.end()
     paused.ended()
     assert step_named(run, "first").attempt == 2
+    invariants.hold(plant.settings)
+
+
+def test_a_paused_worker_that_wakes_while_another_runs_its_step_changes_nothing(
+    plant, doorbell, gate
+):
+    plant.settings = replace(plant.settings, lease_seconds=1)
+    run = two_steps(doorbell, f"if [ $GALLEY_ATTEMPT = 1 ]; then {PASS}; exit; fi\n{gate.script}")
+    paused = plant.worker(halt="before it finishes")
+    paused.halted()
+    plant.reconciler(), plant.worker()
+    gate.is_reached()
+    paused.end()
+    paused.ended()
+    step = step_named(run, "first")
+    assert (step.status, step.attempt) == (RUNNING, 2)
+    gate.open()
+    assert ended(run).status == SUCCEEDED
     invariants.hold(plant.settings)
 
 

@@ -48,6 +48,7 @@ AT = {
     WITHIN: (BUILD, TEST, TO_DIRECTORY),
     RECORDED: (BUILD, TEST, TO_DIRECTORY),
 }
+BEFORE_SWITCHING = ("after the claim", "before it switches")
 UNPAUSABLE = ("after it has switched", WITHIN)
 """Within a transaction: a pause there holds its locks. See the test of that below."""
 
@@ -109,6 +110,10 @@ class Site:
         """How often its script has begun."""
         return len(list(self.marks.glob("begun.*")))
 
+    def has_deployed(self) -> bool:
+        """Of a deployment to a directory: whether its link is there."""
+        return (self.marks / "target" / "current").is_symlink()
+
     def has_ended(self) -> bool:
         return Run.get_by_id(self.run.id).completed_at is not None
 
@@ -147,6 +152,8 @@ def test_a_worker_that_is(
     invariants.hold(plant.settings)
     for site in sites:
         check(site, is_recorded(point, site.kind, how))
+        if how == PAUSE and point in BEFORE_SWITCHING:
+            assert not site.has_deployed(), "it switched after somebody else had taken its place"
 
 
 def strike(worker: Part, how: str) -> None:
