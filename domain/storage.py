@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -21,6 +22,8 @@ from urllib.parse import urlsplit
 from domain.settings import SettingError, Settings
 
 CHUNK_BYTES = 1 << 20
+UNFINISHED_SECONDS = 24 * 3600
+_INCOMING = ".incoming-"
 
 
 class StorageError(Exception):
@@ -52,6 +55,10 @@ class Storage(ABC):
             found = _copy(source, nowhere).sha256
         if found != sha256:
             raise StorageError(f"The stored file is damaged: its SHA-256 is {found}, not {sha256}.")
+
+    @abstractmethod
+    def remove_unfinished(self) -> None:
+        """Remove what workers that were killed had begun to store, a day after they stopped."""
 
     @abstractmethod
     def scratch(self) -> AbstractContextManager["Storage"]:
@@ -91,7 +98,7 @@ class LocalStorage(Storage):
 
     def put(self, source: BinaryIO) -> Stored:
         self._packages.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".incoming-", dir=self._packages)
+        handle, name = tempfile.mkstemp(prefix=_INCOMING, dir=self._packages)
         incoming = Path(name)
         try:
             with os.fdopen(handle, "wb") as copy:
@@ -108,6 +115,13 @@ class LocalStorage(Storage):
             return self._path(sha256).open("rb")
         except FileNotFoundError:
             raise _missing(sha256) from None
+
+    def remove_unfinished(self) -> None:
+        given_up = time.time() - UNFINISHED_SECONDS
+        for incoming in self._packages.glob(f"{_INCOMING}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if incoming.stat().st_mtime < given_up:
+                    incoming.unlink()
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Storage]:
@@ -154,6 +168,9 @@ class RemoteStorage(Storage):
                 self._files.makedirs(key.rpartition("/")[0], exist_ok=True)
                 self._files.put_file(spool.name, key)
         return stored
+
+    def remove_unfinished(self) -> None:
+        """An object is there when it is whole."""
 
     def open(self, sha256: str) -> BinaryIO:
         try:

@@ -28,8 +28,9 @@ from domain.models import (
     write,
 )
 from domain.presence import queues_without_room
-from domain.settings import Settings
+from domain.settings import SettingError, Settings
 from domain.statuses import PENDING, RUNNING
+from domain.storage import open_storage
 from jobs import host, leftovers
 from jobs.disk_watch import DiskWatch
 from jobs.folders import remove_tree
@@ -106,6 +107,7 @@ class Reconciler:
                 self.end_overdue_outside_steps,
                 self.move_on,
                 self.remove_left_folders,
+                self.remove_unfinished_packages,
                 self.forget_missing_workers,
                 self.forget_missing_reconcilers,
                 idempotency.purge,
@@ -251,6 +253,12 @@ class Reconciler:
         """Folders of attempts that are over; their worker died before it could remove them."""
         for folder in leftovers.folders(self._settings.data_dir):
             remove_tree(folder)
+
+    def remove_unfinished_packages(self) -> None:
+        try:
+            open_storage(self._settings).remove_unfinished()
+        except (OSError, SettingError) as error:
+            log.warning("the storage cannot be tidied up: %s", error)
 
     def forget_missing_workers(self) -> None:
         """Rows of other hosts, or of an earlier boot, that nobody here can look after."""

@@ -2,13 +2,22 @@
 
 import hashlib
 import io
+import os
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
 from domain.settings import SettingError, load
-from domain.storage import LocalStorage, RemoteStorage, StorageError, open_storage, remote
+from domain.storage import (
+    UNFINISHED_SECONDS,
+    LocalStorage,
+    RemoteStorage,
+    StorageError,
+    open_storage,
+    remote,
+)
 
 CONTENT = b"a package" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -121,6 +130,18 @@ def test_a_source_that_breaks_off_leaves_nothing_in_the_folder(tmp_path):
     with pytest.raises(OSError, match="the disk is gone"):
         LocalStorage(tmp_path).put(BreaksOff(CONTENT))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_worker_had_begun_to_store_is_removed_a_day_later(tmp_path):
+    storage = LocalStorage(tmp_path)
+    kept = storage.put(io.BytesIO(b"whole"))
+    old, young = (tmp_path / "packages" / f".incoming-{name}" for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - UNFINISHED_SECONDS - 1,) * 2)
+    storage.remove_unfinished()
+    assert (old.exists(), young.exists()) == (False, True)
+    storage.verify(kept.sha256)
 
 
 def test_a_stored_file_is_read_only(tmp_path):

@@ -36,6 +36,9 @@ from tests.support.processes import is_alive
 IN_PROGRESS = 12
 """So many runs are kept unfinished."""
 
+PACE_SECONDS = 0.05
+"""Between two things that somebody does."""
+
 SETTINGS = {"GALLEY_LEASE_SECONDS": "2"}
 WORKERS = 3
 
@@ -88,6 +91,7 @@ class Soak:
             while time.monotonic() < over:
                 with contextlib.suppress(httpx.HTTPError):
                     self.work.do_something(galley, IN_PROGRESS)
+                time.sleep(PACE_SECONDS)
 
         thread = threading.Thread(target=keep_busy)
         thread.start()

@@ -89,7 +89,7 @@ def test_an_abort_of_a_running_script_that_ignores_sigterm_ends_after_the_grace(
     abort(run, doorbell)
     assert ended(run).status == CANCELLED
     assert statuses(run) == [CANCELLED, SKIPPED]
-    assert not that_know(f"{plant.settings.data_dir}/work/")
+    assert not that_know(str(plant.settings.data_dir / "work"))
     invariants.hold(plant.settings)
 
 
@@ -193,7 +193,7 @@ def test_a_step_ends_with_its_script_whatever_happens_to_its_output(plant, doorb
     run = two_steps(doorbell, f"{script}\n{PASS}")
     plant.worker()
     assert ended(run).status == SUCCEEDED
-    assert not that_know(f"{plant.settings.data_dir}/work/")
+    assert not that_know(str(plant.settings.data_dir / "work"))
     invariants.hold(plant.settings)
 
 

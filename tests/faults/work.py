@@ -118,12 +118,12 @@ class Work:
         if len(runs) < in_progress:
             self._start(galley)
             return
-        run = galley.get(self.dice.choice(runs)["id"])
+        run = self._run(galley, self.dice.choice(runs)["id"])
         self.begun_steps = [step["id"] for step in galley.steps(run)]
         chance = self.dice.random()
-        if chance < 0.02:
+        if chance < 0.01:
             self._post(galley, f"{run['id']}/abort")
-        elif chance < 0.1:
+        elif chance < 0.03:
             self._repeat(galley)
         else:
             self._decide(galley, run)
@@ -131,6 +131,9 @@ class Work:
     def _unfinished(self, galley: Galley) -> list[dict[str, Any]]:
         path = f"/api/workflowruns?pageSize=100&{UNFINISHED}"
         return self._asked(galley.client.get(path))["items"]
+
+    def _run(self, galley: Galley, run_id: str) -> dict[str, Any]:
+        return self._asked(galley.client.get(f"/api/workflowruns/{run_id}"))
 
     @staticmethod
     def _asked(response: httpx.Response) -> Any:
@@ -162,7 +165,7 @@ class Work:
             run = self.dice.choice(ended["items"])
             body = {"from": self.dice.choice(["start", "failed"]), "definition": "same"}
             self._post(galley, f"{run['id']}/rerun", body)
-            self._answer(galley, galley.get(run["id"]))
+            self._answer(galley, self._run(galley, run["id"]))
 
     def _answer(self, galley: Galley, run: dict[str, Any]) -> None:
         for step in galley.steps(run):
@@ -196,10 +199,12 @@ class Work:
         left: list[dict[str, Any]] = []
 
         def all_over() -> bool:
-            left[:] = self._unfinished(galley)
-            for run in left:
-                self._decide(galley, galley.get(run["id"]))
-            return not left
+            with contextlib.suppress(httpx.HTTPError):  # it may still be coming to itself
+                left[:] = self._unfinished(galley)
+                for run in left:
+                    self._decide(galley, self._run(galley, run["id"]))
+                return not left
+            return False
 
         with contextlib.suppress(AssertionError):
             eventually(all_over, PATIENCE_SECONDS, "every run to end")
