@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from bench import recovery
 from bench.stack import Stack, data_folder, running
 from client import FINISHED
 
@@ -70,17 +71,19 @@ def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:
             _many_runs(client, nothing),
             _much_output(client, much, folder),
             _memory(stack),
+            *_recovery(client),
             _much_masked(client, much),  # last, as every step from now on has secrets
         ]
 
 
 def _set_up(client: httpx.Client, folder: Path) -> None:
-    """A project with two suites: one does nothing, one prints 100 MiB."""
+    """A project with suites that do nothing, print 100 MiB, and do not end."""
     big = folder.with_name("big.txt")
     line = b"The quick brown fox jumps over the lazy dog, again and again and again.\n"
     big.write_bytes((line * (100 * MIB // len(line) + 1))[: 100 * MIB])
     _sent(client.post("/api/projects", json={"id": "bench", "name": "Bench"}))
-    for name, script in (("nothing", "true"), ("much", f"cat {big}")):
+    scripts = {"nothing": "true", "much": f"cat {big}", "endless": "sleep 600"}
+    for name, script in scripts.items():
         _sent(client.put(f"/api/projects/bench/testsuites/{name}", json={"script": script}))
 
 
@@ -212,6 +215,18 @@ def _seconds(action: Callable[[], object]) -> float:
 
 def _median(measure: Callable[[], float], times: int = 5) -> float:
     return statistics.median(measure() for _ in range(times))
+
+
+def _recovery(client: httpx.Client) -> list[Row]:
+    endless = _workflow(client, "endless", "endless", 1, 1)
+    seconds = recovery.seconds_until_lost_step_runs_again(client, endless)
+    milliseconds = recovery.milliseconds_until_abort_is_done(client, endless)
+    return [
+        Row(
+            "kill -9 of a worker to its step's next start", f"{seconds:.1f} s", "3 s", seconds <= 3
+        ),
+        Row("abort to the script's end", f"{milliseconds:.0f} ms", "200 ms", milliseconds <= 200),
+    ]
 
 
 def _memory(stack: Stack) -> Row:
