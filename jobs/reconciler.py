@@ -8,7 +8,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from peewee import InterfaceError, OperationalError
 from redis import RedisError
@@ -97,13 +97,15 @@ class Reconciler:
         self._last_look = at
 
     def _repair(self) -> None:
-        self.end_leases_of_dead_workers()
-        self.take_back_lost_steps()
-        self.ring_again()
-        self.let_in_held_back_runs()
+        repairs: list[Callable[[], object]] = [
+            self.end_leases_of_dead_workers,
+            self.take_back_lost_steps,
+            self.ring_again,
+            self.let_in_held_back_runs,
+        ]
         if time.monotonic() >= self._rare_at:
             self._rare_at = time.monotonic() + RARE_SECONDS
-            for repair in (
+            repairs += [
                 self.end_overdue_outside_steps,
                 self.move_on,
                 self.remove_left_folders,
@@ -111,8 +113,9 @@ class Reconciler:
                 self.forget_missing_workers,
                 self.forget_missing_reconcilers,
                 idempotency.purge,
-            ):
-                repair()
+            ]
+        for repair in repairs:
+            _by_itself(repair)
         self.presence.say()
 
     # ---- workers that died ----
@@ -271,6 +274,16 @@ class Reconciler:
         if gone:
             with write():
                 ReconcilerInfo.delete().where(ReconcilerInfo.name.in_(gone)).execute()
+
+
+def _by_itself(repair: Callable[[], object]) -> None:
+    """One that fails in a way nobody foresaw must not keep the others from being made."""
+    try:
+        repair()
+    except (OperationalError, InterfaceError):
+        raise  # the database does not answer: that stops them all, until it does
+    except Exception:
+        log.exception("a repair failed: %s", repair.__name__)
 
 
 def _worth_a_ring(steps: Iterable[StepRun], closed: Collection[str]) -> Iterator[StepRun]:

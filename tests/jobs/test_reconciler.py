@@ -266,3 +266,17 @@ def test_reconcilers_that_are_gone_are_forgotten(reconciler):
     reconciler.forget_missing_reconcilers()
     names = {row.name for row in ReconcilerInfo.select()}
     assert names == {"alive", "elsewhere"}
+
+
+def test_a_repair_that_fails_does_not_keep_the_others_from_being_made(
+    reconciler, doorbell, monkeypatch, caplog
+):
+    def take_back_lost_steps():
+        raise ValueError("a row that nobody foresaw")
+
+    monkeypatch.setattr(reconciler, "take_back_lost_steps", take_back_lost_steps)
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    let_time_pass(ready.step_id, RING_AGAIN_MS + 1)
+    reconciler.tick()
+    assert len(messages(doorbell)) == 1
+    assert "a repair failed: take_back_lost_steps" in caplog.text
