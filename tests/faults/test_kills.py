@@ -24,6 +24,9 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_else(galley, tmp_path):
     )
     eventually(lambda: (marks / "1").exists() and (marks / "1").read_text(), 15, "the script")
     script_pid = int((marks / "1").read_text())
+    (slow, _) = galley.steps(galley.get(run_id))
+    # What is still in the pipe is lost with the worker, and that is no defect.
+    eventually(lambda: "attempt 1" in galley.log(run_id, slow["id"], 1), 15, "the first line")
     killed_at = time.time()
     galley.kill("cli worker")
     run = galley.ended(run_id)
