@@ -127,7 +127,7 @@ def _decision(
     """The stage whose approval holds for this one: of the same steps, asked of the same people."""
     before = earlier.stages[steps[0].stage_id]
     same_steps = {step.id for step in earlier.steps.values() if step.stage_id == before.id}
-    if before.decision is None or before.approval != stage["approval"]:
+    if before.decision != "approved" or before.approval != stage["approval"]:
         return None
     return before if {step.id for step in steps} == same_steps else None
 

@@ -1,7 +1,8 @@
 """The snapshot a run works from: what its definition names, copied when it starts, and signed.
 
-A worker runs nothing whose snapshot is not as it was signed: whoever can change rows, but does not
-have the secret key, cannot make a worker run something else.
+A worker runs nothing of a step whose stored plan is not as it was signed. Covered is the plan: not
+what is stored before a start (definitions, suites, environments), nor what steps leave behind
+(releases, packages), nor statuses and approvals.
 """
 
 from collections.abc import Mapping
