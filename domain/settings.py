@@ -161,4 +161,4 @@ def _kept_secret_key(path: Path) -> str:
             pass
         finally:
             mine.unlink()
-    return path.read_text()
+    return path.read_text().strip()  # an editor may have added a newline

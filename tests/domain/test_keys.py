@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.keys import Keys, WrongKey
+from domain.settings import load
 
 KEYS = Keys("k" * 32)
 OTHERS = Keys("o" * 32)
@@ -83,3 +84,10 @@ def test_what_was_changed_after_it_was_encrypted_is_not_read():
 
 def test_the_same_text_is_encrypted_differently_each_time():
     assert KEYS.encrypt("s3cret") != KEYS.encrypt("s3cret")
+
+
+def test_a_key_file_that_ends_with_a_newline_holds_the_same_key(tmp_path):
+    settings = load({"GALLEY_DATA_DIR": str(tmp_path)})
+    made = settings.secret_key()
+    (tmp_path / "secret_key").write_text(f"{made}\n")
+    assert settings.secret_key() == made
