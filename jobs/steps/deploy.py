@@ -4,7 +4,7 @@ from domain import deployments
 from domain.artifacts import Artifact, NoSingleMatch, choose
 from domain.engine import StepFailed, owned
 from domain.references import artifact_path
-from domain.releases import artifacts_of, releases_of_run, resolve_references
+from domain.releases import artifacts_of, check_version, releases_of_run, resolve_references
 from domain.settings import SettingError
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import open_storage
@@ -16,6 +16,7 @@ from jobs.steps.environment import prepare_folders
 def run(context: StepContext) -> Outcome:
     """Pick the artifact, note that it is on its way, hand a checked copy to the driver."""
     artifact = _pick(context)
+    check_version(artifact.version)  # names a folder of the target, and its row is not signed
     folders = prepare_folders(context)
     file = context.folder / "artifact" / artifact.path.rpartition("/")[2]
     open_storage(context.settings).copy_to(artifact.sha256, file)

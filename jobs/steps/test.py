@@ -1,11 +1,13 @@
 """Test: a suite's script tries releases, and its reports become the tests of the step."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from domain import results
+from domain.engine import StepFailed
 from domain.models import Release
 from domain.releases import artifacts_of, resolve_references
 from domain.statuses import FAILED, SUCCEEDED
@@ -48,6 +50,8 @@ def lay_out(context: StepContext, releases: Sequence[Release], folder: Path) -> 
     storage = open_storage(context.settings)
     for artifact in artifacts_of(releases):
         target = folder / artifact.ingredient_id / artifact.version / artifact.path
+        if not Path(os.path.normpath(target)).is_relative_to(folder):  # rows are not signed
+            raise StepFailed(f"{artifact} names a place outside the folder of its release.")
         storage.copy_to(artifact.sha256, target)
         target.chmod(0o444)
     for release in releases:

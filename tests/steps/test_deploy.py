@@ -10,7 +10,7 @@ import pytest
 
 from domain import deployments
 from domain.engine import LeaseLost
-from domain.models import Deployment, StepRun
+from domain.models import Deployment, Release, StepRun
 from domain.storage import remote
 from jobs.process import Stop
 from tests.steps.workbench import Bench, build_step, deploy_step, on_one_database
@@ -297,3 +297,13 @@ def test_an_unfinished_deployment_is_ended_with_its_step(bench, place):
     assert (row.status, row.message) == ("Failed", "Outcome unknown.")
     deployments.end(context.claim.step_id, "Succeeded", "too late")
     assert Deployment.get().status == "Failed"
+
+
+def test_a_release_whose_row_names_another_folder_is_not_deployed(bench, place):
+    bench.start(build_step(ARCHIVE.format(content="1")), deploy_step("*.tar.gz"))
+    bench.step()
+    Release.update(version="../../elsewhere").execute()
+    step = bench.step()
+    assert step.status == "Failed"
+    assert "cannot be a version" in step.message
+    assert not (place.parent / "elsewhere").exists()

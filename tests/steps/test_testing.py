@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from domain.models import TestResult
+import pytest
+
+from domain.models import Package, TestResult
 from jobs.process import Stop
 from tests.steps.workbench import build_step, on_one_database, suite_step
 
@@ -152,3 +154,16 @@ def test_a_damaged_package_fails_the_step(bench):
     step = bench.step()
     assert step.status == "Failed"
     assert step.message.startswith("The stored file a is damaged")
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_package_whose_row_names_another_place_is_not_laid_out(bench, tmp_path, absolute):
+    outside = tmp_path / "outside"
+    bench.add_suite("true")
+    bench.start(build_step("echo x > $GALLEY_OUTPUT/x"), suite_step())
+    bench.step()
+    Package.update(path=str(outside) if absolute else "../../../outside").execute()
+    step = bench.step()
+    assert step.status == "Failed"
+    assert "outside the folder of its release" in step.message
+    assert not outside.exists()
