@@ -18,8 +18,12 @@ DID_NOT = "did_not"
 def begin(held: Claim, environment_id: str, artifact: Artifact, deployed_by: str) -> str:
     """Note, inside the caller's transaction, that the outside is about to be touched; its id.
 
-    Before, not after: whatever becomes of the worker, somebody can see what was under way.
+    Before, not after: whatever becomes of the worker, somebody can see what was under way. Once
+    for each attempt, also when the caller repeats its transaction since no answer came.
     """
+    this_attempt = (Deployment.step_run_id == held.step_id) & (Deployment.attempt == held.attempt)
+    if begun := Deployment.get_or_none(this_attempt):
+        return str(begun.id)
     deployment = Deployment.create(
         environment=environment_id,
         status=RUNNING,

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from peewee import InterfaceError, OperationalError
-
 from domain import engine
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
 from domain.keys import Keys
 from domain.logs import log_path
-from domain.models import Attempt, db
+from domain.models import Attempt
 from domain.secret_values import values_of
 from domain.settings import Settings
 from domain.statuses import CANCELLED, FAILED
@@ -22,6 +20,7 @@ from jobs.heart import Heart
 from jobs.limits import limits_of
 from jobs.loading import load
 from jobs.logs import LogWriter
+from jobs.patience import until_answered
 from jobs.process import Result, Stop, Wake, kill_strays, run_script
 from jobs.queue import Doorbell
 from jobs.steps import KINDS, Outcome, StepContext
@@ -73,7 +72,7 @@ class Execution:
         self._settings = process.settings
         self._held = held
         self._cookie = f"{held.step_id}.{held.attempt}"
-        self._loaded = load(held.step_id)
+        self._loaded = until_answered(lambda: load(held.step_id))
         self._secrets: dict[str, str] = {}
 
     def run(self) -> None:
@@ -83,7 +82,7 @@ class Execution:
             self._fail(ALTERED_MESSAGE, is_final=True)
             return
         try:
-            self._secrets = values_of(self._loaded.run.project_id, self._process.keys)
+            self._secrets = until_answered(self._values)
             self._run()
         except StepFailed as failure:  # a secret cannot be read
             log.error("step %s: %s", self._cookie, failure)
@@ -94,10 +93,13 @@ class Execution:
             log.exception("step %s", self._cookie)
             self._fail(f"Galley could not run the step: {error}")
 
+    def _values(self) -> dict[str, str]:
+        return values_of(self._loaded.run.project_id, self._process.keys)
+
     def _fail(self, message: str, *, is_final: bool = False) -> None:
         ending = Ending(FAILED, message, is_final=is_final)
         with contextlib.suppress(LeaseLost):
-            self._ring_for_others(_until_written(lambda: engine.finish(self._held, ending)))
+            self._ring_for_others(until_answered(lambda: engine.finish(self._held, ending)))
 
     def _run(self) -> None:
         path = log_path(
@@ -179,9 +181,8 @@ class Execution:
         """Say in the log why this is not the first attempt; make sure that it is the only one."""
         number = self._held.attempt - 1
         killed = kill_strays(f"{self._held.step_id}.{number}")
-        before = Attempt.get_or_none(
-            (Attempt.step == self._held.step_id) & (Attempt.number == number)
-        )
+        its_row = (Attempt.step == self._held.step_id) & (Attempt.number == number)
+        before = until_answered(lambda: Attempt.get_or_none(its_row))
         why = before.message if before and before.message else "It did not end."
         writer.note(f"Attempt {self._held.attempt}. Attempt {number}: {why}")
         if killed:
@@ -233,11 +234,11 @@ class Execution:
         if outcome.stopped is Stop.LOST:
             raise LeaseLost(self._held.step_id)
         if outcome.stopped is Stop.SHUTDOWN:
-            return _until_written(lambda: engine.give_back(self._held, SHUTDOWN_MESSAGE, log_size))
+            return until_answered(lambda: engine.give_back(self._held, SHUTDOWN_MESSAGE, log_size))
         status = CANCELLED if outcome.stopped is Stop.CANCELLED else outcome.status
         ending = Ending(status, outcome.message, outcome.exit_code, log_size, outcome.record)
         try:
-            return _until_written(lambda: engine.finish(self._held, ending))
+            return until_answered(lambda: engine.finish(self._held, ending))
         except LeaseLost:
             raise
         except Exception as error:
@@ -245,20 +246,4 @@ class Execution:
             problem = writer.mask(str(error))
             message = f"Galley could not record what the step made: {problem!a}"
             failed = Ending(FAILED, message, outcome.exit_code, log_size)
-            return _until_written(lambda: engine.finish(self._held, failed))
-
-
-def _until_written(transaction: Callable[[], list[Ready]]) -> list[Ready]:
-    """Finish as soon as the database answers; what was done must not be forgotten.
-
-    Ends at the latest with LeaseLost, when the database is back and the lease is over.
-    """
-    while True:
-        try:
-            return transaction()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("the database does not take the result, trying again: %s", error)
-            time.sleep(0.5)
-            db.close()
-            with contextlib.suppress(OperationalError):
-                db.connect()
+            return until_answered(lambda: engine.finish(self._held, failed))

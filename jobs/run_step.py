@@ -3,12 +3,11 @@
 import contextlib
 import time
 
-from peewee import InterfaceError, OperationalError
-
 from domain import disk, engine
 from domain.engine import Claim
 from jobs import host
 from jobs.execution import Execution, WorkerProcess
+from jobs.patience import AWAY
 
 AWAKE_SECONDS = 60
 """How long a worker goes on by itself before it lets RQ look after its registration again."""
@@ -69,6 +68,6 @@ def _claim_oldest(process: WorkerProcess) -> Claim | None:
 
 def _may_begin_runs(process: WorkerProcess) -> bool:
     """Whether there is room for that on the disk. Everybody gets to know when it changes."""
-    with contextlib.suppress(OperationalError, InterfaceError):  # that disk may be the database's
+    with contextlib.suppress(*AWAY):  # that disk may be the database's
         process.seen()
     return disk.has_room(process.settings)

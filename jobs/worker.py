@@ -12,7 +12,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from peewee import InterfaceError, OperationalError
 from redis import Redis, RedisError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
@@ -23,11 +22,12 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from domain.models import WorkerInfo, connect, db
+from domain.models import WorkerInfo, connect
 from domain.settings import Settings
 from jobs import run_step
 from jobs.disk_watch import DiskWatch
 from jobs.execution import WorkerProcess
+from jobs.patience import AWAY, reconnect
 from jobs.presence import SEEN_EVERY_SECONDS, Presence, a_name
 from jobs.process import Stop, become_subreaper
 from jobs.queue import LOOK, RUN_STEP, Doorbell
@@ -129,10 +129,6 @@ class StepWorker(SimpleWorker):
 def _if_database_answers(action: Callable[[], None]) -> None:
     try:
         action()
-    except (OperationalError, InterfaceError) as error:
+    except AWAY as error:
         log.warning("the database does not answer: %s", error)
-        db.close()
-        try:
-            db.connect()
-        except OperationalError:
-            log.warning("and could not be connected to again")
+        reconnect()

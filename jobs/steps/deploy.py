@@ -8,6 +8,7 @@ from domain.releases import artifacts_of, check_version, releases_of_run, resolv
 from domain.settings import SettingError
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import open_storage
+from jobs.patience import until_answered
 from jobs.steps.context import Outcome, StepContext
 from jobs.steps.drivers import DRIVERS, Delivery
 from jobs.steps.environment import prepare_folders
@@ -15,16 +16,13 @@ from jobs.steps.environment import prepare_folders
 
 def run(context: StepContext) -> Outcome:
     """Pick the artifact, note that it is on its way, hand a checked copy to the driver."""
-    artifact = _pick(context)
+    artifact = until_answered(lambda: _pick(context))
     check_version(artifact.version)  # names a folder of the target, and its row is not signed
     folders = prepare_folders(context)
     file = context.folder / "artifact" / artifact.path.rpartition("/")[2]
     open_storage(context.settings).copy_to(artifact.sha256, file)
     context.log.note(f"Deploying {artifact} to {context.spec['target']}.")
-    with owned(context.claim):
-        deployments.begin(
-            context.claim, context.spec["environmentId"], artifact, context.triggered_by
-        )
+    until_answered(lambda: _begin(context, artifact))
     outcome = _deliver(Delivery(context, folders, artifact, file))
     if outcome.status != SUCCEEDED:
         outcome.message = f"{outcome.message} {_what_is_there(context)}"
@@ -47,6 +45,13 @@ def _pick(context: StepContext) -> Artifact:
         raise StepFailed(str(failure)) from None
 
 
+def _begin(context: StepContext, artifact: Artifact) -> None:
+    with owned(context.claim):
+        deployments.begin(
+            context.claim, context.spec["environmentId"], artifact, context.triggered_by
+        )
+
+
 def _deliver(delivery: Delivery) -> Outcome:
     driver = DRIVERS[delivery.context.spec["driver"]]
     try:
@@ -58,7 +63,7 @@ def _deliver(delivery: Delivery) -> Outcome:
 
 
 def _what_is_there(context: StepContext) -> str:
-    before = deployments.last_good(context.spec["environmentId"])
+    before = until_answered(lambda: deployments.last_good(context.spec["environmentId"]))
     if context.spec["driver"] == "directory":
         return f"{before} is still deployed." if before else "Nothing is deployed there yet."
     return (

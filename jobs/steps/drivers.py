@@ -21,6 +21,7 @@ from domain.engine import StepFailed, owned
 from domain.statuses import SUCCEEDED
 from domain.storage import remote
 from jobs.folders import remove_tree
+from jobs.patience import until_answered
 from jobs.steps.archives import is_archive, unpack
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import Folders, build_environment
@@ -67,8 +68,7 @@ def by_script(delivery: Delivery) -> Outcome:
 def to_storage(delivery: Delivery) -> Outcome:
     """Copy to `<url>/<version>/<file name>`; credentials are those of the worker."""
     files, root = remote(delivery.settings["url"], "The url of the environment")
-    with owned(delivery.context.claim):
-        pass  # the copy itself cannot be fenced; a worker that was paused long ago stops here
+    until_answered(lambda: _check_owned(delivery))
     target = f"{root}/{delivery.artifact.version}/{delivery.file.name}"
     files.makedirs(target.rpartition("/")[0], exist_ok=True)
     files.put_file(str(delivery.file), target)
@@ -78,6 +78,12 @@ def to_storage(delivery: Delivery) -> Outcome:
             f"{target} has {size:,} bytes after the copy instead of {delivery.artifact.size:,}."
         )
     return Outcome(SUCCEEDED, f"Copied {delivery.artifact} to {target}.")
+
+
+def _check_owned(delivery: Delivery) -> None:
+    """The copy itself cannot be fenced; but a worker that was paused long ago stops here."""
+    with owned(delivery.context.claim):
+        pass
 
 
 # ---- directory -------------------------------------------------------------------------------
@@ -96,10 +102,7 @@ def to_directory(delivery: Delivery) -> Outcome:
         _check_link(root / "current")
         release = _place(delivery, releases)
         os.utime(release)  # its age is when it was last deployed, which decides what is kept
-        # Inside a transaction: nobody can take the step away between this look and the switch, so
-        # a worker that was paused and replaced never overwrites what was deployed meanwhile.
-        with owned(delivery.context.claim):
-            _switch(root / "current", release)
+        until_answered(lambda: _switch_while_owned(delivery, root / "current", release))
         _tidy(delivery, releases, release)
     return Outcome(SUCCEEDED, f"{delivery.artifact} is current in {root} ({release.name}).")
 
@@ -159,6 +162,17 @@ def _digest(folder: Path) -> str:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def _switch_while_owned(delivery: Delivery, current: Path, release: Path) -> None:
+    """Switch, unless the step was taken away.
+
+    Inside a transaction: nobody can take the step away between the look and the switch, so a worker
+    that was paused and replaced never overwrites what was deployed meanwhile. When the database
+    goes away after the switch, it is made again: whoever still owns the step changes nothing by it.
+    """
+    with owned(delivery.context.claim):
+        _switch(current, release)
 
 
 def _switch(current: Path, release: Path) -> None:

@@ -12,6 +12,7 @@ from domain.models import Release
 from domain.releases import artifacts_of, resolve_references
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import open_storage
+from jobs.patience import until_answered
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import build_environment, prepare_folders
 from jobs.steps.junit import ERROR, FAIL, PASS, SKIP, Case, read_reports
@@ -25,9 +26,7 @@ _NAMED = 5
 def run(context: StepContext) -> Outcome:
     """Lay out the releases, run the script, read the reports. Any bad test fails the step."""
     folders = prepare_folders(context)
-    releases = resolve_references(
-        context.spec["releaseIds"], context.claim.run_id, context.project_id
-    )
+    releases = until_answered(lambda: _releases(context))
     lay_out(context, releases, folders.releases)
     environment = build_environment(context, folders)
     result = context.run_script(context.spec["script"], environment, folders.workspace)
@@ -45,10 +44,14 @@ def run(context: StepContext) -> Outcome:
     return outcome
 
 
+def _releases(context: StepContext) -> Sequence[Release]:
+    return resolve_references(context.spec["releaseIds"], context.claim.run_id, context.project_id)
+
+
 def lay_out(context: StepContext, releases: Sequence[Release], folder: Path) -> None:
     """Copy the packages to `<ingredient>/<version>/…`, checked against their SHA-256; read-only."""
     storage = open_storage(context.settings)
-    for artifact in artifacts_of(releases):
+    for artifact in until_answered(lambda: artifacts_of(releases)):
         target = folder / artifact.ingredient_id / artifact.version / artifact.path
         if not Path(os.path.normpath(target)).is_relative_to(folder):  # rows are not signed
             raise StepFailed(f"{artifact} names a place outside the folder of its release.")

@@ -11,7 +11,7 @@ import pytest
 
 from domain import people
 from domain.access import console
-from domain.models import Attempt, Run, StepRun, db
+from domain.models import Attempt, Deployment, Run, StepRun, db
 from domain.settings import Settings
 from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
 from jobs.queue import Doorbell
@@ -21,7 +21,9 @@ from tests.support import invariants
 from tests.support.pipelines import (
     a_project,
     a_workflow,
+    an_environment,
     build,
+    deploy,
     start,
     start_and_ready,
     step_named,
@@ -236,6 +238,42 @@ def test_postgresql_may_be_restarted_under_running_steps(postgres_server, plant,
     gate.open()
     assert ended(run).status == SUCCEEDED
     assert [a.status for a in Attempt.select()] == [SUCCEEDED, SUCCEEDED]
+    invariants.hold(plant.settings)
+
+
+@on_postgres
+@pytest.mark.parametrize(
+    "point",
+    [
+        "after the claim",
+        "while it notes a deployment",
+        "before it switches",
+        "after it has switched",
+        "within the finishing transaction",
+    ],
+)
+def test_postgresql_may_be_restarted_in_the_middle_of_a_deployment(
+    postgres_server, plant, doorbell, tmp_path, point
+):
+    """Wherever the restart comes in, its transactions are repeated: one deployment, made once."""
+    project = a_project()
+    environment = an_environment(project, "folder", path=str(tmp_path / "target"))
+    made = build("made", 'echo x > "$GALLEY_OUTPUT/x.txt"', queue="other")
+    workflow = a_workflow([made], [deploy("put", "folder")])
+    run, ready = start_and_ready(workflow)
+    doorbell.ring(ready)
+    worker = plant.worker(halt=point)
+    plant.worker("other")
+    worker.halted()
+    db.close()
+    postgres_server.restart()
+    db.connect()
+    worker.go_on()
+    assert ended(run).status == SUCCEEDED
+    assert step_named(run, "put").attempt == 1
+    deployed = list(Deployment.select().where(Deployment.environment == environment))
+    assert [one.status for one in deployed] == [SUCCEEDED]
+    assert (tmp_path / "target" / "current" / "x.txt").read_text() == "x\n"
     invariants.hold(plant.settings)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from peewee import OperationalError
 
 from domain import engine, models, run_queries, waiting
 from domain.access import SYSTEM_ADMIN
@@ -142,7 +143,7 @@ def test_a_full_database_that_takes_no_note_of_a_worker_does_not_stop_it(
     working, project, settings
 ):
     def say() -> None:
-        raise worker_side.OperationalError("database or disk is full")
+        raise OperationalError("database or disk is full")
 
     working(settings).seen = say
     run, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
