@@ -11,7 +11,7 @@ from werkzeug.routing import IntegerConverter, Map
 from blueprints import api as api_support
 from blueprints import auth, errors, health, pages_support, pipeline, release, security
 from blueprints import workflows as workflow_pages
-from blueprints.api import ingredients, projects, releases, runs, users, workflows
+from blueprints.api import docs, ingredients, operations, projects, releases, runs, users, workflows
 from domain import models
 from domain import settings as settings_module
 from domain.keys import Keys
@@ -27,6 +27,7 @@ BLUEPRINTS = (
     users.bp,
     workflows.bp,
     runs.bp,
+    docs.bp,
     workflow_pages.bp,
     pipeline.bp,
 )
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.register(app)
     errors.register(app)
     pages_support.register(app)
-    app.before_request(api_support.refuse_unknown_query)
+    app.before_request(operations.refuse_unknown_query)
     app.context_processor(_common_context)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

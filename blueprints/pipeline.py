@@ -1,13 +1,13 @@
 """The pages of runs: the history, one run with its pipeline and log, and stopping it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from blueprints import pages, run_actions, settings
 from blueprints.api.runs import find
@@ -18,8 +18,9 @@ from blueprints.run_schemas import LogQuery, Outcome, Rerun, RunQuery
 from blueprints.schemas import Schema, check
 from domain import logs, outside, results, run_queries, runs
 from domain.access import SUPER_USER
-from domain.errors import NotFound
-from domain.models import Run, StepRun
+from domain.errors import Conflict, NotFound
+from domain.idempotency import Answer, Keyed, first_answer, keep
+from domain.models import Run, StepRun, new_id
 from domain.statuses import RUNNING
 
 bp = Blueprint("pipeline", __name__, url_prefix="/runs")
@@ -40,6 +41,11 @@ class RunView(Schema):
     def choice(self) -> str:
         """As a query; "" leaves the choice to us."""
         return urlencode(self.model_dump(exclude_none=True)) if self.step else ""
+
+
+class RerunForm(Rerun):
+    form_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{24}$")] | None = None
+    """Every page has its own: what is sent twice from one, by a double click, is one request."""
 
 
 # ---- the history -----------------------------------------------------------------------------
@@ -139,6 +145,7 @@ def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> di
         "step": None,
         "choice": view.choice(),
         "may_run": current_actor().may(SUPER_USER, row.project_id),
+        "form_id": new_id(),
         "may_decide": {s.id for s in details.stages if runs.may_decide(row, s, current_actor())},
         "etag": etag,
         "pace": _pace(run),
@@ -238,9 +245,31 @@ def abort(run_id: str) -> ResponseReturnValue:
 @bp.post("/<run_id>/rerun")
 def rerun(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
-    chosen = {name: request.form[name] for name in ("from", "definition") if name in request.form}
-    run = run_actions.rerun(row, check(Rerun, chosen, strict=False))
-    return redirect(f"/runs/{run.id}", 303)
+    names = ("from", "definition", "formId")
+    chosen = {name: request.form[name] for name in names if name in request.form}
+    form = check(RerunForm, chosen, strict=False)
+    return redirect(_once(_keyed(form), lambda within: run_actions.rerun(row, form, within)), 303)
+
+
+def _keyed(form: RerunForm) -> Keyed | None:
+    """Another choice of the same page is another request."""
+    if form.form_id is None:
+        return None
+    target = f"{request.method} {request.path} {form.whence} {form.definition}"
+    return Keyed(current_actor().user_id, form.form_id, target, body_hash="")
+
+
+def _once(keyed: Keyed | None, start: Callable[[Callable[[Run], None]], Run]) -> str:
+    """The address of the run that `start` makes, or that it has made for the same request."""
+    if keyed and (first := first_answer(keyed)):
+        return first.headers["Location"]
+    try:
+        run = start(lambda run: keep(keyed, Answer(303, {}, {"Location": f"/runs/{run.id}"})))
+    except Conflict:
+        if keyed and (first := first_answer(keyed)):  # sent at the same time, and faster
+            return first.headers["Location"]
+        raise
+    return f"/runs/{run.id}"
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/outcome")

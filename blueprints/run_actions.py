@@ -59,7 +59,7 @@ def rerun(old: Run, wanted: Rerun, within: Callable[[Run], None] | None = None) 
         definition=wanted.definition,
         actor=current_actor(),
         keys=keys(),
-        storage=open_storage(settings()),
+        storage=lambda: open_storage(settings()),
         within=within,
     )
     doorbell().ring(ready)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from blueprints.schemas import CursorQuery, Schema
@@ -14,13 +14,17 @@ Status = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 Comment = Annotated[str, StringConstraints(max_length=10_000)]
 
 
+Moment = Annotated[int, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""RFC 3339 with a zone outside, epoch milliseconds inside."""
+
+
 class RunQuery(CursorQuery):
     workflow_id: str | None = None
     project_id: str | None = None
     status: list[Status] = Field(default_factory=list)
     trigger_source: str | None = None
-    started_after: int | None = None
-    started_before: int | None = None
+    started_after: Moment | None = None
+    started_before: Moment | None = None
 
     @field_validator("started_after", "started_before", mode="before")
     @classmethod

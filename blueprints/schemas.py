@@ -93,7 +93,12 @@ def _script(value: str) -> str:
     return value
 
 
-Slug = Annotated[str, StringConstraints(min_length=1), AfterValidator(_slug)]
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_slug),
+    Field(json_schema_extra={"pattern": f"^{SLUG}$"}),
+]
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_one_line)
 ]
@@ -130,7 +135,7 @@ class PageQuery(Schema):
 class CursorQuery(PageQuery):
     """For lists without bound: `cursor` is the nextCursor of the answer before."""
 
-    cursor: str | None = None
+    cursor: str | None = Field(None, json_schema_extra={"pattern": "^[0-9a-f]{24}$"})
 
     @field_validator("cursor")
     @classmethod

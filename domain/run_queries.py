@@ -55,7 +55,7 @@ def find(
 
     projects: only these; None for every project. The times are epoch milliseconds of the start.
     """
-    query = Run.select(Run, Workflow.name).join(Workflow).order_by(Run.id.desc())
+    query = Run.select(Run, Workflow.id, Workflow.name).join(Workflow).order_by(Run.id.desc())
     if projects is not None:
         query = query.where(Run.project_id.in_(list(projects)))
     if workflow_id is not None:

@@ -12,11 +12,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     Tag,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from domain.parameters import MAX_NAME, MAX_PARAMETERS, text_fault
 from domain.references import SLUG, artifact_path, release_reference
@@ -84,10 +85,14 @@ def _line(max_length: int) -> StringConstraints:
 Name = Annotated[str, _line(200), AfterValidator(_one_line)]
 ParameterName = Annotated[str, _line(MAX_NAME), AfterValidator(_one_line)]
 ArtifactPath = Annotated[str, _line(1000), AfterValidator(_one_line), AfterValidator(_artifact)]
-Slug = Annotated[str, AfterValidator(_slug)]
+Slug = Annotated[
+    str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG}$"})
+]
 Description = Annotated[str, _at_most(MAX_DESCRIPTION_BYTES)]
 Script = Annotated[str, _at_most(MAX_SCRIPT_BYTES), AfterValidator(_script)]
-ReleaseId = Annotated[str, AfterValidator(_release)]
+ReleaseId = Annotated[
+    str, AfterValidator(_release), Field(json_schema_extra={"examples": ["duck@run"]})
+]
 Order = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Concurrency = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 Choices = Annotated[list[Name], Field(min_length=1, max_length=100)]
@@ -99,7 +104,12 @@ class Schema(BaseModel):
     """camelCase outside, no conversions ("1" is not 1), unknown fields refused by name."""
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, alias_generator=to_camel, serialize_by_alias=True
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 
@@ -169,12 +179,30 @@ def _step_tag(step: Any) -> str:
     return kind if isinstance(kind, str) and kind in STEP_TYPES else "Other"
 
 
+class _DocumentedByType:
+    """In the document the type tells the steps apart; OtherStep is only for finding faults."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        refs = [choice["$ref"] for choice in handler(core_schema)["oneOf"]][: len(STEP_TYPES)]
+        return {
+            "oneOf": [{"$ref": ref} for ref in refs],
+            "discriminator": {
+                "propertyName": "type",
+                "mapping": dict(zip(STEP_TYPES, refs, strict=True)),
+            },
+        }
+
+
 Step = Annotated[
     Annotated[BuildStep, Tag("Build")]
     | Annotated[TestStep, Tag("Test")]
     | Annotated[DeployStep, Tag("Deploy")]
     | Annotated[OtherStep, Tag("Other")],
     Discriminator(_step_tag),
+    _DocumentedByType,
 ]
 
 

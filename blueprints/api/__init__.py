@@ -1,17 +1,16 @@
-"""What all JSON endpoints share: reading bodies and queries, lists, idempotency keys."""
+"""What all JSON endpoints share: reading bodies, lists, idempotency keys."""
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any, TypeVar
 
-from flask import current_app, jsonify, request
+from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from blueprints import is_api
+from blueprints.api.operations import operation_of
 from blueprints.guards import current_actor
-from blueprints.schemas import PageQuery, Schema, check, query_parameters
+from blueprints.schemas import PageQuery, Schema, check
 from blueprints.strict_json import parse_object
 from domain.errors import BadRequest, TooLarge, WrongMediaType
 from domain.idempotency import Answer, Keyed, first_answer, keep
@@ -19,8 +18,6 @@ from domain.models import Run
 
 S = TypeVar("S", bound=Schema)
 MAX_BODY_BYTES = 1024 * 1024
-
-View = Callable[..., ResponseReturnValue]
 
 
 # ---- bodies ----------------------------------------------------------------------------------
@@ -42,56 +39,12 @@ def read_object(*, optional: bool = False) -> dict[str, Any]:
     return parse_object(data)
 
 
-def read_json(schema: type[S], *, optional: bool = False) -> S:
-    """The body as `schema`; Invalid names every fault. See `read_object`."""
-    return check(schema, read_object(optional=optional))
-
-
-# ---- queries ---------------------------------------------------------------------------------
-
-
-def query(schema: type[Schema]) -> Callable[[View], View]:
-    """Give the view its query parameters, checked, as the keyword `query`."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def with_query(**arguments: Any) -> ResponseReturnValue:
-            return view(**arguments, query=_read_query(schema))
-
-        with_query.query_schema = schema  # type: ignore[attr-defined]
-        return with_query
-
-    return decorate
-
-
-def refuse_unknown_query() -> None:
-    """Before every API request: parameters that its view does not take are an error, not a typo."""
-    if not is_api() or request.url_rule is None or not request.args:
-        return
-    view = current_app.view_functions[request.url_rule.endpoint]
-    schema = getattr(view, "query_schema", None)
-    known = query_parameters(schema) if schema else {}
-    unknown = [name for name in request.args if name not in known]
-    if unknown:
-        raise BadRequest(
-            f"There is no query parameter {', '.join(map(repr, unknown))} here.",
-            code="unknown_query_parameter",
-            details=[
-                {"field": f"/{name}", "code": "unknown_field", "message": f"No parameter {name!r}."}
-                for name in unknown
-            ],
-        )
-
-
-def _read_query(schema: type[S]) -> S:
-    given: dict[str, Any] = {}
-    for name, many in query_parameters(schema).items():
-        values = request.args.getlist(name)
-        if len(values) > 1 and not many:
-            raise BadRequest(f"{name!r} is given more than once.", code="invalid_query")
-        if values:
-            given[name] = values if many else values[0]
-    return check(schema, given, strict=False)
+def read_json(schema: type[S]) -> S:
+    """The body as `schema`, which the operation declares; Invalid names every fault."""
+    declared = operation_of(request.endpoint)
+    if declared is None or declared.body is not schema:
+        raise TypeError(f"{request.endpoint} is not declared to read a {schema.__name__}")
+    return check(schema, read_object(optional=declared.body_is_optional))
 
 
 # ---- answers ---------------------------------------------------------------------------------

@@ -3,7 +3,10 @@
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from blueprints.api import created, listing, query, read_json
+from blueprints.answers import Listed, Unbounded
+from blueprints.answers import catalog as answers
+from blueprints.api import created, listing, read_json
+from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.guards import current_actor, load_ingredient, load_project
 from blueprints.present import catalog as present
 from blueprints.schemas import CursorQuery, IngredientChange, IngredientQuery, NewIngredient
@@ -14,7 +17,12 @@ bp = Blueprint("api_ingredients", __name__, url_prefix="/api/ingredients")
 
 
 @bp.get("")
-@query(IngredientQuery)
+@operation(
+    "List ingredients",
+    needs=SIGNED_IN,
+    answers={200: Listed[answers.Ingredient]},
+    query=IngredientQuery,
+)
 def list_ingredients(query: IngredientQuery) -> ResponseReturnValue:
     if query.project_id is not None:
         load_project(query.project_id)
@@ -24,6 +32,13 @@ def list_ingredients(query: IngredientQuery) -> ResponseReturnValue:
 
 
 @bp.post("")
+@operation(
+    "Make an ingredient",
+    needs=SUPER_USER,
+    body=NewIngredient,
+    answers={201: answers.Ingredient},
+    errors=(409,),
+)
 def create_ingredient() -> ResponseReturnValue:
     body = read_json(NewIngredient)
     project = load_project(body.project_id, SUPER_USER)
@@ -34,12 +49,19 @@ def create_ingredient() -> ResponseReturnValue:
 
 
 @bp.get("/<ingredient_id>")
+@operation("Read an ingredient", answers={200: answers.Ingredient})
 def get_ingredient(ingredient_id: str) -> ResponseReturnValue:
     row = load_ingredient(ingredient_id)
     return jsonify(present.ingredient(row, ingredients.latest_releases([row]).get(row.id)))
 
 
 @bp.put("/<ingredient_id>")
+@operation(
+    "Change an ingredient",
+    needs=SUPER_USER,
+    body=IngredientChange,
+    answers={200: answers.Ingredient},
+)
 def change_ingredient(ingredient_id: str) -> ResponseReturnValue:
     ingredient = load_ingredient(ingredient_id, SUPER_USER)
     body = read_json(IngredientChange)
@@ -48,7 +70,11 @@ def change_ingredient(ingredient_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/<ingredient_id>/releases")
-@query(CursorQuery)
+@operation(
+    "List the releases of an ingredient, newest first",
+    answers={200: Unbounded[answers.Release]},
+    query=CursorQuery,
+)
 def list_releases(ingredient_id: str, query: CursorQuery) -> ResponseReturnValue:
     ingredient = load_ingredient(ingredient_id)
     rows, total, cursor = ingredients.list_releases(ingredient, query.as_page(), query.cursor)

@@ -6,7 +6,10 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from blueprints import keys
-from blueprints.api import created, listing, query, read_json
+from blueprints.answers import Listed, Unbounded
+from blueprints.answers import projects as answers
+from blueprints.api import created, listing, read_json
+from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.guards import current_actor, load_project
 from blueprints.present import projects as present
 from blueprints.schemas import (
@@ -21,7 +24,7 @@ from blueprints.schemas import (
 )
 from blueprints.secret_schemas import SecretPut, check_secret_name
 from domain import project_secrets, projects
-from domain.access import ADMIN, SUPER_USER, require_system_admin
+from domain.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
 from domain.models import Environment
 
 bp = Blueprint("api_projects", __name__, url_prefix="/api/projects")
@@ -32,7 +35,12 @@ def _put_answer(body: dict[str, Any], is_new: bool) -> ResponseReturnValue:
 
 
 @bp.get("")
-@query(PageQuery)
+@operation(
+    "List the projects that you are a member of",
+    needs=SIGNED_IN,
+    answers={200: Listed[answers.Project]},
+    query=PageQuery,
+)
 def list_projects(query: PageQuery) -> ResponseReturnValue:
     actor = current_actor()
     rows, total = projects.list_projects(actor, query.as_page())
@@ -40,6 +48,13 @@ def list_projects(query: PageQuery) -> ResponseReturnValue:
 
 
 @bp.post("")
+@operation(
+    "Make a project",
+    needs=SYSTEM_ADMIN,
+    body=NewProject,
+    answers={201: answers.Project},
+    errors=(409,),
+)
 def create_project() -> ResponseReturnValue:
     actor = current_actor()
     require_system_admin(actor)
@@ -49,11 +64,13 @@ def create_project() -> ResponseReturnValue:
 
 
 @bp.get("/<project_id>")
+@operation("Read a project", answers={200: answers.Project})
 def get_project(project_id: str) -> ResponseReturnValue:
     return jsonify(present.project(load_project(project_id), current_actor()))
 
 
 @bp.put("/<project_id>")
+@operation("Change a project", needs=ADMIN, body=ProjectChange, answers={200: answers.Project})
 def change_project(project_id: str) -> ResponseReturnValue:
     project, actor = load_project(project_id, ADMIN), current_actor()
     body = read_json(ProjectChange)
@@ -65,18 +82,26 @@ def change_project(project_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/<project_id>/members")
-@query(PageQuery)
+@operation("List the members of a project", answers={200: Listed[answers.Member]}, query=PageQuery)
 def list_members(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = projects.list_members(load_project(project_id), query.as_page())
     return listing([present.member(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/members/<username>")
+@operation("Read a member", answers={200: answers.Member})
 def get_member(project_id: str, username: str) -> ResponseReturnValue:
     return jsonify(present.member(projects.get_member(load_project(project_id), username)))
 
 
 @bp.put("/<project_id>/members/<username>")
+@operation(
+    "Give somebody a role",
+    needs=ADMIN,
+    body=MemberPut,
+    answers={200: answers.Member, 201: answers.Member},
+    errors=(409,),
+)
 def put_member(project_id: str, username: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
     role = read_json(MemberPut).role
@@ -85,6 +110,7 @@ def put_member(project_id: str, username: str) -> ResponseReturnValue:
 
 
 @bp.delete("/<project_id>/members/<username>")
+@operation("Take somebody out of a project", needs=ADMIN, errors=(409,))
 def remove_member(project_id: str, username: str) -> ResponseReturnValue:
     projects.remove_member(current_actor(), load_project(project_id, ADMIN), username)
     return "", 204
@@ -94,18 +120,27 @@ def remove_member(project_id: str, username: str) -> ResponseReturnValue:
 
 
 @bp.get("/<project_id>/testsuites")
-@query(PageQuery)
+@operation(
+    "List the test suites of a project", answers={200: Listed[answers.TestSuite]}, query=PageQuery
+)
 def list_test_suites(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = projects.list_test_suites(load_project(project_id), query.as_page())
     return listing([present.test_suite(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/testsuites/<name>")
+@operation("Read a test suite", answers={200: answers.TestSuite})
 def get_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     return jsonify(present.test_suite(projects.get_test_suite(load_project(project_id), name)))
 
 
 @bp.put("/<project_id>/testsuites/<name>")
+@operation(
+    "Make or change a test suite",
+    needs=SUPER_USER,
+    body=TestSuitePut,
+    answers={200: answers.TestSuite, 201: answers.TestSuite},
+)
 def put_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
     check_name(name)
@@ -115,6 +150,7 @@ def put_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 
 
 @bp.delete("/<project_id>/testsuites/<name>")
+@operation("Delete a test suite", needs=SUPER_USER)
 def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     projects.delete_test_suite(current_actor(), load_project(project_id, SUPER_USER), name)
     return "", 204
@@ -124,19 +160,31 @@ def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 
 
 @bp.get("/<project_id>/environments")
-@query(PageQuery)
+@operation(
+    "List the environments of a project",
+    answers={200: Listed[answers.Environment]},
+    query=PageQuery,
+)
 def list_environments(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = projects.list_environments(load_project(project_id), query.as_page())
     return listing(_with_deployments(rows), total, query)
 
 
 @bp.get("/<project_id>/environments/<name>")
+@operation("Read an environment, and what is deployed there", answers={200: answers.Environment})
 def get_environment(project_id: str, name: str) -> ResponseReturnValue:
     row = projects.get_environment(load_project(project_id), name)
     return jsonify(_with_deployments([row])[0])
 
 
 @bp.put("/<project_id>/environments/<name>")
+@operation(
+    "Make or change an environment",
+    needs=SUPER_USER,
+    body=EnvironmentPut,
+    answers={200: answers.Environment, 201: answers.Environment},
+    errors=(409,),
+)
 def put_environment(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
     check_name(name)
@@ -151,13 +199,18 @@ def _with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
 
 
 @bp.delete("/<project_id>/environments/<name>")
+@operation("Delete an environment", needs=SUPER_USER, errors=(409,))
 def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
     projects.delete_environment(current_actor(), load_project(project_id, SUPER_USER), name)
     return "", 204
 
 
 @bp.get("/<project_id>/environments/<name>/deployments")
-@query(CursorQuery)
+@operation(
+    "List what was deployed into an environment, newest first",
+    answers={200: Unbounded[answers.Deployment]},
+    query=CursorQuery,
+)
 def list_deployments(project_id: str, name: str, query: CursorQuery) -> ResponseReturnValue:
     environment = projects.get_environment(load_project(project_id), name)
     rows, total, cursor = projects.list_deployments(environment, query.as_page(), query.cursor)
@@ -168,18 +221,31 @@ def list_deployments(project_id: str, name: str, query: CursorQuery) -> Response
 
 
 @bp.get("/<project_id>/secrets")
-@query(PageQuery)
+@operation(
+    "List the secrets of a project, without their values",
+    answers={200: Listed[answers.Secret]},
+    query=PageQuery,
+)
 def list_secrets(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = project_secrets.list_secrets(load_project(project_id), query.as_page())
     return listing([present.secret(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/secrets/<name>")
+@operation(
+    "Read what is known of a secret; its value is never given back", answers={200: answers.Secret}
+)
 def get_secret(project_id: str, name: str) -> ResponseReturnValue:
     return jsonify(present.secret(project_secrets.get_secret(load_project(project_id), name)))
 
 
 @bp.put("/<project_id>/secrets/<name>")
+@operation(
+    "Store a secret",
+    needs=ADMIN,
+    body=SecretPut,
+    answers={200: answers.StoredSecret, 201: answers.StoredSecret},
+)
 def put_secret(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
     check_secret_name(name)
@@ -190,6 +256,7 @@ def put_secret(project_id: str, name: str) -> ResponseReturnValue:
 
 
 @bp.delete("/<project_id>/secrets/<name>")
+@operation("Delete a secret", needs=ADMIN)
 def delete_secret(project_id: str, name: str) -> ResponseReturnValue:
     project_secrets.delete_secret(current_actor(), load_project(project_id, ADMIN), name)
     return "", 204

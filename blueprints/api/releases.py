@@ -5,6 +5,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from blueprints import settings
+from blueprints.answers import catalog as answers
+from blueprints.api.operations import BYTES, IF_NONE_MATCH, operation
 from blueprints.guards import load_release
 from blueprints.present import catalog as present
 from domain import ingredients
@@ -18,12 +20,16 @@ DOWNLOAD_POLICY = "sandbox; default-src 'none'"
 
 
 @bp.get("/<release_id>")
+@operation("Read a release", answers={200: answers.Release})
 def get_release(release_id: str) -> ResponseReturnValue:
     row = load_release(release_id)
     return jsonify(present.release(row, ingredients.packages_of([row])[row.id]))
 
 
 @bp.get("/<release_id>/packages/<path:path>")
+@operation(
+    "Download a package", answers={200: BYTES, 304: None}, errors=(500,), headers=(IF_NONE_MATCH,)
+)
 def download(release_id: str, path: str) -> ResponseReturnValue:
     package = ingredients.get_package(load_release(release_id), path)
     if request.if_none_match.contains(package.sha256):

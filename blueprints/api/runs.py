@@ -6,7 +6,11 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 
 from blueprints import doorbell, run_actions, settings
-from blueprints.api import listing, query, read_json, started
+from blueprints.answers import Listed, Unbounded
+from blueprints.answers import runs as answers
+from blueprints.answers.runs import StartedRun
+from blueprints.api import listing, read_json, started
+from blueprints.api.operations import IDEMPOTENCY_KEY, IF_NONE_MATCH, SIGNED_IN, TEXT, operation
 from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import Completion, LogQuery, Outcome, Rerun, RunQuery, StageDecision
@@ -23,7 +27,12 @@ bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
 
 
 @bp.get("")
-@query(RunQuery)
+@operation(
+    "List runs, newest first",
+    needs=SIGNED_IN,
+    answers={200: Unbounded[answers.RunItem]},
+    query=RunQuery,
+)
 def list_runs(query: RunQuery) -> ResponseReturnValue:
     rows, total, cursor = fetch_after(find(query), Run.id, query.as_page(), query.cursor)
     return listing([present.run_item(row) for row in rows], total, query, nextCursor=cursor)
@@ -46,6 +55,7 @@ def find(query: RunQuery) -> Any:
 
 
 @bp.get("/<run_id>")
+@operation("Read a run", answers={200: answers.Run, 304: None}, headers=(IF_NONE_MATCH,))
 def get_run(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
     tag = run_actions.version_of(row)
@@ -60,6 +70,7 @@ def _tagged(response: Response, tag: str) -> Response:
 
 
 @bp.post("/<run_id>/abort")
+@operation("Stop a run", needs=SUPER_USER, answers={202: StartedRun}, errors=(409,))
 def abort_run(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     if row.completed_at is not None:
@@ -69,13 +80,23 @@ def abort_run(run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/rerun")
+@operation(
+    "Run a finished run again",
+    needs=SUPER_USER,
+    body=Rerun,
+    body_is_optional=True,
+    answers={201: StartedRun},
+    errors=(409,),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def rerun(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
-    body = read_json(Rerun, optional=True)
+    body = read_json(Rerun)
     return started(lambda within: run_actions.rerun(row, body, within))
 
 
 @bp.get("/<run_id>/steps/<step_run_id>")
+@operation("Read a step of a run", answers={200: answers.StepRun})
 def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
     run_queries.get_step(row, step_run_id)
@@ -85,6 +106,7 @@ def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/abort")
+@operation("Stop a step", needs=SUPER_USER, answers={202: answers.StepState}, errors=(409,))
 def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     if step.status in FINISHED:
@@ -96,6 +118,13 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/complete")
+@operation(
+    "Complete a step from outside",
+    needs=SUPER_USER,
+    body=Completion,
+    answers={200: answers.StepState},
+    errors=(409,),
+)
 def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """The same result may be sent again; another one is a conflict."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
@@ -108,6 +137,13 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/outcome")
+@operation(
+    "Say what became of a lost deployment",
+    needs=SUPER_USER,
+    body=Outcome,
+    answers={200: answers.OutcomeAnswered},
+    errors=(409,),
+)
 def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """Say whether a deployment happened whose worker was lost before it could tell."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
@@ -117,18 +153,34 @@ def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/stages/<stage_run_id>/approve")
+@operation(
+    "Approve a stage",
+    needs=USER,
+    body=StageDecision,
+    body_is_optional=True,
+    answers={200: answers.StageDecided},
+    errors=(403, 409),
+)
 def approve_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
     return _decide(run_id, stage_run_id, "approved")
 
 
 @bp.post("/<run_id>/stages/<stage_run_id>/reject")
+@operation(
+    "Reject a stage",
+    needs=USER,
+    body=StageDecision,
+    body_is_optional=True,
+    answers={200: answers.StageDecided},
+    errors=(403, 409),
+)
 def reject_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
     return _decide(run_id, stage_run_id, "rejected")
 
 
 def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
     stage = run_queries.get_stage(load_run(run_id), stage_run_id)
-    body = read_json(StageDecision, optional=True)
+    body = read_json(StageDecision)
     run_actions.decide(stage, decision, body.comment)
     return jsonify(id=stage.id, decision=decision)
 
@@ -145,7 +197,13 @@ def _already(status: str, kind: str) -> Conflict:
 
 
 @bp.get("/<run_id>/steps/<step_run_id>/logs")
-@query(LogQuery)
+@operation(
+    "Read a log",
+    answers={200: TEXT, 206: TEXT, 304: None},
+    errors=(416,),
+    headers=("Range",),
+    query=LogQuery,
+)
 def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnValue:
     """The whole log as it is now, also by Range; or what came after byte `offset`, up to 256 KiB.
 
@@ -173,7 +231,7 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
 
 
 @bp.get("/<run_id>/steps/<step_run_id>/tests")
-@query(PageQuery)
+@operation("List the tests of a step", answers={200: Listed[answers.Test]}, query=PageQuery)
 def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturnValue:
     """In pages: a step keeps up to 50,000 tests, each with a message of up to 16 KiB."""
     step = run_queries.get_step(load_run(run_id), step_run_id)

@@ -3,18 +3,23 @@
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from blueprints.api import created, listing, query, read_json
+from blueprints.answers import Listed
+from blueprints.answers import people as answers
+from blueprints.api import created, listing, read_json
+from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.guards import current_actor, signed_in_user
 from blueprints.present import people as present
 from blueprints.schemas import NewToken, NewUser, PageQuery
 from domain import people
-from domain.access import READ, WRITE, require_system_admin, require_write
+from domain.access import READ, SYSTEM_ADMIN, WRITE, require_system_admin, require_write
 
 bp = Blueprint("api_users", __name__, url_prefix="/api/users")
 
 
 @bp.get("")
-@query(PageQuery)
+@operation(
+    "List the users", needs=SYSTEM_ADMIN, answers={200: Listed[answers.User]}, query=PageQuery
+)
 def list_users(query: PageQuery) -> ResponseReturnValue:
     require_system_admin(current_actor(), changes=False)
     rows, total = people.list_users(query.as_page())
@@ -22,6 +27,9 @@ def list_users(query: PageQuery) -> ResponseReturnValue:
 
 
 @bp.post("")
+@operation(
+    "Make a user", needs=SYSTEM_ADMIN, body=NewUser, answers={201: answers.User}, errors=(409,)
+)
 def create_user() -> ResponseReturnValue:
     actor = current_actor()
     require_system_admin(actor)
@@ -30,6 +38,7 @@ def create_user() -> ResponseReturnValue:
 
 
 @bp.get("/<username>")
+@operation("Read a user", needs=SYSTEM_ADMIN, answers={200: answers.User})
 def get_user(username: str) -> ResponseReturnValue:
     """Anybody may look at themselves, only System_Admins at others."""
     actor = current_actor()
@@ -39,6 +48,7 @@ def get_user(username: str) -> ResponseReturnValue:
 
 
 @bp.get("/me")
+@operation("Read who you are", needs=SIGNED_IN, answers={200: answers.Me})
 def me() -> ResponseReturnValue:
     return jsonify(present.me(signed_in_user(), current_actor()))
 
@@ -47,13 +57,22 @@ def me() -> ResponseReturnValue:
 
 
 @bp.get("/tokens")
-@query(PageQuery)
+@operation(
+    "List your tokens", needs=SIGNED_IN, answers={200: Listed[answers.Token]}, query=PageQuery
+)
 def list_tokens(query: PageQuery) -> ResponseReturnValue:
     rows, total = people.list_tokens(current_actor().user_id, query.as_page())
     return listing([present.token(row) for row in rows], total, query)
 
 
 @bp.post("/tokens")
+@operation(
+    "Make a token",
+    needs=SIGNED_IN,
+    body=NewToken,
+    answers={201: answers.CreatedToken},
+    errors=(409,),
+)
 def create_token() -> ResponseReturnValue:
     """The only answer that ever holds the token itself."""
     actor = current_actor()
@@ -67,6 +86,7 @@ def create_token() -> ResponseReturnValue:
 
 
 @bp.delete("/tokens/<token_id>")
+@operation("Revoke a token", needs=SIGNED_IN)
 def revoke_token(token_id: str) -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)

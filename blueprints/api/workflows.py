@@ -9,15 +9,24 @@ from pydantic import Field, StringConstraints
 from werkzeug.wrappers import Response
 
 from blueprints import run_actions
+from blueprints.answers import Listed
+from blueprints.answers import workflows as answers
+from blueprints.answers.runs import StartedRun
 from blueprints.api import (
     created,
     idempotency_key,
     listing,
-    query,
     read_json,
     read_object,
     replayed,
     started,
+)
+from blueprints.api.operations import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    SIGNED_IN,
+    operation,
 )
 from blueprints.guards import current_actor, load_project, load_workflow
 from blueprints.present import workflows as present
@@ -54,7 +63,12 @@ class StartRun(Schema):
 
 
 @bp.get("")
-@query(WorkflowQuery)
+@operation(
+    "List workflows",
+    needs=SIGNED_IN,
+    answers={200: Listed[answers.WorkflowItem]},
+    query=WorkflowQuery,
+)
 def list_workflows(query: WorkflowQuery) -> ResponseReturnValue:
     rows, total = fetch(find(query), query.as_page())
     last_runs = workflow_queries.last_runs(rows)
@@ -76,6 +90,14 @@ def find(query: WorkflowQuery) -> Any:
 
 
 @bp.post("")
+@operation(
+    "Make a workflow",
+    needs=SUPER_USER,
+    body=NewWorkflow,
+    answers={201: answers.Workflow},
+    errors=(409,),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def create_workflow() -> ResponseReturnValue:
     body = read_object()
     _check_project(body.get("projectId"))
@@ -93,12 +115,21 @@ def create_workflow() -> ResponseReturnValue:
 
 
 @bp.get("/<workflow_id>")
+@operation("Read a workflow", answers={200: answers.Workflow, 304: None}, headers=(IF_NONE_MATCH,))
 def get_workflow(workflow_id: str) -> ResponseReturnValue:
     found = workflow_queries.detail(load_workflow(workflow_id))
     return _with_etag(jsonify(present.workflow(found)), found).make_conditional(request)
 
 
 @bp.put("/<workflow_id>")
+@operation(
+    "Save a workflow",
+    needs=SUPER_USER,
+    body=ChangedWorkflow,
+    answers={200: answers.Workflow},
+    errors=(409, 412),
+    headers=(IF_MATCH,),
+)
 def change_workflow(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     changed = parse(read_object(), ChangedWorkflow, project_id=workflow.project_id)
@@ -107,6 +138,7 @@ def change_workflow(workflow_id: str) -> ResponseReturnValue:
 
 
 @bp.delete("/<workflow_id>")
+@operation("Delete a workflow", needs=SUPER_USER, errors=(409, 412), headers=(IF_MATCH,))
 def delete_workflow(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     workflows.delete(workflow, actor=current_actor(), if_match=_if_match())
@@ -114,15 +146,26 @@ def delete_workflow(workflow_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/<workflow_id>/metadata")
-@query(MetadataQuery)
+@operation(
+    "Read the statistics of a workflow", answers={200: answers.Metadata}, query=MetadataQuery
+)
 def get_metadata(workflow_id: str, query: MetadataQuery) -> ResponseReturnValue:
     return jsonify(statistics.metadata(load_workflow(workflow_id), query.days))
 
 
 @bp.post("/<workflow_id>/runs")
+@operation(
+    "Start a run",
+    needs=SUPER_USER,
+    body=StartRun,
+    body_is_optional=True,
+    answers={201: StartedRun},
+    errors=(409,),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def start_run(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
-    body = read_json(StartRun, optional=True)
+    body = read_json(StartRun)
     source = body.trigger_source or "api"
     return started(
         lambda within: run_actions.start(workflow, body.parameters, source, within=within)
@@ -130,7 +173,11 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
 
 
 @bp.get("/<workflow_id>/revisions")
-@query(PageQuery)
+@operation(
+    "List the revisions of a workflow, newest first",
+    answers={200: Listed[answers.RevisionItem]},
+    query=PageQuery,
+)
 def list_revisions(workflow_id: str, query: PageQuery) -> ResponseReturnValue:
     found = workflow_queries.find_revisions(load_workflow(workflow_id))
     rows, total = fetch(found, query.as_page())
@@ -138,6 +185,7 @@ def list_revisions(workflow_id: str, query: PageQuery) -> ResponseReturnValue:
 
 
 @bp.get("/<workflow_id>/revisions/<int:number>")
+@operation("Read a revision", answers={200: answers.Revision})
 def get_revision(workflow_id: str, number: int) -> ResponseReturnValue:
     row = workflow_queries.get_revision(load_workflow(workflow_id), number)
     return jsonify(present.revision(row))

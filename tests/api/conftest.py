@@ -1,14 +1,16 @@
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask.testing import FlaskClient
 
 from app import create_app
+from blueprints.api.operations import operation_of
 from blueprints.error_codes import ERRORS, FAULTS
 from domain import models
 from domain.models import Project
 from domain.settings import Settings
+from tests.support import contract
 from tests.support import people as people_support
 from tests.support.people import People
 
@@ -32,6 +34,9 @@ def _hold_against_the_contract(response: Response) -> Response:
             assert detail["code"] in FAULTS, f"{detail['code']} is not a documented code"
             assert detail["field"] == "" or detail["field"].startswith("/")
             assert detail["message"]
+    if operation_of(request.endpoint):
+        breach = contract.breach(current_app, request, response)
+        assert breach is None, breach
     return response
 
 

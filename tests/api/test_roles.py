@@ -179,6 +179,7 @@ TABLE = [
     ),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 303, gated()),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/reject", SUPER_USER, 303, gated()),
+    Route("GET", "/api/openapi.json", PUBLIC),
     # projects
     Route("GET", "/api/projects", SIGNED_IN),
     Route(

@@ -1,0 +1,102 @@
+"""What a route of the API takes and gives, said once: it is checked by this and documented by it.
+
+`operation` stands between the route and its view. The query is read before the view is called; the
+body by `read_json` within it, after the view has found out whether the caller may do this at all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
+
+from blueprints.schemas import Schema, check, query_parameters
+from domain.access import USER
+from domain.errors import BadRequest
+
+View = Callable[..., ResponseReturnValue]
+Content = type[BaseModel] | str | None
+
+SIGNED_IN = "signed in"
+"""Enough for calls that are not about one project."""
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+IF_MATCH = "If-Match"
+IF_NONE_MATCH = "If-None-Match"
+BYTES = "application/octet-stream"
+TEXT = "text/plain"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """needs: a role in the project, System_Admin, or SIGNED_IN.
+    answers: status → the schema of a JSON answer, the media type of another, or None for no body.
+    errors: the statuses that cannot be told from the rest, such as 409.
+    headers: request headers beyond those that every call takes.
+    """
+
+    summary: str
+    needs: str = USER
+    answers: Mapping[int, Content] = field(default_factory=lambda: {204: None})
+    body: type[BaseModel] | None = None
+    body_is_optional: bool = False
+    query: type[Schema] | None = None
+    errors: tuple[int, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+def operation(summary: str, **of_route: Any) -> Callable[[View], View]:
+    """Declare what the view takes and gives; see Operation. A query comes as the keyword `query`.
+
+    The view's docstring becomes the description.
+    """
+    declared = Operation(summary, **of_route)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(**arguments: Any) -> ResponseReturnValue:
+            if declared.query is not None:
+                arguments["query"] = _read_query(declared.query)
+            return view(**arguments)
+
+        checked.operation = declared  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def operation_of(endpoint: str | None) -> Operation | None:
+    """What the view of an endpoint was declared to be; None for a page."""
+    return getattr(current_app.view_functions.get(endpoint or ""), "operation", None)
+
+
+def refuse_unknown_query() -> None:
+    """Before every API request: parameters that its view does not take are an error, not a typo."""
+    found = operation_of(request.endpoint)
+    if found is None or not request.args:
+        return
+    known = query_parameters(found.query) if found.query else {}
+    unknown = [name for name in request.args if name not in known]
+    if unknown:
+        raise BadRequest(
+            f"There is no query parameter {', '.join(map(repr, unknown))} here.",
+            code="unknown_query_parameter",
+            details=[
+                {"field": f"/{name}", "code": "unknown_field", "message": f"No parameter {name!r}."}
+                for name in unknown
+            ],
+        )
+
+
+def _read_query(schema: type[Schema]) -> Schema:
+    given: dict[str, Any] = {}
+    for name, many in query_parameters(schema).items():
+        values = request.args.getlist(name)
+        if len(values) > 1 and not many:
+            raise BadRequest(f"{name!r} is given more than once.", code="invalid_query")
+        if values:
+            given[name] = values if many else values[0]
+    return check(schema, given, strict=False)
