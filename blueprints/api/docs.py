@@ -14,7 +14,7 @@ bp = Blueprint("api_docs", __name__, url_prefix="/api")
 def the_document() -> dict[str, Any]:
     """Made once: routes do not change while the application runs."""
     if "galley_document" not in current_app.extensions:
-        current_app.extensions["galley_document"] = document(current_app)  # type: ignore[arg-type]
+        current_app.extensions["galley_document"] = document(current_app)
     found: dict[str, Any] = current_app.extensions["galley_document"]
     return found
 

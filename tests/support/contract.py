@@ -9,7 +9,6 @@ from flask import Flask, Request, Response
 
 from blueprints.api.document import document
 
-
 _documents: list[dict[str, Any]] = []
 
 
