@@ -8,10 +8,33 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.routing import IntegerConverter, Map
 
-from blueprints import api as api_support
-from blueprints import auth, errors, health, pages_support, pipeline, release, security
+from blueprints import (
+    auth,
+    errors,
+    health,
+    metrics,
+    pages_support,
+    pipeline,
+    release,
+    security,
+    throttling,
+)
 from blueprints import workflows as workflow_pages
-from blueprints.api import docs, ingredients, operations, projects, releases, runs, users, workflows
+from blueprints.api import (
+    audit,
+    docs,
+    ingredients,
+    logs,
+    operations,
+    projects,
+    releases,
+    results,
+    runs,
+    users,
+    workflows,
+)
+from blueprints.api.bodies import MAX_BODY_BYTES
+from blueprints.long_poll import Waiters
 from domain import models
 from domain import settings as settings_module
 from domain.keys import Keys
@@ -21,12 +44,16 @@ from jobs.queue import Doorbell
 BLUEPRINTS = (
     auth.bp,
     health.bp,
+    metrics.bp,
     projects.bp,
     ingredients.bp,
     releases.bp,
     users.bp,
     workflows.bp,
     runs.bp,
+    results.bp,
+    logs.bp,
+    audit.bp,
     docs.bp,
     workflow_pages.bp,
     pipeline.bp,
@@ -66,20 +93,21 @@ def create_app(settings: Settings | None = None) -> Flask:
         WTF_CSRF_CHECK_DEFAULT=False,  # security.register checks, for sessions only
         WTF_CSRF_TIME_LIMIT=None,  # a page left open for a day must still be able to post
         # One more than is taken: a body of unknown length is cut here in silence (read_object).
-        MAX_CONTENT_LENGTH=api_support.MAX_BODY_BYTES + 1,
-        MAX_FORM_MEMORY_SIZE=api_support.MAX_BODY_BYTES,
-        PROVIDE_AUTOMATIC_OPTIONS=False,  # no other origin is ever invited
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
     )
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = _SmallInteger
     models.connect(settings, pooled=True)
     app.extensions["galley_keys"] = Keys(app.config["SECRET_KEY"])
-    app.extensions["galley_sign_in"] = auth.SignInThrottle()
     app.extensions["galley_doorbell"] = Doorbell(settings.redis_url or _private_redis(settings))
+    app.extensions["galley_waiters"] = Waiters()
+    metrics.register(app)
+    throttling.register(app)
     security.register(app)
     errors.register(app)
     pages_support.register(app)
-    app.before_request(operations.refuse_unknown_query)
+    app.before_request(operations.refuse_what_is_not_taken)
     app.context_processor(_common_context)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -33,5 +33,5 @@ def release() -> str:
 
 
 def is_api() -> bool:
-    """Whether this request speaks JSON, so that its errors must as well."""
-    return request.path == "/api" or request.path.startswith("/api/")
+    """Whether a program is asking, so that a token counts and errors are JSON."""
+    return request.path in ("/api", "/metrics") or request.path.startswith("/api/")

@@ -1,55 +1,25 @@
 """Signing in and out, and how the pages look to the person."""
 
-import ipaddress
 import re
 
-from flask import Blueprint, current_app, redirect, render_template, request, session
+from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
-from flask_login import login_user, logout_user
+from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from blueprints.guards import public
-from blueprints.schemas import SignIn, check
+from blueprints import throttling
+from blueprints.guards import address, current_actor, public
+from blueprints.people_schemas import SignIn
+from blueprints.schemas import check
 from blueprints.security import SignedIn
 from domain import people
-from domain.errors import Invalid, NotSignedIn
-from domain.throttle import Throttle
+from domain.errors import Invalid, NotSignedIn, TooManyAttempts
 
 bp = Blueprint("auth", __name__)
 
 HOME = "/workflows"
 THEMES = ("light", "dark")
 YEAR_SECONDS = 365 * 24 * 3600
-
-TRIES_PER_NAME = 5
-TRIES_PER_ADDRESS = 30
-WINDOW_SECONDS = 300
-
-
-class SignInThrottle:
-    """Guessing one person's password, and trying one password on many people."""
-
-    def __init__(self) -> None:
-        self._names = Throttle(TRIES_PER_NAME, WINDOW_SECONDS)
-        self._addresses = Throttle(TRIES_PER_ADDRESS, WINDOW_SECONDS)
-
-    def take(self, username: str, address: str) -> float:
-        """Count a try. 0: go on; else how many seconds to wait first."""
-        return self._addresses.take(address) or self._names.take(f"{address} {username}")
-
-    def forget(self, username: str, address: str) -> None:
-        self._names.forget(f"{address} {username}")
-
-
-def sender(address: str) -> str:
-    """Whose tries count together: everybody with IPv6 has a whole /64 to try from."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if ip.version == 4 or ip.ipv4_mapped:
-        return address
-    return str(ipaddress.IPv6Network((int(ip), 64), strict=False))
 
 
 def safe_next(wanted: str | None) -> str:
@@ -82,17 +52,14 @@ def login() -> ResponseReturnValue:
         body = check(SignIn, given, strict=False)
     except Invalid:
         return _form(given, wanted, "Give a username and a password.", 422)
-    throttle: SignInThrottle = current_app.extensions["galley_sign_in"]
-    address = sender(request.remote_addr or "")
-    wait = throttle.take(body.username, address)
-    if wait:
-        sentence = f"Too many attempts. Try again in {int(wait) // 60 + 1} minutes."
-        return _form(given, wanted, sentence, 429, {"Retry-After": str(int(wait) + 1)})
     try:
-        user = people.sign_in(body.username, body.password)
+        throttling.try_password(body.username)
+        user = people.sign_in(body.username, body.password, address=address())
+    except TooManyAttempts as error:
+        return _form(given, wanted, error.message, 429, {"Retry-After": str(error.retry_after)})
     except NotSignedIn as error:
         return _form(given, wanted, error.message, 422)
-    throttle.forget(body.username, address)
+    throttling.password_was_right(body.username)
     session.clear()
     session.permanent = True
     login_user(SignedIn(user))
@@ -102,8 +69,11 @@ def login() -> ResponseReturnValue:
 @bp.post("/logout")
 @public
 def logout() -> ResponseReturnValue:
+    actor = current_actor() if current_user.is_authenticated else None
     logout_user()
-    session.clear()
+    session.clear()  # even if the database does not take the note
+    if actor is not None:
+        people.sign_out(actor)
     return redirect("/login", 303)
 
 

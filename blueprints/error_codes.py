@@ -1,6 +1,7 @@
-"""The closed list of codes in errors: clients decide by them, so they never change their meaning.
+"""The closed lists of codes: clients decide by them, so they never change their meaning.
 
-Every answer in the tests of the API is held against it.
+ERRORS and FAULTS are of errors and of their details, REASONS are of what waits. The API's document
+and its page show them, and every answer in the tests of the API is held against them.
 """
 
 ERRORS = {
@@ -22,7 +23,10 @@ ERRORS = {
     "invalid_idempotency_key": "The key is empty, too long or not printable ASCII.",
     "invalid_query": "The query cannot be read: a parameter twice, or a NUL in it.",
     "invalid_token": "The token is unknown, revoked or expired.",
+    "kept_by_reruns": "Reruns keep successes of the run: see details; remove them first.",
+    "last_system_admin": "An installation keeps one System_Admin at least.",
     "length_required": "The request does not say how long its body is.",
+    "malformed_form": "The body is not the multipart form that its media type says.",
     "malformed_json": "The body is not JSON, or not an object.",
     "method_not_allowed": "The address does not take the method: see the header Allow.",
     "not_authenticated": "Nobody is signed in and no token was sent.",
@@ -30,17 +34,20 @@ ERRORS = {
     "nothing_failed": "The run succeeded: it can only be run again from the start.",
     "not_waiting": "Nothing here waits for anybody's decision or answer.",
     "outcome_unknown": "Somebody has to say first what became of a lost deployment.",
+    "own_account": "Nobody deletes their own account.",
     "parameters_do_not_fit": "The old run's parameters do not fit the definition: see details.",
     "precondition_failed": "A condition in the headers does not hold.",
     "range_not_satisfiable": "The range asked for does not exist.",
     "read_only_token": "The token may only read: see requiredScope.",
     "release_damaged": "A package of a release is missing or damaged: see details.",
+    "release_in_use": "It is deployed, or a run in progress needs it: see details.",
     "run_altered": "The run is not as it was signed when it began; start a new one.",
     "run_in_progress": "The run has not ended yet.",
     "stale_revision": "If-Match names another revision than the present one.",
     "storage_error": "A stored file is missing or damaged: the message says which.",
     "storage_unavailable": "The storage of packages does not answer, or its setting is wrong.",
     "timeout": "The request took too long to arrive.",
+    "too_many_attempts": "Too many wrong passwords or tokens from this address: see Retry-After.",
     "unknown_query_parameter": "The address does not take this query parameter.",
     "unsupported_media_type": "The body has the wrong media type.",
     "uri_too_long": "The address is too long.",
@@ -48,20 +55,27 @@ ERRORS = {
     "workflow_deleted": "The workflow of the run was deleted.",
     "workflow_disabled": "The workflow is switched off.",
     "workflow_has_active_runs": "The workflow has runs in progress.",
-    "wrong_credentials": "The username or the password is wrong.",
+    "wrong_credentials": "The username or the (present) password is wrong.",
 }
 
 FAULTS = {
     "already_answered": "It has been answered otherwise.",
     "already_finished": "It has ended already.",
     "cannot_change": "It cannot be changed once it is made.",
+    "deployed": "It is in this environment now.",
+    "duplicate_id": "Two parts have the same id.",
     "duplicate_name": "The name is taken.",
+    "duplicate_order": "Two stages have the same order.",
     "duplicate_value": "The value stands more than once.",
     "easily_guessed": "The value of a secret is short or an everyday word; only ever a warning.",
+    "idempotency_key_in_use": "Another request with the key was faster.",
     "invalid_format": "The text does not have the form it must have.",
     "invalid_text": "The text holds characters that are not allowed.",
     "invalid_type": "The value is of another type.",
+    "kept_by_rerun": "This rerun keeps steps of the run: see runId.",
     "not_allowed": "It is not allowed here.",
+    "not_waiting": "It does not wait for this: see status.",
+    "nothing_failed": "Nothing of it failed.",
     "outcome_unknown": "Nobody has said yet what became of this deployment.",
     "out_of_range": "The number is too small or too large.",
     "release_damaged": "A stored file is not as it was released.",
@@ -81,4 +95,22 @@ FAULTS = {
     "unknown_release": "There is no such release in the project.",
     "unknown_test_suite": "There is no such test suite in the project.",
     "unknown_value": "The value is none of those allowed.",
+    "wrong_password": "It is not the present password.",
+    "workflow_changed": "The workflow is another by now: see revision.",
+    "workflow_deleted": "The workflow was deleted.",
+    "workflow_disabled": "The workflow is switched off.",
+}
+
+REASONS = {
+    "approval": "A person has to approve the stage: see who.",
+    "concurrency_limit": "As many runs of the workflow as may are in progress.",
+    "disk_full": "No worker of the queue has room on its disk for a new run.",
+    "earlier_stage": "A stage before it has not ended.",
+    "environment_busy": "Something else is being deployed into the environment.",
+    "no_worker": "No worker listens to the queue.",
+    "outside_completion": "The step is completed from outside, and has not been yet.",
+    "queue_position": "Others are before it in the queue, or it is the next.",
+    "redis_unreachable": "Redis does not answer; it starts when Redis is back.",
+    "starting": "It is about to start.",
+    "worker_lost": "Its worker has not been heard of.",
 }

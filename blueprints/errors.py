@@ -15,12 +15,9 @@ from werkzeug.wrappers import Response
 from blueprints import is_api
 from blueprints.security import request_id
 from domain import disk
-from domain.errors import GalleyError, NotSignedIn
+from domain.errors import MAX_DETAILS, GalleyError, NotFound, NotSignedIn, TooManyAttempts
 
 PROBLEM = "application/problem+json"
-MAX_DETAILS = 1000
-"""A body of 1 MiB can hold a hundred thousand faults; nobody reads them."""
-
 HTTP_ERRORS = {
     400: ("bad_request", "The request cannot be understood."),
     404: ("not_found", "There is nothing at this address."),
@@ -43,6 +40,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     for trouble in (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded):
         app.register_error_handler(trouble, _no_database)
+    app.register_error_handler(peewee.DoesNotExist, _gone)
     app.register_error_handler(OSError, _file_trouble)
     app.register_error_handler(Exception, _unexpected)
 
@@ -51,7 +49,10 @@ def answer(error: GalleyError, headers: Mapping[str, str] | None = None) -> Resp
     """The error as the caller can use it. `headers` are added to the answer's own."""
     response = _as_json(error) if is_api() else _as_html(error)
     if is_api() and isinstance(error, NotSignedIn):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="galley"'
+        reason = ', error="invalid_token"' if error.code == "invalid_token" else ""  # RFC 6750
+        response.headers["WWW-Authenticate"] = f'Bearer realm="galley"{reason}'
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.retry_after)
     response.headers.update(headers or {})
     return response
 
@@ -148,6 +149,12 @@ def _no_database(error: Exception) -> Response:
     mapped = GalleyError("The database does not answer. Try again.", code="database_unavailable")
     mapped.status = 503
     return answer(mapped, {"Retry-After": "5"})
+
+
+def _gone(error: Exception) -> Response:
+    """A row that was there when the request began: somebody has deleted it meanwhile."""
+    current_app.logger.warning("%s: deleted meanwhile: %s", request_id(), error)
+    return answer(NotFound("It was deleted at this very moment."))
 
 
 def _file_trouble(error: Exception) -> Response:

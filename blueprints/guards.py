@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import current_app, g, request
 from flask_login import current_user
 
-from blueprints import is_api
+from blueprints import is_api, throttling
 from domain import access, people
 from domain.access import USER, Actor
 from domain.errors import NotSignedIn
@@ -29,6 +29,8 @@ def public(view: View) -> View:
 def demand_identity() -> None:
     """Before every request: say who you are, unless the view is public."""
     view = current_app.view_functions.get(request.endpoint or "")
+    if request.method == "OPTIONS":
+        return  # says which methods there are, as 405 does
     if view is None or request.endpoint == "static" or getattr(view, "is_public", False):
         return
     current_actor()
@@ -41,6 +43,12 @@ def current_actor() -> Actor:
     return g.actor
 
 
+def forget_actor() -> None:
+    """Ask anew who is asking: in a request that took long, a role or a token may be gone."""
+    g.pop("actor", None)
+    g.pop("_login_user", None)  # where Flask-Login keeps the person of a session
+
+
 def has_bearer() -> bool:
     """Whether the request brings its own authority; a browser never does by itself."""
     return is_api() and "Authorization" in request.headers
@@ -51,7 +59,8 @@ def signed_in_user() -> User:
     return User.get_by_id(current_actor().user_id)
 
 
-def _address() -> str:
+def address() -> str:
+    """Where the request comes from, as the audit keeps it."""
     return (request.remote_addr or "")[:60]
 
 
@@ -61,22 +70,27 @@ def _by_token() -> Actor:
         raise NotSignedIn(
             "Authorization must be 'Bearer' and a token of Galley.", code="invalid_token"
         )
-    found = people.use_token(token.strip())
-    return access.actor_of(found.user, scope=found.scope, address=_address())
+    try:
+        found = people.use_token(token.strip())
+    except NotSignedIn:
+        throttling.token_was_bad()
+        raise
+    return access.actor_of(found.user, scope=found.scope, address=address())
 
 
 def _by_session() -> Actor:
     if not current_user.is_authenticated:
         way = "Send 'Authorization: Bearer <token>'." if is_api() else "Sign in first."
         raise NotSignedIn(way)
-    return access.actor_of(current_user.row, address=_address())
+    return access.actor_of(current_user.row, address=address())
 
 
 # ---- load and check --------------------------------------------------------------------------
 
 
-def load_project(project_id: str, role: str = USER) -> Project:
-    access.require(current_actor(), role, project_id)
+def load_project(project_id: str, role: str = USER, *, changes: bool = True) -> Project:
+    """changes: False for what only reads, though it needs more than the role User."""
+    access.require(current_actor(), role, project_id, changes=changes)
     return _found(Project.get_or_none(Project.id == project_id), "project", project_id)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
+from markupsafe import Markup
 
 from domain import clock, faults
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
@@ -44,6 +45,7 @@ def register(app: Flask) -> None:
         moment=moment_text,
         percent=percent_text,
         plain=plain_text,
+        prose=prose,
         size=size_text,
     )
     app.jinja_env.globals.update(
@@ -119,6 +121,13 @@ def count(number: int, noun: str) -> str:
 def plain_text(output: str) -> str:
     """Log text without terminal escape sequences."""
     return _ESCAPE_SEQUENCE.sub("", output)
+
+
+def prose(text: str) -> Markup:
+    """Our own text with `code` in it, as HTML."""
+    code = Markup("<code>{}</code>")
+    parts = [code.format(part) if n % 2 else part for n, part in enumerate(text.split("`"))]
+    return Markup("").join(parts)
 
 
 def pointer(*parts: str | int) -> str:

@@ -16,7 +16,7 @@ from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery, Outcome, Rerun, RunQuery
 from blueprints.schemas import Schema, check
-from domain import logs, outside, results, run_queries, runs
+from domain import logs, outside, results, run_logs, run_queries, runs
 from domain.access import SUPER_USER
 from domain.errors import Conflict, NotFound
 from domain.idempotency import Answer, Keyed, first_answer, keep
@@ -155,7 +155,7 @@ def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> di
     if step is None:
         return picture
     step_row = next(item for item in details.steps if item.id == step["id"])
-    attempt = picture["attempt"] = _chosen_attempt(step, view)
+    attempt = picture["attempt"] = _chosen_attempt(step, step_row, view)
     if shown != f"{step_row.id}.{attempt}":
         picture["log"] = _end_of_log(step_row, attempt)
     failures = results.failures(step_row, FAILURES_SHOWN) if step["tests"] else []
@@ -183,13 +183,20 @@ def _chosen_step(run: Mapping[str, Any], step_id: str | None) -> Mapping[str, An
     raise NotFound("This run has no such step.")
 
 
-def _chosen_attempt(step: Mapping[str, Any], view: RunView) -> int:
-    """The attempt whose log is shown; 0 for a step that has not started."""
-    if view.step is None or view.attempt is None:
+def _chosen_attempt(step: Mapping[str, Any], row: StepRun, view: RunView) -> int:
+    """The attempt whose log is shown; 0 for a step that has not started.
+
+    Of a step that a rerun kept, one of the step that really ran; 0 if that is gone.
+    """
+    chosen = view.attempt if view.step else None
+    if row.kept_from is not None:
+        is_gone = run_queries.really_ran(row) is row
+        return 0 if is_gone else run_logs.of_step(settings().data_dir, row, chosen).attempt
+    if chosen is None:
         return step["attempt"] if step["startedAt"] else 0
-    if all(item["attempt"] != view.attempt for item in step["attempts"]):
+    if all(item["attempt"] != chosen for item in step["attempts"]):
         raise NotFound("This step has no such attempt.")
-    return view.attempt
+    return chosen
 
 
 # ---- logs ------------------------------------------------------------------------------------
@@ -198,11 +205,9 @@ def _chosen_attempt(step: Mapping[str, Any], view: RunView) -> int:
 def _end_of_log(step: StepRun, attempt: int) -> dict[str, Any]:
     if attempt == 0:
         return {"text": "", "start": 0, "end": 0, "complete": False}
-    # Asked before the end is read: lines may come in between.
-    is_over = run_queries.attempt_is_over(step, attempt)
-    path = logs.log_path(settings().data_dir, step.run_id, step.id, attempt)
-    data, start, end = logs.read_end(path, complete=is_over)
-    return {"text": _text(data), "start": start, "end": end, "complete": is_over}
+    found = run_logs.of_step(settings().data_dir, step, attempt)
+    data, start, end = logs.read_end(found.path, complete=found.is_over)
+    return {"text": _text(data), "start": start, "end": end, "complete": found.is_over}
 
 
 def _text(data: bytes) -> str:
@@ -215,18 +220,16 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
     step = run_queries.get_step(row, step_run_id)
     query = pages.read_query(LogQuery)
-    attempt = query.attempt or step.attempt
-    is_over = run_queries.attempt_is_over(step, attempt)
-    path = logs.log_path(settings().data_dir, row.id, step.id, attempt)
-    data, end = logs.read_log(path, query.offset or 0, complete=is_over)
-    is_complete = is_over and len(data) < logs.READ_BYTES
+    found = run_logs.of_step(settings().data_dir, step, query.attempt)
+    data, end = logs.read_log(found.path, query.offset or 0, complete=found.is_over)
+    is_complete = found.is_over and len(data) < logs.READ_BYTES
     if not data and not is_complete:
         return Response(status=204)
     return render_template(
         "pipeline/_log.html",
         run={"id": row.id},
         step={"id": step.id},
-        attempt=attempt,
+        attempt=found.attempt,
         log={"text": _text(data), "end": end, "complete": is_complete},
         log_pace=LOG_PACE,
     )

@@ -1,14 +1,17 @@
 """What the API and the pages both do with runs: look at one, start one, stop one."""
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from blueprints import doorbell, keys, settings
 from blueprints.guards import current_actor
+from blueprints.present import runs as present
 from blueprints.run_schemas import Rerun
 from domain import engine, reruns, run_queries, runs, waiting
 from domain.clock import now
-from domain.errors import Conflict
+from domain.errors import Conflict, state
 from domain.models import Run, StageRun, Workflow
 from domain.run_queries import Details
 from domain.storage import open_storage
@@ -30,6 +33,28 @@ def version_of(run: Run) -> str:
     """
     moment = now() // LOOK_AGAIN_MS if waiting.may_change_unseen(run) else 0
     return f"{run.id}-{run.version}-{moment:x}"
+
+
+class Shown:
+    """A run as the API shows it, read no further than is asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._may_change_unseen = waiting.may_change_unseen(run)
+
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        return present.run(look_at(self.run))
+
+    @cached_property
+    def tag(self) -> str:
+        """Differs when what is shown does; of a run that nothing outside it holds up, it costs
+        no more than its row."""
+        reasons = present.reasons_in(self.json) if self._may_change_unseen else []
+        # Not `since`: there may be no better answer to that than now.
+        told = [(reason["code"], reason["message"], *reason["who"]) for reason in reasons]
+        digest = hashlib.sha256(repr(told).encode()).hexdigest()[:16] if told else "0"
+        return f"{self.run.id}-{self.run.version}-{digest}"
 
 
 def start(
@@ -68,7 +93,7 @@ def rerun(old: Run, wanted: Rerun, within: Callable[[Run], None] | None = None) 
 
 def stop(run: Run) -> None:
     """Stop a run in the caller's name; nothing happens to a finished one."""
-    running, ready = engine.cancel_run(run.id, by=current_actor().username)
+    running, ready = engine.cancel_run(run.id, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
 
@@ -78,10 +103,19 @@ def decide(stage: StageRun, decision: str, comment: str = "") -> None:
 
     Raises Forbidden, and Conflict when the stage does not wait for it.
     """
-    runs.require_approver(stage, current_actor())
-    ready = engine.decide_stage(
-        stage, decision=decision, by=current_actor().username, comment=comment
-    )
+    actor = current_actor()
+    runs.require_approver(stage, actor)
+    ready = engine.decide_stage(stage, decision=decision, by=actor, comment=comment)
     if ready is None:
-        raise Conflict("The stage does not wait for an approval (any more).", code="not_waiting")
+        raise _not_waiting(StageRun.get_by_id(stage.id))
     doorbell().ring(ready)
+
+
+def _not_waiting(stage: StageRun) -> Conflict:
+    so_far = f"{stage.decision} by {stage.decided_by}" if stage.decision else "not decided"
+    members = {"status": stage.status, "decision": stage.decision, "by": stage.decided_by}
+    return Conflict(
+        "The stage does not wait for an approval (any more).",
+        code="not_waiting",
+        details=[state("not_waiting", f"{stage.name} is {stage.status} and {so_far}.", **members)],
+    )

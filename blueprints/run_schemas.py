@@ -1,12 +1,10 @@
 """What requests about runs may hold; see `blueprints.schemas` for the rules."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, WithJsonSchema, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, StringConstraints
 
-from blueprints.schemas import CursorQuery, Schema
+from blueprints.schemas import CursorQuery, Moment, Schema
 
 MAX_OFFSET = 1 << 50
 
@@ -14,60 +12,104 @@ Status = Literal["Pending", "Running", "Succeeded", "Failed", "Cancelled"]
 Comment = Annotated[str, StringConstraints(max_length=10_000)]
 
 
-Moment = Annotated[int, WithJsonSchema({"type": "string", "format": "date-time"})]
-"""RFC 3339 with a zone outside, epoch milliseconds inside."""
-
-
 class RunQuery(CursorQuery):
-    workflow_id: str | None = None
-    project_id: str | None = None
-    status: list[Status] = Field(default_factory=list)
-    trigger_source: str | None = None
-    started_after: Moment | None = None
-    started_before: Moment | None = None
+    workflow_id: str | None = Field(None, description="Only of this workflow.")
+    project_id: str | None = Field(None, description="Only of this project.")
+    status: list[Status] = Field(
+        default_factory=list, description="Only with this status; it may be given several times."
+    )
+    trigger_source: str | None = Field(None, description="Only started from there.")
+    started_after: Moment = Field(None, description="A time with its zone.")
+    started_before: Moment = Field(None, description="A time with its zone.")
 
-    @field_validator("started_after", "started_before", mode="before")
-    @classmethod
-    def _milliseconds(cls, value: object) -> int:
-        """RFC 3339 with a zone, as epoch milliseconds."""
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            raise PydanticCustomError(
-                "invalid_format", "must be a time with a zone, such as 2026-01-31T12:00:00Z."
-            )
-        return int(moment.timestamp() * 1000)
+
+class WaitQuery(Schema):
+    whole: ClassVar[str] = "the query"
+    wait: int | None = Field(
+        None,
+        ge=1,
+        le=60,
+        description=(
+            "Seconds. While the run is as `If-None-Match` knows it, the answer comes when "
+            "something has changed, or after that time as 304. Without `If-None-Match` nobody "
+            "waits."
+        ),
+    )
 
 
 class LogQuery(Schema):
     whole: ClassVar[str] = "the query"
-    attempt: int | None = Field(None, ge=1, le=1000)
-    offset: int | None = Field(None, ge=0, le=MAX_OFFSET)
+    attempt: int | None = Field(None, ge=1, le=1000, description="Which one; else the last.")
+    offset: int | None = Field(
+        None, ge=0, le=MAX_OFFSET, description="Only what came after so many bytes."
+    )
 
 
 class Rerun(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"from": "failed", "definition": "same"}]}
+    )
     whole: ClassVar[str] = "a rerun"
-    whence: Literal["start", "failed"] = Field("start", alias="from")
-    definition: Literal["same", "current"] = "same"
+    whence: Literal["start", "failed"] = Field(
+        "start",
+        alias="from",
+        description="`failed`: what had succeeded is kept, with its releases, once their SHA-256 "
+        "has been checked.",
+    )
+    definition: Literal["same", "current"] = Field(
+        "same", description="That of the old run, or the workflow's of now."
+    )
 
 
 class StageDecision(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"comment": "The release notes are out."}]}
+    )
     whole: ClassVar[str] = "a decision"
-    comment: Comment = ""
+    comment: Comment = Field("", description="Kept with who and when.")
 
 
 class Completion(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "success": True,
+                    "releaseId": "0197c2f04a8e3d51b6a7c9e2",
+                    "message": "Signed on the build machine.",
+                }
+            ]
+        }
+    )
     whole: ClassVar[str] = "a completion"
-    success: bool
-    release_id: str | None = None
+    success: bool = Field(description="Whether the step ends as Succeeded or as Failed.")
+    release_id: str | None = Field(
+        None, description="What was built: the id of a release of the step's ingredient."
+    )
     message: Comment = ""
 
 
 class Outcome(Schema):
     """Of a deployment whose worker was lost."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"happened": True, "comment": "The new page is up."}]}
+    )
     whole: ClassVar[str] = "an outcome"
-    happened: bool
+    happened: bool = Field(
+        description="If it did, it counts as deployed from now on; if not, as failed."
+    )
+    comment: Comment = Field("", description="Kept with who and when.")
+
+
+class Review(Schema):
+    """Of one test of a step."""
+
+    whole: ClassVar[str] = "a review"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"status": "Waived", "comment": "Fails on this host only; see #214."}]
+        }
+    )
+    status: Literal["Approved", "Rejected", "Waived"]
     comment: Comment = ""

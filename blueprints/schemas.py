@@ -5,30 +5,33 @@ Fields are snake_case here and camelCase outside.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_origin
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from domain import patterns
 from domain.errors import Invalid
 from domain.faults import fault_of
 from domain.paging import Page
 from domain.references import SLUG
-from domain.workflow_schema import MAX_SCRIPT_BYTES
+from domain.workflow_texts import MAX_SCRIPT_BYTES, trimmed
 
 MAX_PAGE = 10**9
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Schema(BaseModel):
@@ -81,8 +84,8 @@ def _slug(value: str) -> str:
     return value
 
 
-def _one_line(value: str) -> str:
-    if any(unicodedata.category(char) == "Cc" for char in value):
+def one_line(value: str) -> str:
+    if not re.search(patterns.LINE, value):
         raise PydanticCustomError("invalid_text", "must be one line without control characters.")
     return value
 
@@ -93,19 +96,57 @@ def _script(value: str) -> str:
     return value
 
 
+def documented(**schema: Any) -> Any:
+    """What the API's document says of a rule that is checked in code."""
+    return Field(json_schema_extra=schema)
+
+
 Slug = Annotated[
     str,
     StringConstraints(min_length=1),
     AfterValidator(_slug),
-    Field(json_schema_extra={"pattern": f"^{SLUG}$"}),
+    documented(pattern=patterns.SLUG),
 ]
 Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_one_line)
+    str,
+    trimmed(200),
+    AfterValidator(one_line),
+    documented(pattern=patterns.LINE, maxLength=200),
 ]
-Name = Annotated[Line, StringConstraints(min_length=1)]
+Name = Annotated[
+    str,
+    trimmed(200, min_length=1),
+    AfterValidator(one_line),
+    documented(pattern=patterns.NAME, maxLength=200),
+]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
-Script = Annotated[str, StringConstraints(min_length=1), AfterValidator(_script)]
-Timeout = Annotated[int, Field(ge=1, le=86_400)]
+Script = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_script),
+    # One character is at least one byte, so this limit is never too low.
+    documented(maxLength=MAX_SCRIPT_BYTES),
+]
+
+
+def _milliseconds(value: object) -> int:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError(
+            "invalid_format", "must be a time with a zone, such as 2026-01-31T12:00:00Z."
+        )
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+Moment = Annotated[
+    int | None,
+    BeforeValidator(_milliseconds),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 with a zone outside, epoch milliseconds inside; None only where it was not given."""
 
 
 class _Address(Schema):
@@ -125,8 +166,8 @@ def check_name(name: str) -> None:
 
 class PageQuery(Schema):
     whole: ClassVar[str] = "the query"
-    page: int = Field(1, ge=1, le=MAX_PAGE)
-    page_size: int = Field(50, ge=1, le=200)
+    page: int = Field(1, ge=1, le=MAX_PAGE, description="Which page, from 1.")
+    page_size: int = Field(50, ge=1, le=200, description="How many a page holds.")
 
     def as_page(self) -> Page:
         return Page(self.page, self.page_size)
@@ -135,7 +176,12 @@ class PageQuery(Schema):
 class CursorQuery(PageQuery):
     """For lists without bound: `cursor` is the nextCursor of the answer before."""
 
-    cursor: str | None = Field(None, json_schema_extra={"pattern": "^[0-9a-f]{24}$"})
+    cursor: str | None = Field(
+        None,
+        description="The nextCursor of the answer before, for the page after it; `page` is then "
+        "without meaning.",
+        json_schema_extra={"pattern": patterns.ID},
+    )
 
     @field_validator("cursor")
     @classmethod
@@ -146,163 +192,4 @@ class CursorQuery(PageQuery):
 
 
 class IngredientQuery(PageQuery):
-    project_id: str | None = None
-
-
-# ---- people ----------------------------------------------------------------------------------
-
-
-def _username(value: str) -> str:
-    if value in ("me", "tokens"):
-        raise PydanticCustomError("reserved", "is a word with a meaning of its own.")
-    return value
-
-
-class SignIn(Schema):
-    whole: ClassVar[str] = "the sign-in"
-    username: str = Field(max_length=100)
-    password: str = Field(max_length=1000)
-
-
-class NewUser(Schema):
-    whole: ClassVar[str] = "a user"
-    username: Annotated[Slug, AfterValidator(_username)]
-    password: str | None = None
-    display_name: Line = ""
-    email: Annotated[Line, StringConstraints(max_length=320)] = ""
-    is_system_admin: bool = False
-
-    @field_validator("password")
-    @classmethod
-    def _is_long_enough(cls, value: str | None) -> str | None:
-        return None if value is None else check_password(value)
-
-
-def check_password(value: str) -> str:
-    """Length is what makes a password good; the upper bound keeps hashing cheap."""
-    if len(value) < 8:
-        raise PydanticCustomError("too_short", "must have at least 8 characters.")
-    if len(value) > 1000:
-        raise PydanticCustomError("too_long", "must have at most 1000 characters.")
-    return value
-
-
-class PasswordChange(Schema):
-    whole: ClassVar[str] = "a new password"
-    password: str
-
-    @field_validator("password")
-    @classmethod
-    def _is_long_enough(cls, value: str) -> str:
-        return check_password(value)
-
-
-class NewToken(Schema):
-    whole: ClassVar[str] = "a token"
-    name: Name
-    expires_in: int | None = Field(None, ge=1, le=3650)
-    """Days; None: until it is revoked."""
-    scopes: list[Literal["read", "write"]] = Field(["read"], min_length=1, max_length=2)
-
-
-# ---- projects --------------------------------------------------------------------------------
-
-
-class NewProject(Schema):
-    whole: ClassVar[str] = "a project"
-    id: Slug
-    name: Name
-    description: Description = ""
-
-
-class ProjectChange(Schema):
-    whole: ClassVar[str] = "a project"
-    name: Name
-    description: Description = ""
-
-
-class MemberPut(Schema):
-    whole: ClassVar[str] = "a member"
-    role: Literal["User", "SuperUser", "Admin"]
-
-
-class TestSuitePut(Schema):
-    __test__ = False  # a schema, not a test class
-    whole: ClassVar[str] = "a test suite"
-    script: Script
-    timeout_seconds: Timeout | None = None
-    description: Description = ""
-
-
-class DirectorySettings(Schema):
-    """Unpack into releases/<version> below `path`, keeping the last `keep`."""
-
-    path: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    keep: int = Field(5, ge=1, le=1000)
-
-    @field_validator("path")
-    @classmethod
-    def _is_absolute(cls, value: str) -> str:
-        if not value.startswith("/") or value.strip("/") == "" or ".." in value.split("/"):
-            raise PydanticCustomError(
-                "invalid_format", "must be an absolute path of a folder, without '..'."
-            )
-        return value
-
-
-class ScriptSettings(Schema):
-    script: Script
-
-
-class StorageSettings(Schema):
-    url: Annotated[Line, StringConstraints(min_length=1, max_length=1000)]
-
-    @field_validator("url")
-    @classmethod
-    def _has_scheme(cls, value: str) -> str:
-        if not re.match(r"[a-z][a-z0-9+.-]*://.", value):
-            raise PydanticCustomError(
-                "invalid_format", "must be an address such as s3://bucket/folder."
-            )
-        return value
-
-
-DRIVERS: dict[str, type[Schema]] = {
-    "directory": DirectorySettings,
-    "script": ScriptSettings,
-    "storage": StorageSettings,
-}
-
-
-class EnvironmentPut(Schema):
-    whole: ClassVar[str] = "an environment"
-    driver: Literal["directory", "script", "storage"]
-    settings: dict[str, Any]
-    requires_approval: bool = False
-    description: Description = ""
-
-    @field_validator("settings")
-    @classmethod
-    def _fit_the_driver(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        """Filled in with defaults; faults point into the settings."""
-        driver = info.data.get("driver")
-        if driver is None:
-            return value
-        return DRIVERS[driver].model_validate(value, strict=True).model_dump(by_alias=True)
-
-
-# ---- catalogue -------------------------------------------------------------------------------
-
-
-class NewIngredient(Schema):
-    whole: ClassVar[str] = "an ingredient"
-    id: Slug
-    project_id: str
-    name: Name
-    description: Description = ""
-
-
-class IngredientChange(Schema):
-    whole: ClassVar[str] = "an ingredient"
-    name: Name
-    description: Description = ""
+    project_id: str | None = Field(None, description="Only of this project.")

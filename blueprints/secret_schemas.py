@@ -3,11 +3,28 @@
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from blueprints.schemas import Schema, check
-from domain.secret_values import MAX_BYTES, MIN_BYTES, NAME, is_reserved
+from domain import patterns
+from domain.secret_values import (
+    MAX_BYTES,
+    MIN_BYTES,
+    NAME,
+    RESERVED,
+    RESERVED_PREFIX,
+    is_reserved,
+)
+
+SECRET_ADDRESS = {
+    "name": {
+        "pattern": patterns.except_for(sorted(RESERVED), RESERVED_PREFIX, NAME),
+        "description": "The variable that scripts see: letters, digits and `_`, but no name that "
+        f"scripts are given anyway, such as those that begin with `{RESERVED_PREFIX}`.",
+    }
+}
+"""For the document: a secret's name in an address."""
 
 
 def _variable(name: str) -> str:
@@ -35,9 +52,24 @@ def _value(value: str) -> str:
 
 
 class SecretPut(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"value": "correct horse battery staple"}]}
+    )
     whole: ClassVar[str] = "a secret"
     value: Annotated[
-        str, Field(repr=False), StringConstraints(min_length=1), AfterValidator(_value)
+        str,
+        Field(
+            repr=False,
+            description="At most 32 KiB, and at least 4 characters besides white space.",
+            json_schema_extra={
+                "writeOnly": True,
+                "minLength": MIN_BYTES,
+                "maxLength": MAX_BYTES,
+                "pattern": patterns.NOT_BLANK,
+            },
+        ),
+        StringConstraints(min_length=1),
+        AfterValidator(_value),
     ]
 
 

@@ -4,6 +4,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface
+from flask_cors import CORS
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf import CSRFProtect
 
@@ -30,7 +31,17 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-csrf = CSRFProtect()
+
+class _Csrf(CSRFProtect):
+    def _get_csrf_token(self) -> str | None:
+        """For the API from the header alone: a form may be an upload, and is read by its view."""
+        if is_api():
+            return request.headers.get("X-CSRFToken")
+        token: str | None = super()._get_csrf_token()
+        return token
+
+
+csrf = _Csrf()
 
 
 class SignedIn(UserMixin):
@@ -66,10 +77,39 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["current_user"] = current_user
     manager.session_protection = None
     manager.user_loader(_load_session)
+    if app.config["GALLEY"].cors_origins:
+        _invite(app, app.config["GALLEY"].cors_origins)
     for check in (_refuse_unstorable, guards.demand_identity, _check_csrf):
         app.before_request(check)
     app.after_request(_mark)
     app.teardown_request(_close_database)
+
+
+def _invite(app: Flask, origins: tuple[str, ...]) -> None:
+    """Let pages of other origins use the API, with a token: the session's cookie is never sent."""
+    CORS(
+        app,
+        resources={"/api/*": {"origins": list(origins)}},
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "If-Match",
+            "If-None-Match",
+            "Idempotency-Key",
+            "Range",
+        ],
+        expose_headers=[
+            "ETag",
+            "Idempotent-Replayed",
+            "Link",
+            "Location",
+            "Retry-After",
+            "X-Log-Complete",
+            "X-Log-Offset",
+            "X-Request-Id",
+        ],
+        max_age=3600,
+    )
 
 
 def request_id() -> str:

@@ -16,6 +16,8 @@ from domain.faults import pointer
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
 _MAX_INTEGER_DIGITS = 19
+MAX_EXACT = 2**53
+"""Beyond it not every whole number is a float of its own."""
 
 
 def parse(data: bytes) -> Any:
@@ -28,6 +30,7 @@ def parse(data: bytes) -> Any:
         value = json.loads(
             data.decode("utf-8"),
             parse_int=_integer,
+            parse_float=_number,
             parse_constant=_refuse_constant,
             object_pairs_hook=_object,
         )
@@ -67,6 +70,13 @@ def _refuse_constant(name: str) -> NoReturn:
 def _integer(digits: str) -> int:
     # Text this long is out of range anyway, and Python refuses to convert thousands of digits.
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS + 1 else MAX_INTEGER + 1
+
+
+def _number(text: str) -> int | float:
+    """JSON has one kind of number: 3.0 is 3, as JSON Schema says too."""
+    number = float(text)
+    is_whole = number.is_integer() and abs(number) <= MAX_EXACT
+    return int(number) if is_whole else number
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

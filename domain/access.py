@@ -39,12 +39,15 @@ class Actor:
         """The role in a project; None for a stranger to it."""
         return SYSTEM_ADMIN if self.is_system_admin else self.roles.get(project_id)
 
-    def may(self, role: str, project_id: str) -> bool:
-        """Whether what needs `role` in the project is allowed. All beyond reading is a change."""
+    def may(self, role: str, project_id: str, *, changes: bool = True) -> bool:
+        """Whether what needs `role` in the project is allowed.
+
+        changes: False for what only reads, though it needs more than the role User.
+        """
         own = self.role_in(project_id)
         if own is None or ROLES.index(own) < ROLES.index(role):
             return False
-        return role == USER or self.may_write
+        return role == USER or not changes or self.may_write
 
 
 def actor_of(user: User, *, scope: str = WRITE, address: str = "") -> Actor:
@@ -65,16 +68,23 @@ def missing(kind: str, name: str) -> NotFound:
 
 
 def require(
-    actor: Actor, role: str, project_id: str, *, kind: str = "project", name: str | None = None
+    actor: Actor,
+    role: str,
+    project_id: str,
+    *,
+    kind: str = "project",
+    name: str | None = None,
+    changes: bool = True,
 ) -> None:
     """Let through who has `role` in the project.
 
     kind, name: what the caller asked for, for the sentence that a stranger gets.
+    changes: False for what only reads.
     Raises NotFound for strangers, Forbidden for members who may not.
     """
     if actor.role_in(project_id) is None:
         raise missing(kind, project_id if name is None else name)
-    if not actor.may(role, project_id):
+    if not actor.may(role, project_id, changes=changes):
         raise _forbidden(role, actor.role_in(project_id))
 
 

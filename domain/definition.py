@@ -9,10 +9,7 @@ from domain.errors import Fault, Invalid
 from domain.faults import Path, fault_of, pointer
 from domain.normal_form import objects_in, parts_of, reading_order
 from domain.parameters import same_variable, value_fault
-from domain.workflow_schema import ChangedWorkflow, Definition
-
-READ_ONLY = ("id", "revision", "createdAt", "createdBy", "updatedAt", "updatedBy", "warnings")
-"""Fields of a GET that a PUT may carry and that change nothing."""
+from domain.workflow_schema import READ_ONLY, ChangedWorkflow, Definition
 
 S = TypeVar("S", bound=Definition)
 Cross = tuple[Path, str, str]
@@ -50,7 +47,8 @@ def _path(location: Path) -> Path:
 
 def _cross_faults(body: object, project_id: str | None) -> Iterator[Cross]:
     """Faults between fields. Reads the body as it came, so that they show beside all others."""
-    if project_id and isinstance(body, dict) and body.get("projectId", project_id) != project_id:
+    given = body.get("projectId") if isinstance(body, dict) else None
+    if project_id and given not in (None, project_id):
         yield ("projectId",), "cannot_change", f"This workflow stays in the project {project_id}."
     parts = list(parts_of(body))
     stages = [found for found in parts if len(found[0]) == 2]

@@ -48,6 +48,12 @@ def has_room(settings: Settings) -> bool:
     return look(settings).state != FULL
 
 
+def storage_folder(settings: Settings) -> str | None:
+    """Where the storage lies on this host's disks; None when it is a remote one."""
+    storage = urlsplit(settings.storage_url)
+    return storage.path if storage.scheme in ("", "file") else None
+
+
 def ran_out(error: BaseException | None) -> bool:
     """Whether a full disk is behind an error of a file or of a database, however wrapped."""
     while error is not None:
@@ -70,9 +76,8 @@ def _folders(settings: Settings) -> tuple[str, ...]:
     folders = [str(settings.data_dir)]
     if settings.is_sqlite:
         folders.append(str(settings.sqlite_path.parent))
-    storage = urlsplit(settings.storage_url)
-    if storage.scheme in ("", "file"):
-        folders.append(storage.path)
+    if storage := storage_folder(settings):
+        folders.append(storage)
     return tuple(dict.fromkeys(folders))
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+MAX_DETAILS = 1000
+"""How many of its details an answer tells: a body of 1 MiB can hold a hundred thousand faults."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -75,6 +78,17 @@ class WrongMediaType(GalleyError):
     status, code = 415, "unsupported_media_type"
 
 
+class TooManyAttempts(GalleyError):
+    """Somebody has been guessing."""
+
+    status, code = 429, "too_many_attempts"
+
+    def __init__(self, wait_seconds: float) -> None:
+        self.retry_after = int(wait_seconds) + 1
+        """Seconds, as the header of that name says it."""
+        super().__init__(f"Too many attempts. Try again in {int(wait_seconds) // 60 + 1} minutes.")
+
+
 class Invalid(GalleyError):
     """Well-formed but wrong: `details` names every fault, not only the first."""
 
@@ -85,6 +99,11 @@ class Invalid(GalleyError):
         summary = "1 fault was found." if count == 1 else f"{count} faults were found."
         super().__init__(message or summary, details=faults)
         self.faults = list(faults)
+
+
+def state(code: str, message: str, **members: Any) -> dict[str, Any]:
+    """The detail of a Conflict: what is in the way, as a sentence and, in `members`, as it is."""
+    return {"field": "", "code": code, "message": message, **members}
 
 
 def taken(kind: str, name: str, field: str = "/id") -> Conflict:

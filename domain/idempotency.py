@@ -11,7 +11,7 @@ from typing import Any
 from peewee import IntegrityError
 
 from domain.clock import DAY_MS, now
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Invalid, state
 from domain.models import IdempotencyKey, write
 
 KEPT_MS = DAY_MS
@@ -74,6 +74,7 @@ def keep(keyed: Keyed | None, answer: Answer) -> None:
         raise Conflict(
             "The first request with this Idempotency-Key is still being handled. Send it again.",
             code="idempotency_key_in_use",
+            details=[state("idempotency_key_in_use", "Another request was faster.", key=keyed.key)],
         ) from None
 
 

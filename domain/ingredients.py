@@ -7,6 +7,7 @@ from domain.access import Actor, missing
 from domain.errors import taken
 from domain.models import Ingredient, Package, Project, Release, write
 from domain.paging import Page, fetch, fetch_after
+from domain.projects import change_row
 
 
 def create_ingredient(
@@ -31,11 +32,16 @@ def create_ingredient(
 def change_ingredient(
     actor: Actor, ingredient: Ingredient, name: str, description: str
 ) -> Ingredient:
+    values = {"name": name, "description": description}
     with write():
-        Ingredient.update(name=name, description=description).where(
-            Ingredient.id == ingredient.id
-        ).execute()
-        audit.record(actor, "change", "ingredient", ingredient.id, project_id=ingredient.project_id)
+        audit.record(
+            actor,
+            "change",
+            "ingredient",
+            ingredient.id,
+            project_id=ingredient.project_id,
+            detail=change_row(ingredient, values),
+        )
     return Ingredient.get_by_id(ingredient.id)
 
 

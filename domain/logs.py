@@ -13,7 +13,12 @@ def log_path(data_dir: Path, run_id: str, step_run_id: str, attempt: int) -> Pat
     """The file of one attempt (counted from 1). Raises NotFound for what cannot be an id."""
     if not (is_id(run_id) and is_id(step_run_id) and attempt >= 1):
         raise NotFound("There is no such log.")
-    return data_dir / "logs" / run_id / f"{step_run_id}.{attempt}.log"
+    return run_folder(data_dir, run_id) / f"{step_run_id}.{attempt}.log"
+
+
+def run_folder(data_dir: Path, run_id: str) -> Path:
+    """Where all logs of a run lie."""
+    return data_dir / "logs" / run_id
 
 
 def read_log(

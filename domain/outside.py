@@ -1,34 +1,40 @@
 """What happened outside, as somebody tells it: a Build made elsewhere, a Deploy that was lost."""
 
+from collections.abc import Iterable
+
 from domain import audit, engine
 from domain.access import Actor
 from domain.deployments import DID_NOT, HAPPENED, UNKNOWN
 from domain.engine import Ready
 from domain.engine.advance import touch
-from domain.errors import Conflict, Fault, Invalid
+from domain.errors import Conflict, Fault, Invalid, state
 from domain.models import Deployment, Release, RunEvent, StepRun, StepSpec, write
 from domain.statuses import FAILED, FINISHED, SUCCEEDED
 
 # ---- a Build that is completed from outside --------------------------------------------------
 
 
-def complete(step: StepRun, *, success: bool, release_id: str | None, message: str) -> list[Ready]:
+def complete(
+    step: StepRun, *, success: bool, release_id: str | None, message: str, actor: Actor
+) -> list[Ready]:
     """End a Build step that has no script. The same result again changes nothing.
 
     Returns the steps that became ready. Raises Invalid for a release that cannot be the step's,
     Conflict `already_finished` after another result, `conflict` when the step does not wait.
     """
     if not step.is_outside:
-        raise Conflict("Only a Build step without a script is completed from outside.")
+        raise _not_waiting("Only a Build step without a script is completed from outside.", step)
     if release_id is not None:
         _check_release(step, success, release_id)
     status = SUCCEEDED if success else FAILED
-    ready = engine.complete_outside(step, status=status, message=message, release_id=release_id)
+    ready = engine.complete_outside(
+        step, status=status, message=message, release_id=release_id, by=actor
+    )
     if ready is not None:
         return ready
     present = StepRun.get_by_id(step.id)
     if present.status not in FINISHED:
-        raise Conflict("The step does not wait for it yet: its stage has not begun.")
+        raise _not_waiting("The step does not wait for it yet: its stage has not begun.", present)
     if (present.status, present.release_id) != (status, release_id):
         raise _already_finished(present)
     return []
@@ -48,6 +54,12 @@ def _check_release(step: StepRun, success: bool, release_id: str) -> None:
     raise Invalid([fault])
 
 
+def _not_waiting(message: str, step: StepRun) -> Conflict:
+    here = f"{step.name}, a {step.type} step, is {step.status}."
+    details = [state("not_waiting", here, stepType=step.type, status=step.status)]
+    return Conflict(message, details=details)
+
+
 def _already_finished(step: StepRun) -> Conflict:
     details = [Fault("/status", "already_finished", step.status)]
     made = ""
@@ -60,6 +72,25 @@ def _already_finished(step: StepRun) -> Conflict:
 
 
 # ---- a Deploy whose worker was lost ----------------------------------------------------------
+
+
+def require_answers(steps: Iterable[StepRun]) -> None:
+    """Raises Conflict `outcome_unknown`, which names each step that nobody has answered for."""
+    unknown = [step for step in steps if step.outside_effect == UNKNOWN]
+    if unknown:
+        raise Conflict(
+            "First say what became of the deployment whose worker was lost: "
+            f"{', '.join(step.name for step in unknown)}.",
+            code="outcome_unknown",
+            details=[
+                state(
+                    "outcome_unknown",
+                    f"Nobody knows yet whether {step.name} happened.",
+                    stepRunId=step.id,
+                )
+                for step in unknown
+            ],
+        )
 
 
 def answer(step: StepRun, *, happened: bool, comment: str, actor: Actor) -> None:
@@ -85,6 +116,7 @@ def answer(step: StepRun, *, happened: bool, comment: str, actor: Actor) -> None
             "What became of this step is known; only a Deploy whose worker was lost needs to be"
             " told of.",
             code="not_waiting",
+            details=[state("not_waiting", f"{step.name} is {step.status}.", status=step.status)],
         )
     if known != effect:
         raise Conflict(

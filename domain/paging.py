@@ -18,14 +18,13 @@ def fetch(query: Any, page: Page) -> tuple[list[Any], int]:
 
 
 def fetch_after(
-    query: Any, key: Any, page: Page, cursor: str | None
+    query: Any, key: Any, page: Page, cursor: str | None, *, count_to: int | None = None
 ) -> tuple[list[Any], int, str | None]:
     """Newest first by the id `key`: rows, how many in all, and the cursor of the next page.
 
     cursor: the last id of the page before; it beats the page number and, unlike it, neither skips
-    nor repeats a row when new ones arrive.
+    nor repeats a row when new ones arrive. count_to: as high as is counted; None: to the end.
     """
-    total = query.count()
     ordered = query.order_by(key.desc()).limit(page.size + 1)
     if cursor is None:
         ordered = ordered.offset((page.number - 1) * page.size)
@@ -34,4 +33,6 @@ def fetch_after(
     rows = list(ordered)
     more = len(rows) > page.size
     rows = rows[: page.size]
+    is_whole = cursor is None and page.number == 1 and not more
+    total = len(rows) if is_whole else query.limit(count_to).count()
     return rows, total, rows[-1].id if more else None

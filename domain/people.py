@@ -4,19 +4,23 @@ import contextlib
 import functools
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from peewee import IntegrityError, OperationalError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from domain import audit
+from domain import audit, disk
 from domain.access import READ, WRITE, Actor, missing
 from domain.clock import DAY_MS, now
-from domain.errors import NotSignedIn, taken
-from domain.models import Token, User, is_id, write
+from domain.errors import Conflict, Fault, Forbidden, NotSignedIn, taken
+from domain.models import Token, User, is_id, locked, write
 from domain.paging import Page, fetch
 
 TOKEN_PREFIX = "gal_"  # noqa: S105
+MAX_NAME = 100
+"""Characters of a username that are kept of what somebody typed."""
 USE_NOTED_EVERY_MS = 60_000
 """A write per request would serialise every reader behind the database's one writer."""
 
@@ -61,6 +65,58 @@ def list_users(page: Page) -> tuple[list[User], int]:
     return fetch(User.select().order_by(User.username), page)
 
 
+def change_user(actor: Actor, username: str, values: Mapping[str, Any]) -> User:
+    """Give a user other facts: display_name, email, is_system_admin, whichever of them.
+
+    Raises NotFound, Conflict `last_system_admin`.
+    """
+    with write():
+        if not values.get("is_system_admin", True):
+            _keep_an_admin_beside(username, "/isSystemAdmin")
+        before = _locked_user(username)
+        User.update(**values).where(User.id == before.id).execute()
+        audit.record(actor, "change", "user", username, detail=audit.changed(before, values))
+        return get_user(username)
+
+
+def delete_user(actor: Actor, username: str) -> None:
+    """Take a user away, with their tokens, sessions and roles; what they did keeps their name.
+
+    Raises NotFound, Conflict: `own_account`, `last_system_admin`.
+    """
+    if username == actor.username:
+        message = f"You are {username}: nobody deletes their own account."
+        details = [Fault("", "not_allowed", message)]
+        raise Conflict(message, code="own_account", details=details)
+    with write():
+        _keep_an_admin_beside(username, "")
+        user = _locked_user(username)
+        User.delete().where(User.id == user.id).execute()
+        audit.record(actor, "delete", "user", username)
+
+
+def _locked_user(username: str) -> User:
+    user = locked(User.select().where(User.username == username)).first()
+    if user is None:
+        raise missing("user", username)
+    return user
+
+
+def _keep_an_admin_beside(username: str, field: str) -> None:
+    """Before this user ceases to be a System_Admin: two who do it to each other wait in turn.
+
+    field: what of the request asks for it. Raises Conflict `last_system_admin`.
+    """
+    admins = locked(User.select().where(User.is_system_admin).order_by(User.id))
+    if [admin.username for admin in admins] == [username]:
+        message = f"{username} is the only System_Admin; make another one first."
+        details = [Fault(field, "not_allowed", message)]
+        raise Conflict(message, code="last_system_admin", details=details)
+
+
+# ---- passwords -------------------------------------------------------------------------------
+
+
 def set_password(actor: Actor, username: str, password: str) -> None:
     """Change a password and so end every session of that user."""
     user = get_user(username)
@@ -72,13 +128,61 @@ def set_password(actor: Actor, username: str, password: str) -> None:
         audit.record(actor, "change_password", "user", username)
 
 
-def sign_in(username: str, password: str) -> User:
-    """The user with this name and password. Raises NotSignedIn, and does not say which is wrong."""
+def change_own_password(actor: Actor, current: str | None, password: str) -> None:
+    """Change the actor's password and so end their sessions, this one as well.
+
+    Raises Forbidden `wrong_credentials` unless `current` is their present password: who found a
+    token or an open browser must not keep the account.
+    """
+    if current is None:
+        raise _unproven("required", "Your present password is needed to change it.")
+    if not _is_password_of(get_user(actor.username), current):
+        _note(actor, "change_password_failed", actor.username)
+        raise _unproven("wrong_password", "This is not your present password.")
+    set_password(actor, actor.username, password)
+
+
+def _unproven(code: str, message: str) -> Forbidden:
+    return Forbidden(
+        message,
+        code="wrong_credentials",
+        details=[Fault("/currentPassword", code, message)],
+        requiredRole=None,
+        yourRole=None,
+    )
+
+
+def sign_in(username: str, password: str, *, address: str = "") -> User:
+    """The user with this name and password. Raises NotSignedIn, and does not say which is wrong.
+
+    address: where from, for the audit. It also tells of who did not get in: the name as typed.
+    """
     user = User.get_or_none(User.username == username)
-    known = user.password_hash if user is not None and user.password_hash else None
-    if not check_password_hash(known or _nobodys_hash(), password) or known is None:
+    if not _is_password_of(user, password) or user is None:
+        _note(Actor("", "", address=address), "sign_in_failed", username[:MAX_NAME])
         raise NotSignedIn("The username or the password is wrong.", code="wrong_credentials")
+    _note(Actor(user.id, user.username, address=address), "sign_in", username)
     return user
+
+
+def sign_out(actor: Actor) -> None:
+    """Note that a session ended because its person said so; the session itself is the caller's."""
+    _note(actor, "sign_out", actor.username)
+
+
+def _note(actor: Actor, action: str, username: str) -> None:
+    """What changes nothing but the audit: a full disk keeps nobody from coming to look."""
+    try:
+        with write():
+            audit.record(actor, action, "user", username)
+    except OperationalError as error:
+        if not disk.ran_out(error):
+            raise
+
+
+def _is_password_of(user: User | None, password: str) -> bool:
+    known = user.password_hash if user is not None else None
+    return check_password_hash(known or _nobodys_hash(), password) and bool(known)
 
 
 @functools.cache
@@ -125,11 +229,15 @@ def list_tokens(user_id: str, page: Page) -> tuple[list[Token], int]:
     return fetch(Token.select().where(Token.user == user_id).order_by(Token.id.desc()), page)
 
 
-def revoke_token(actor: Actor, token_id: str) -> None:
-    """Delete one of the actor's own tokens; at once it lets nobody in. Raises NotFound."""
+def revoke_token(actor: Actor, token_id: str, *, of_anybody: bool = False) -> None:
+    """Delete one of the actor's own tokens; at once it lets nobody in. Raises NotFound.
+
+    of_anybody: also one of somebody else's.
+    """
     with write():
-        mine = (Token.id == token_id) & (Token.user == actor.user_id)
-        if not is_id(token_id) or not Token.delete().where(mine).execute():
+        named = Token.id == token_id
+        found = named if of_anybody else named & (Token.user == actor.user_id)
+        if not is_id(token_id) or not Token.delete().where(found).execute():
             raise missing("token", token_id)
         audit.record(actor, "delete", "token", token_id)
 

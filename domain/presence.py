@@ -19,12 +19,20 @@ def listeners(at: int) -> dict[str, int]:
 
 def queues_without_room(at: int) -> set[str]:
     """Those whose workers all have a disk too full to begin new runs."""
+    return queues_short_of_room(at) - {queue for queue, has_room in _workers(at) if has_room}
+
+
+def queues_short_of_room(at: int) -> set[str]:
+    """Those that have a worker whose disk is too full to begin new runs."""
+    return {queue for queue, has_room in _workers(at) if not has_room}
+
+
+def _workers(at: int) -> list[tuple[str, bool]]:
+    """The queue of each worker at this moment, and whether it has room to begin new runs."""
     seen = WorkerInfo.select(WorkerInfo.queue, WorkerInfo.has_room).where(
         WorkerInfo.seen_at > at - WORKER_MISSED_AFTER_MS
     )
-    workers = list(seen.tuples())
-    with_room = {queue for queue, has_room in workers if has_room}
-    return {queue for queue, _ in workers} - with_room
+    return list(seen.tuples())
 
 
 def has_reconciler(at: int) -> bool:

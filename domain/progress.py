@@ -69,4 +69,6 @@ def _is_due(run_if: str, so_far: str) -> bool:
 
 
 def _waits_for_approval(stage: StageFacts) -> bool:
-    return stage.needs_approval and stage.decision is None
+    """Never where every step was stopped before: there is nothing left to approve."""
+    is_asked = stage.needs_approval and stage.decision is None
+    return is_asked and any(status != CANCELLED for status in stage.steps)

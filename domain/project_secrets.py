@@ -26,11 +26,13 @@ def put_secret(
         "updated_by": actor.username,
     }
     with write():
-        row, is_new = put_row(Secret, {"project": project.id, "name": name}, values)
+        row, before = put_row(Secret, {"project": project.id, "name": name}, values)
+        is_new = before is None
         if is_new and _all(project).count() > MAX_SECRETS:
             fault = Fault("", "too_many", f"A project takes at most {MAX_SECRETS} secrets.")
             raise Invalid([fault], fault.message)
-        audit.record(actor, "put", "secret", name, project_id=project.id)
+        detail = {"isNew": is_new}  # nothing about the value, not even whether it is another
+        audit.record(actor, "put", "secret", name, project_id=project.id, detail=detail)
     return row, is_new
 
 

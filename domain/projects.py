@@ -18,6 +18,7 @@ from domain.models import (
     StepRun,
     TestSuite,
     User,
+    locked,
     write,
 )
 from domain.paging import Page, fetch, fetch_after
@@ -41,9 +42,10 @@ def create_project(actor: Actor, project_id: str, name: str, description: str = 
 
 
 def change_project(actor: Actor, project: Project, name: str, description: str) -> Project:
+    values = {"name": name, "description": description}
     with write():
-        Project.update(name=name, description=description).where(Project.id == project.id).execute()
-        audit.record(actor, "change", "project", project.id, project_id=project.id)
+        detail = change_row(project, values)
+        audit.record(actor, "change", "project", project.id, project_id=project.id, detail=detail)
     return Project.get_by_id(project.id)
 
 
@@ -62,10 +64,11 @@ def put_member(actor: Actor, project: Project, username: str, role: str) -> tupl
     """Give a user a role in the project; True if they had none before. Raises NotFound."""
     user = get_user(username)
     with write():
-        member, is_new = put_row(Member, {"project": project.id, "user": user.id}, {"role": role})
-        detail = {"role": role}
+        key, values = {"project": project.id, "user": user.id}, {"role": role}
+        member, before = put_row(Member, key, values)
+        detail = audit.put(before, values)
         audit.record(actor, "put", "member", username, project_id=project.id, detail=detail)
-    return member, is_new
+    return member, before is None
 
 
 def remove_member(actor: Actor, project: Project, username: str) -> None:
@@ -203,16 +206,27 @@ def lost_in(environments: list[Environment]) -> dict[str, Deployment]:
 # ---- what suites and environments share ------------------------------------------------------
 
 
-def put_row(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Any, bool]:
-    """Insert or update the row that `key` names, inside a transaction; True if inserted.
+def put_row(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Insert or update the row that `key` names, inside a transaction: the row, and as it was.
 
     Not an upsert, which would not tell; instead the loser of a race between two inserts updates.
     """
     condition = [getattr(model, name) == value for name, value in key.items()]
-    inserted = model.insert(**key, **values).on_conflict_ignore().execute()
-    if not inserted:
-        model.update(**values).where(*condition).execute()
-    return model.get(*condition), bool(inserted)
+    before = None
+    while not model.insert(**key, **values).on_conflict_ignore().execute():
+        before = locked(model.select().where(*condition)).first()
+        if before is not None:  # else it was deleted at this very moment
+            model.update(**values).where(*condition).execute()
+            break
+    return model.get(*condition), before
+
+
+def change_row(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Update a row by its id, inside a transaction. Returns what changed, for the audit."""
+    of_it = type(row).id == row.id
+    before = locked(type(row).select().where(of_it)).get()
+    type(row).update(**values).where(of_it).execute()
+    return audit.changed(before, values)
 
 
 def _put(
@@ -225,9 +239,10 @@ def _put(
 ) -> tuple[Any, bool]:
     stamped = {**values, "updated_at": now(), "updated_by": actor.username}
     with write():
-        row, is_new = put_row(model, {"project": project.id, "name": name}, stamped)
-        audit.record(actor, "put", kind, name, project_id=project.id)
-    return row, is_new
+        row, before = put_row(model, {"project": project.id, "name": name}, stamped)
+        detail = audit.put(before, values)
+        audit.record(actor, "put", kind, name, project_id=project.id, detail=detail)
+    return row, before is None
 
 
 def _get(model: Any, kind: str, project: Project, name: str) -> Any:

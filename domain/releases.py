@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from domain.artifacts import Artifact
 from domain.engine.types import StepFailed
-from domain.models import Ingredient, Package, Release, StepRun, given
+from domain.models import Ingredient, Package, Release, Run, StepRun, given
 from domain.models.statements import Statement
 from domain.references import release_reference
 
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~!-]{0,199}")
 _RESERVED = ("latest", "run")
+_NUMBER = r"[1-9][0-9]{0,8}"
+"""A version as the numbering makes them; more digits no ingredient will ever need."""
 _ROWS_AT_ONCE = 100
 
 
@@ -25,21 +27,27 @@ class NewPackage:
 
 
 _BUILT = Statement(
-    lambda: StepRun.select(StepRun.release_id).where(
-        (StepRun.run == given("run_id")) & StepRun.release_id.is_null(False)
+    lambda: (
+        StepRun.select(StepRun.release_id, Run.project_id)
+        .join(Run)
+        .where((StepRun.run == given("run_id")) & StepRun.release_id.is_null(False))
     )
 )
 
 
-def releases_of_run(run_id: str) -> list[Release]:
+def releases_of_run(run_id: str, project_id: str | None = None) -> list[Release]:
     """What the steps of a run have built so far, oldest first.
 
-    Asked by way of the steps: a release that was made elsewhere and given to a step counts too.
+    Asked by way of the steps: a release that was made elsewhere and given to a step counts too, but
+    none of another project, for what a step has built is not signed.
+    project_id: as a worker knows it from the signed plan; None for what the run's row says.
     """
-    built = [release_id for (release_id,) in _BUILT.rows(run_id=run_id)]
+    built = _BUILT.rows(run_id=run_id)
     if not built:
         return []
-    return list(Release.select().where(Release.id.in_(built)).order_by(Release.id))
+    of_project = Ingredient.project == (project_id or built[0][1])
+    mine = of_project & Release.id.in_([release_id for release_id, _ in built])
+    return list(Release.select().join(Ingredient).where(mine).order_by(Release.id))
 
 
 def resolve_references(references: Sequence[str], run_id: str, project_id: str) -> list[Release]:
@@ -49,7 +57,7 @@ def resolve_references(references: Sequence[str], run_id: str, project_id: str) 
     releases of the project's own ingredients are found. Raises StepFailed, naming the reference.
     """
     if not references:
-        return releases_of_run(run_id)
+        return releases_of_run(run_id, project_id)
     found = [r for text in references for r in _resolve(text, run_id, project_id)]
     return list({release.id: release for release in found}.values())
 
@@ -130,7 +138,7 @@ def _resolve(text: str, run_id: str, project_id: str) -> list[Release]:
     if reference.id is not None:
         found = list(in_project.where(Release.id == reference.id))
     elif reference.version == "run":
-        built = releases_of_run(run_id)
+        built = releases_of_run(run_id, project_id)
         found = [r for r in built if r.ingredient_id == reference.ingredient]
     else:
         of_ingredient = in_project.where(Release.ingredient == reference.ingredient)
@@ -166,6 +174,17 @@ def _next_free_number(ingredient_id: str, number: int) -> str:
         number += 1
     Ingredient.update(next_number=number + 1).where(Ingredient.id == ingredient_id).execute()
     return str(number)
+
+
+def never_number_again(ingredient_id: str, version: str) -> None:
+    """Inside the caller's transaction, which deletes the version: numbering goes on after it.
+
+    A number that was given is below `next_number` anyway; this is for one that a script has chosen.
+    """
+    if re.fullmatch(_NUMBER, version):
+        Ingredient.update(next_number=int(version) + 1).where(
+            (Ingredient.id == ingredient_id) & (Ingredient.next_number <= int(version))
+        ).execute()
 
 
 def _has(ingredient_id: str, version: str) -> bool:

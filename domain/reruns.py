@@ -2,28 +2,52 @@
 
 From what failed, the successes before it are kept: these steps do not run, and what they released
 counts as the new run's own. A success is kept only where the new run would do exactly the same
-again, and only with every package as it was released.
+again, with the same parameters, and only with every package as it was released.
+
+A deployment is kept only where it is still what its environment holds. Whatever came there later,
+be it finished or not, by this workflow or another, may have overwritten it; then it runs again, and
+so does all that follows it. Not in the way is what came later and is kept as well: a run that
+deploys twice to one place leaves there what the second made of the first.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from peewee import fn
+
 from domain import runs
-from domain.access import Actor
-from domain.clock import now
-from domain.deployments import HAPPENED, UNKNOWN
+from domain.access import Actor, missing
+from domain.artifacts import Artifact
+from domain.clock import now, rfc3339
+from domain.deployments import HAPPENED
 from domain.engine import Ready
-from domain.errors import Conflict, Fault
+from domain.errors import Conflict, Fault, GalleyError, Invalid, state
 from domain.keys import Keys
-from domain.models import Release, Run, StageRun, StepRun, StepSpec, Workflow
+from domain.models import (
+    Deployment,
+    Ingredient,
+    Release,
+    Run,
+    StageRun,
+    StepRun,
+    StepSpec,
+    Workflow,
+)
+from domain.outside import require_answers
 from domain.releases import artifacts_of
 from domain.runs import Plan
+from domain.settings import SettingError
+from domain.snapshots import RunPart, Seal, StepPart
 from domain.statuses import SUCCEEDED
 from domain.storage import Storage, StorageError
 
 Whence = Literal["start", "failed"]
 Which = Literal["same", "current"]
+
+
+class StorageUnavailable(GalleyError):
+    status, code = 503, "storage_unavailable"
 
 
 def rerun(
@@ -33,19 +57,20 @@ def rerun(
     definition: Which,
     actor: Actor,
     keys: Keys,
-    storage: Storage,
+    storage: Callable[[], Storage],
     within: Callable[[Run], None] | None = None,
 ) -> tuple[Run, list[Ready]]:
     """Run the old run's workflow again, with its parameters.
 
     definition: of the revision that the old run had, or the present one; suites and environments
-    are always as they are now. within: see `runs.launch`.
-    Returns the new run and the steps to ring for. Raises Conflict, Invalid.
+    are always as they are now. storage: opens it; called only if releases are kept, and may raise
+    SettingError. within: see `runs.launch`.
+    Returns the new run and the steps to ring for. Raises Conflict, Invalid, StorageUnavailable.
     """
     workflow = _workflow_of(old)
-    revision = old.revision if definition == "same" else workflow.revision
-    plan = runs.prepare(workflow, revision, old.parameters)
-    kept = Kept() if whence == "start" else _kept_of(old, plan, storage)
+    earlier = _read(old, keys)
+    plan = _prepare(old, workflow, definition)
+    kept = Kept() if whence == "start" else _kept_of(old, earlier, plan, storage)
 
     def keep(run: Run) -> None:
         _keep(kept, old)
@@ -66,8 +91,39 @@ def _workflow_of(old: Run) -> Workflow:
         )
     workflow = Workflow.get_by_id(old.workflow_id)
     if workflow.deleted_at is not None:
-        raise Conflict("The workflow of this run was deleted.", code="workflow_deleted")
+        raise Conflict(
+            "The workflow of this run was deleted.",
+            code="workflow_deleted",
+            details=[
+                state(
+                    "workflow_deleted",
+                    f"{workflow.updated_by} deleted it.",
+                    workflowId=workflow.id,
+                    deletedAt=rfc3339(workflow.deleted_at),
+                )
+            ],
+        )
     return workflow
+
+
+def _prepare(old: Run, workflow: Workflow, definition: Which) -> Plan:
+    """What the new run would be. Raises Conflict, Invalid."""
+    is_current = definition == "current"
+    try:
+        return runs.prepare(
+            workflow, workflow.revision if is_current else old.revision, old.parameters
+        )
+    except Invalid as refused:
+        if not all(fault.field.startswith("/parameters") for fault in refused.faults):
+            raise
+        # Nobody has sent these parameters with this request, so it is not the one at fault.
+        as_it_was = " Or run it again with the definition that it had." if is_current else ""
+        raise Conflict(
+            f"The parameters of run #{old.number} do not fit the definition any more: "
+            f"{refused.faults[0].message} Start a new run with parameters that fit.{as_it_was}",
+            code="parameters_do_not_fit",
+            details=[Fault("/definition", f.code, f.message) for f in refused.faults],
+        ) from None
 
 
 # ---- what is kept: pure ----------------------------------------------------------------------
@@ -77,12 +133,17 @@ def _workflow_of(old: Run) -> Workflow:
 class Earlier:
     """What is known of the run that is repeated."""
 
+    parameters: Mapping[str, Any]
     stages: Mapping[str, StageRun]
     """By id."""
     steps: Mapping[str, StepRun]
     """By name, which is unique in a run."""
     specs: Mapping[str, Mapping[str, Any]]
     """By the id of the step."""
+    places: Mapping[str, str]
+    """The deployments of its steps, with the environment of each."""
+    newest: Mapping[str, str]
+    """The newest deployment to each of these environments that is not among them."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +155,23 @@ class Kept:
 
 
 def choose(plan: Plan, earlier: Earlier) -> Kept:
-    """The successes that stand, stage by stage, up to the first stage with something to run."""
+    """The successes that stand, up to the first stage with something to run.
+
+    None where the parameters are not the same: every script may have seen the difference.
+    """
+    if plan.parameters != earlier.parameters:
+        return Kept()
+    gone: set[str] = set()
+    while True:  # until nothing falls with what fell before: a later deployment may run again, too
+        kept = _stage_by_stage(plan, earlier, gone)
+        overwritten = _overwritten(kept, earlier)
+        if not overwritten:
+            return kept
+        gone |= overwritten
+
+
+def _stage_by_stage(plan: Plan, earlier: Earlier, gone: Collection[str]) -> Kept:
+    """gone: the names of steps whose success stands no more."""
     kept = Kept()
     for stage in plan.stages:
         if stage["run_if"] == "failure":
@@ -103,7 +180,7 @@ def choose(plan: Plan, earlier: Earlier) -> Kept:
         good = {
             step["id"]: earlier.steps[step["name"]]
             for step in steps
-            if _stands(step, plan.specs[step["id"]], earlier)
+            if step["name"] not in gone and _stands(step, plan.specs[step["id"]], earlier)
         }
         kept.steps.update(good)
         if len(good) < len(steps):
@@ -121,6 +198,26 @@ def _stands(step: Mapping[str, Any], spec: Mapping[str, Any], earlier: Earlier) 
     return before.status == SUCCEEDED or before.outside_effect == HAPPENED
 
 
+def _overwritten(kept: Kept, earlier: Earlier) -> set[str]:
+    """The names of the Deploys among what is kept whose environment may hold something else now.
+
+    The ids of deployments sort by the time of their beginning.
+    """
+    deploys = [step for step in kept.steps.values() if step.type == "Deploy"]
+    stays = {step.deployment_id for step in deploys}
+    last_other = dict(earlier.newest)
+    for deployment, place in earlier.places.items():
+        if deployment not in stays:
+            last_other[place] = max(deployment, last_other.get(place, ""))
+    return {
+        step.name
+        for step in deploys
+        # Without its record nothing tells what is there.
+        if step.deployment_id not in earlier.places
+        or step.deployment_id < last_other.get(earlier.places[step.deployment_id], "")
+    }
+
+
 def _decision(
     stage: Mapping[str, Any], steps: Sequence[StepRun], earlier: Earlier
 ) -> StageRun | None:
@@ -135,62 +232,114 @@ def _decision(
 # ---- with the database and the storage -------------------------------------------------------
 
 
-def _kept_of(old: Run, plan: Plan, storage: Storage) -> Kept:
+def _kept_of(old: Run, earlier: Earlier, plan: Plan, storage: Callable[[], Storage]) -> Kept:
     if old.status == SUCCEEDED:
         raise Conflict(
-            "Nothing failed in this run; run it again from the start.", code="nothing_failed"
+            "Nothing failed in this run; run it again from the start.",
+            code="nothing_failed",
+            details=[state("nothing_failed", f"The run is {old.status}.", status=old.status)],
         )
-    earlier = _read(old)
-    _check_outcomes(earlier.steps.values())
+    require_answers(earlier.steps.values())
     kept = choose(plan, earlier)
-    _check_releases(kept.steps.values(), storage)
+    _check_releases(kept.steps.values(), old.project_id, storage)
     return kept
 
 
-def _read(old: Run) -> Earlier:
-    steps = list(StepRun.select().where(StepRun.run == old.id))
-    specs = StepSpec.select().join(StepRun).where(StepRun.run == old.id)
+def _read(old: Run, keys: Keys) -> Earlier:
+    """Raises Conflict for a run that is not as it was signed.
+
+    The new run signs what it takes over from it, its parameters at least: without this look, what
+    no worker would run of a changed row would be as good as new.
+    """
+    stages = {stage.id: stage for stage in StageRun.select().where(StageRun.run == old.id)}
+    steps = list(StepRun.select().where(StepRun.run == old.id).order_by(StepRun.id))
+    of_run = StepSpec.select().join(StepRun).where(StepRun.run == old.id)
+    specs = {row.step_id: row for row in of_run}
+    part = RunPart(old.id, old.project_id, old.number, old.triggered_by, old.parameters)
+    seal = Seal(keys, part)
+    _refuse_altered(
+        steps,
+        [s for s in steps if not _fits(seal, s, stages.get(s.stage_id), specs.get(s.id))],
+    )
+    places, newest = _deployments(steps)
     return Earlier(
-        stages={stage.id: stage for stage in StageRun.select().where(StageRun.run == old.id)},
+        parameters=old.parameters,
+        stages=stages,
         steps={step.name: step for step in steps},
-        specs={row.step_id: row.spec for row in specs},
+        specs={step_id: row.spec for step_id, row in specs.items()},
+        places=places,
+        newest=newest,
     )
 
 
-def _check_outcomes(steps: Iterable[StepRun]) -> None:
-    unknown = [step for step in steps if step.outside_effect == UNKNOWN]
-    if unknown:
-        raise Conflict(
-            "First say what became of the deployment whose worker was lost: "
-            f"{', '.join(step.name for step in unknown)}.",
-            code="outcome_unknown",
-            details=[
-                {
-                    "field": "",
-                    "code": "outcome_unknown",
-                    "message": f"Nobody knows yet whether {step.name} happened.",
-                    "stepRunId": step.id,
-                }
-                for step in unknown
-            ],
-        )
+def _fits(seal: Seal, step: StepRun, stage: StageRun | None, row: StepSpec | None) -> bool:
+    """Whether the step is as it was signed; without its stage or spec it is not."""
+    if stage is None or row is None:
+        return False
+    part = StepPart(
+        step_id=step.id,
+        stage_name=stage.name,
+        name=step.name,
+        type=step.type,
+        queue=step.queue,
+        timeout_seconds=step.timeout_seconds,
+        lock_key=step.lock_key,
+        spec=row.spec,
+    )
+    return seal.fits(part, row.signature)
 
 
-def _check_releases(steps: Iterable[StepRun], storage: Storage) -> None:
-    """Read every package of what the steps released; Conflict names each that is not as it was."""
+def _refuse_altered(steps: Sequence[StepRun], altered: Sequence[StepRun]) -> None:
+    """Raises Conflict for altered steps, and for a run without steps: nothing vouches for it."""
+    if steps and not altered:
+        return
+    raise Conflict(
+        "The stored plan of this run does not fit its signature, so nothing of it is used again. "
+        "Either it was changed in the database after the run began; or it was signed with another "
+        "secret key, or before an upgrade. Start a new run.",
+        code="run_altered",
+        details=[
+            state("run_altered", f"{step.name} is not as it was signed.", stepRunId=step.id)
+            for step in altered
+        ]
+        or [state("run_altered", "It has no steps any more.")],
+    )
+
+
+def _deployments(steps: Iterable[StepRun]) -> tuple[dict[str, str], dict[str, str]]:
+    """`places` and `newest` of `Earlier`."""
+    ids = [step.deployment_id for step in steps if step.deployment_id is not None]
+    if not ids:
+        return {}, {}
+    mine = Deployment.select(Deployment.id, Deployment.environment).where(Deployment.id.in_(ids))
+    places = dict(mine.tuples())
+    others = (
+        Deployment.select(Deployment.environment, fn.MAX(Deployment.id))
+        .where(Deployment.environment.in_(list(places.values())) & Deployment.id.not_in(ids))
+        .group_by(Deployment.environment)
+    )
+    return places, dict(others.tuples())
+
+
+def _check_releases(
+    steps: Iterable[StepRun], project_id: str, storage: Callable[[], Storage]
+) -> None:
+    """Raises Conflict, which names each package of what the steps released that is not as it was.
+
+    A release of another project is none of theirs. Raises StorageUnavailable.
+    """
     makers = {step.release_id: step.name for step in steps if step.release_id is not None}
-    releases = list(Release.select().where(Release.id.in_(list(makers)))) if makers else []
+    if not makers:
+        return
+    mine = Release.id.in_(list(makers)) & (Ingredient.project == project_id)
+    releases = list(Release.select().join(Ingredient).where(mine))
     there = {release.id for release in releases}
     damaged = [
         f"The release that {name} made does not exist any more."
         for release_id, name in makers.items()
         if release_id not in there
     ]
-    for artifact in artifacts_of(releases):
-        try:
-            storage.verify(artifact.sha256)
-        except (StorageError, OSError) as error:
-            damaged.append(f"{artifact}: {error}")
+    damaged += _damaged(artifacts_of(releases), storage)
     if damaged:
         raise Conflict(
             f"What this run released cannot be used again. {damaged[0]} "
@@ -200,8 +349,37 @@ def _check_releases(steps: Iterable[StepRun], storage: Storage) -> None:
         )
 
 
+def _damaged(artifacts: Sequence[Artifact], storage: Callable[[], Storage]) -> list[str]:
+    """A sentence for each package that is missing or damaged. Raises StorageUnavailable.
+
+    Whoever asks for the rerun waits for it, some two seconds for each GB on a local disk. It takes
+    1 MiB of memory however much is read, holds no transaction, and lets other requests go on.
+    """
+    if not artifacts:
+        return []
+    try:
+        opened = storage()
+        wrong = {sha256: _fault_of(opened, sha256) for sha256 in {a.sha256 for a in artifacts}}
+    except (SettingError, OSError) as error:
+        raise StorageUnavailable(
+            f"What this run released cannot be checked, for the storage does not answer ({error}). "
+            "Try again later, or run it again from the start."
+        ) from error
+    return [f"{artifact}: {fault}" for artifact in artifacts if (fault := wrong[artifact.sha256])]
+
+
+def _fault_of(storage: Storage, sha256: str) -> str:
+    """What is wrong with a stored file; "" for nothing."""
+    try:
+        storage.verify(sha256)
+    except StorageError as error:
+        return str(error)
+    return ""
+
+
 def _keep(kept: Kept, old: Run) -> None:
     """Inside the transaction that stores the new run, before anything of it can begin."""
+    _require_still_there(kept, old)
     at = now()
     for step_id, step in kept.steps.items():
         StepRun.update(
@@ -211,6 +389,7 @@ def _keep(kept: Kept, old: Run) -> None:
             release_id=step.release_id,
             deployment_id=step.deployment_id,
             test_counts=step.test_counts,
+            log_size=step.log_size,
             kept_from=step.kept_from or step.id,
         ).where(StepRun.id == step_id).execute()
     for stage_id, stage in kept.decisions.items():
@@ -220,3 +399,13 @@ def _keep(kept: Kept, old: Run) -> None:
             decided_at=stage.decided_at,
             comment=stage.comment,
         ).where(StageRun.id == stage_id).execute()
+
+
+def _require_still_there(kept: Kept, old: Run) -> None:
+    """Raises NotFound when what is kept was removed since it was read.
+
+    Whoever removes a run holds its workflow's row, as the caller does: it cannot go from now on.
+    """
+    ids = {step.kept_from or step.id for step in kept.steps.values()}
+    if StepRun.select().where(StepRun.id.in_(ids)).count() < len(ids):
+        raise missing("run", old.id)

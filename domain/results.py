@@ -53,8 +53,12 @@ def find(step: StepRun) -> Any:
     """
     if step.kept_from is not None:
         step = StepRun.get_or_none(StepRun.id == step.kept_from) or step
-    of_it = (TestResult.step == step.id) & (TestResult.attempt == step.attempt)
-    return TestResult.select().where(of_it).order_by(TestResult.id)
+    return TestResult.select().where(shown_by(step)).order_by(TestResult.id)
+
+
+def shown_by(step: StepRun) -> Any:
+    """The condition of tests that a step which really ran shows: those of its last attempt."""
+    return (TestResult.step == step.id) & (TestResult.attempt == step.attempt)
 
 
 def failures(step: StepRun, limit: int) -> list[TestResult]:

@@ -4,10 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from domain import uploads
 from domain.clock import now
 from domain.errors import NotFound
 from domain.ingredients import packages_of
-from domain.models import Attempt, Package, Release, Run, RunEvent, StageRun, StepRun, Workflow
+from domain.models import (
+    Attempt,
+    Package,
+    Release,
+    Run,
+    RunEvent,
+    StageRun,
+    Statement,
+    StepRun,
+    UploadedLog,
+    Workflow,
+    given,
+)
 from domain.releases import releases_of_run
 from domain.statuses import FINISHED
 from domain.waiting import World, look_around
@@ -19,6 +32,15 @@ def get(run_id: str) -> Run:
     if run is None:
         raise NotFound("There is no such run.")
     return run
+
+
+_VERSION = Statement(lambda: Run.select(Run.version).where(Run.id == given("run_id")))
+
+
+def version_of(run_id: str) -> int | None:
+    """How often something visible of the run has changed; None if it is gone."""
+    version: int | None = _VERSION.value(run_id=run_id)
+    return version
 
 
 def get_step(run: Run, step_run_id: str) -> StepRun:
@@ -35,6 +57,16 @@ def get_stage(run: Run, stage_run_id: str) -> StageRun:
     if stage is None:
         raise NotFound("This run has no such stage.")
     return stage
+
+
+def really_ran(step: StepRun) -> StepRun:
+    """The step of an earlier run that a rerun kept in this one's place, if that is still there.
+
+    Else the step itself.
+    """
+    if step.kept_from is None:
+        return step
+    return StepRun.get_or_none(StepRun.id == step.kept_from) or step
 
 
 def attempt_is_over(step: StepRun, number: int) -> bool:
@@ -84,6 +116,7 @@ class Details:
     packages: dict[str, list[Package]]
     """By the id of their release."""
     events: list[RunEvent]
+    uploads: list[UploadedLog]
     world: World
 
 
@@ -116,5 +149,6 @@ def details(run: Run, *, redis_answers: bool = True) -> Details:
         releases=releases,
         packages=packages_of(releases),
         events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
+        uploads=uploads.of_run(run),
         world=world,
     )

@@ -8,7 +8,7 @@ from domain import audit, engine
 from domain.access import ROLES, SUPER_USER, Actor, require, require_write
 from domain.clock import now
 from domain.engine import Ready
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Invalid, state
 from domain.keys import Keys
 from domain.models import (
     Environment,
@@ -66,7 +66,9 @@ def prepare(workflow: Workflow, revision: int, parameters: Mapping[str, Any]) ->
     """What a run of that revision would be, if it can be started. Raises Conflict, Invalid."""
     if not workflow.is_enabled:
         raise Conflict(
-            "The workflow is switched off; a superuser can switch it on.", code="workflow_disabled"
+            "The workflow is switched off; a superuser can switch it on.",
+            code="workflow_disabled",
+            details=[state("workflow_disabled", "isEnabled is false.", isEnabled=False)],
         )
     definition = get_revision(workflow, revision).definition
     values = check_parameters(definition["parameters"], parameters)
@@ -76,7 +78,10 @@ def prepare(workflow: Workflow, revision: int, parameters: Mapping[str, Any]) ->
     try:
         rows = _rows(definition, Snapshot(workflow.project_id))
     except (TestSuite.DoesNotExist, Environment.DoesNotExist):
-        raise Conflict("What the workflow names was deleted at this very moment.") from None
+        raise Conflict(
+            "What the workflow names was deleted at this very moment.",
+            details=missing_references(workflow.project_id, definition),
+        ) from None
     return Plan(workflow, revision, values, *rows)
 
 
@@ -134,7 +139,7 @@ def _create_run(plan: Plan, actor: Actor, trigger_source: str, rerun_of: str | N
         .execute()
     )
     if not rows:
-        raise Conflict("The workflow was changed at this very moment; start it again.")
+        raise _changed(Workflow.get_by_id(workflow.id))
     limit = rows[0].concurrency
     return Run.create(
         id=run_id,
@@ -148,6 +153,22 @@ def _create_run(plan: Plan, actor: Actor, trigger_source: str, rerun_of: str | N
         trigger_source=trigger_source,
         triggered_by=actor.username,
         created_at=at,
+    )
+
+
+def _changed(present: Workflow) -> Conflict:
+    is_there = present.deleted_at is None
+    now_it_is = f"at revision {present.revision}" if is_there else "deleted"
+    return Conflict(
+        "The workflow was changed at this very moment; start it again.",
+        details=[
+            state(
+                "workflow_changed",
+                f"It is {now_it_is}.",
+                revision=present.revision,
+                isEnabled=present.is_enabled and is_there,
+            )
+        ],
     )
 
 

@@ -5,6 +5,7 @@ A bad setting raises SettingError with one sentence that names the setting and w
 
 import math
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class Settings:
     # How little may be free on a disk; None: a share of it, see domain/disk.py.
     disk_warn_bytes: int | None = None
     disk_stop_bytes: int | None = None
+    upload_bytes: int = 100 * MIB
+    """How large a request with log files may be."""
+    cors_origins: tuple[str, ...] = ()
+    """Whose pages may use the API from a browser, with a token."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -86,6 +91,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         step_open_files=_limit(environ, "GALLEY_STEP_OPEN_FILES", 65_536),
         disk_warn_bytes=_mark(environ, "GALLEY_DISK_WARN_BYTES"),
         disk_stop_bytes=_mark(environ, "GALLEY_DISK_STOP_BYTES"),
+        upload_bytes=_whole(environ, "GALLEY_UPLOAD_BYTES", 100 * MIB, 1024, 1 << 40),
+        cors_origins=_origins(environ.get("GALLEY_CORS_ORIGINS")),
     )
 
 
@@ -140,6 +147,17 @@ def _redis_url(given: str | None) -> str | None:
     if given and urlsplit(given).scheme not in ("redis", "rediss", "unix"):
         raise SettingError("REDIS_URL must begin with redis://, rediss:// or unix://.")
     return given or None
+
+
+def _origins(given: str | None) -> tuple[str, ...]:
+    origins = tuple((given or "").split())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise SettingError(
+                "GALLEY_CORS_ORIGINS must be origins such as https://dash.example.com, separated "
+                f"by spaces; {origin!r} is none."
+            )
+    return origins
 
 
 def _secret_key(given: str | None) -> str | None:

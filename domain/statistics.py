@@ -108,6 +108,13 @@ def metadata(workflow: Workflow, days: int | None = None) -> dict[str, Any]:
     }
 
 
+def step_medians(workflow: Workflow, definition: Mapping[str, Any]) -> dict[str, int | None]:
+    """Name of each step of the definition → the median of how long it took in milliseconds."""
+    judged = (Run.workflow == workflow.id) & Run.status.in_(JUDGED)
+    ended = _ended_steps(workflow, _newest(judged, STEP_RUNS_SAMPLE))
+    return {found["name"]: found["durationMs"] for found in step_statistics(definition, ended)}
+
+
 def _of_runs(
     workflow: Workflow, definition: Mapping[str, Any], since: int | None
 ) -> dict[str, Any]:

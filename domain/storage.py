@@ -24,6 +24,7 @@ from domain.settings import SettingError, Settings
 CHUNK_BYTES = 1 << 20
 UNFINISHED_SECONDS = 24 * 3600
 _INCOMING = ".incoming-"
+_ASIDE = ".aside"
 
 
 class StorageError(Exception):
@@ -55,6 +56,21 @@ class Storage(ABC):
             found = _copy(source, nowhere).sha256
         if found != sha256:
             raise StorageError(f"The stored file is damaged: its SHA-256 is {found}, not {sha256}.")
+
+    # What seems to be needed no more goes in two steps; see domain/discarded.py. None of these
+    # minds when there is nothing to do.
+
+    @abstractmethod
+    def set_aside(self, sha256: str) -> None:
+        """Take a file away from where `put` looks; `open` still finds it."""
+
+    @abstractmethod
+    def take_back(self, sha256: str) -> None:
+        """Put a file that was set aside to where it was, unless it was stored anew meanwhile."""
+
+    @abstractmethod
+    def remove_aside(self, sha256: str) -> None:
+        """Remove a file that was set aside, for good."""
 
     @abstractmethod
     def remove_unfinished(self) -> None:
@@ -111,10 +127,29 @@ class LocalStorage(Storage):
         return stored
 
     def open(self, sha256: str) -> BinaryIO:
-        try:
-            return self._path(sha256).open("rb")
-        except FileNotFoundError:
-            raise _missing(sha256) from None
+        path, aside = self._path(sha256), self._aside(sha256)
+        for place in (path, aside, path):  # between two looks it may be moved, either way
+            with contextlib.suppress(FileNotFoundError):
+                return place.open("rb")
+        raise _missing(sha256)
+
+    def set_aside(self, sha256: str) -> None:
+        aside = self._aside(sha256)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._path(sha256).replace(aside)
+
+    def take_back(self, sha256: str) -> None:
+        path, aside = self._path(sha256), self._aside(sha256)
+        if path.exists():
+            aside.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            aside.rename(path)
+
+    def remove_aside(self, sha256: str) -> None:
+        self._aside(sha256).unlink(missing_ok=True)
 
     def remove_unfinished(self) -> None:
         given_up = time.time() - UNFINISHED_SECONDS
@@ -139,15 +174,18 @@ class LocalStorage(Storage):
     def _path(self, sha256: str) -> Path:
         return self._packages / sha256[:2] / sha256
 
+    def _aside(self, sha256: str) -> Path:
+        return self._packages / _ASIDE / sha256
+
     def _give_name(self, incoming: Path, sha256: str) -> None:
         """Also where the name is taken: the same bytes again mend a copy that was damaged."""
         final = self._path(sha256)
         if not final.parent.exists():
             final.parent.mkdir(exist_ok=True)
-            _sync_folder(self._packages)
+            sync_folder(self._packages)
         incoming.chmod(0o444)
         incoming.rename(final)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
 
 
 class RemoteStorage(Storage):
@@ -173,11 +211,32 @@ class RemoteStorage(Storage):
         """An object is there when it is whole."""
 
     def open(self, sha256: str) -> BinaryIO:
-        try:
-            opened: BinaryIO = self._files.open(self._key(sha256), "rb")
-        except FileNotFoundError:
-            raise _missing(sha256) from None
-        return opened
+        key, aside = self._key(sha256), self._aside(sha256)
+        for place in (key, aside, key):  # between two looks it may be moved, either way
+            with contextlib.suppress(FileNotFoundError):
+                opened: BinaryIO = self._files.open(place, "rb")
+                return opened
+        raise _missing(sha256)
+
+    def set_aside(self, sha256: str) -> None:
+        self._move(self._key(sha256), self._aside(sha256))
+
+    def take_back(self, sha256: str) -> None:
+        if self._size(self._key(sha256)) is not None:
+            self.remove_aside(sha256)
+        else:
+            self._move(self._aside(sha256), self._key(sha256))
+
+    def remove_aside(self, sha256: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._aside(sha256))
+
+    def _move(self, source: str, target: str) -> None:
+        """The copy is whole before the source goes."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._files.cp_file(source, target)
+            self._files.rm_file(source)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Storage]:
@@ -190,6 +249,9 @@ class RemoteStorage(Storage):
 
     def _key(self, sha256: str) -> str:
         return f"{self._root}/packages/{sha256[:2]}/{sha256}"
+
+    def _aside(self, sha256: str) -> str:
+        return f"{self._root}/packages/{_ASIDE}/{sha256}"
 
     def _size(self, key: str) -> int | None:
         with contextlib.suppress(FileNotFoundError):
@@ -221,7 +283,7 @@ def _copy(source: BinaryIO, target: Any) -> Stored:
     return Stored(digest.hexdigest(), size)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Without it a name that was just given may be gone after a power loss."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -103,15 +103,6 @@ def reasons_of_run(
     """Why a Pending run has not started; empty for any other."""
     if run.status != PENDING:
         return []
-    if not run.admitted:
-        held_by = ", ".join(world.running_before) or "another run"
-        return [
-            _reason(
-                "concurrency_limit",
-                f"The workflow's concurrency limit is used up by {held_by}.",
-                run.created_at,
-            )
-        ]
     # Those before it were skipped or, in a rerun, kept.
     due = next((stage for stage in stages if stage.completed_at is None), stages[-1])
     return reasons_of_stage(run, due, stages, [s for s in steps if s.stage_id == due.id], world)
@@ -127,16 +118,27 @@ def reasons_of_stage(
     """Why a Pending stage has not started; empty for any other. steps: those of the stage."""
     if stage.status != PENDING:
         return []
-    if not run.admitted:
-        return reasons_of_run(run, stages, steps, world)
     if stage.opened_at is None:
-        return [_before_opening(run, stage, stages)]
+        before = _before_opening(run, stage, stages)
+        if run.admitted:
+            return [before]
+        # The first stage can be approved meanwhile: what a person can do comes first.
+        return [*([before] if before["code"] == "approval" else []), _held_back(run, world)]
     found: list[Reason] = []
     for step in steps:
         for reason in reasons_of_step(step, [], world):
             if reason["code"] not in {known["code"] for known in found}:
                 found.append(reason)
     return found or [_reason("starting", "It is about to start.", stage.opened_at)]
+
+
+def _held_back(run: Run, world: World) -> Reason:
+    held_by = ", ".join(world.running_before) or "another run"
+    return _reason(
+        "concurrency_limit",
+        f"The workflow's concurrency limit is used up by {held_by}.",
+        run.created_at,
+    )
 
 
 def _before_opening(run: Run, stage: StageRun, stages: Sequence[StageRun]) -> Reason:

@@ -3,96 +3,35 @@
 Pure. The API documents itself from these. What depends on several fields is in `definition`.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
     Field,
     GetJsonSchemaHandler,
-    StringConstraints,
     Tag,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
-from domain.parameters import MAX_NAME, MAX_PARAMETERS, text_fault
-from domain.references import SLUG, artifact_path, release_reference
+from domain import workflow_example
+from domain.parameters import MAX_PARAMETERS
+from domain.workflow_texts import (
+    ArtifactPath,
+    Description,
+    Name,
+    ParameterName,
+    ReleaseId,
+    Script,
+    Slug,
+)
 
-MAX_SCRIPT_BYTES = 64 * 1024
-MAX_DESCRIPTION_BYTES = 16 * 1024
 MAX_INTEGER = 2**31 - 1
+KEPT_ID = "Sent back, it stays the same through changes; else it is made up."
 STEP_TYPES = ("Build", "Test", "Deploy")
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def _refusal(code: str, end_of_sentence: str) -> PydanticCustomError:
-    return PydanticCustomError(code, "{end}.", {"end": end_of_sentence})
-
-
-def _one_line(text: str) -> str:
-    if _CONTROL.search(text):
-        raise _refusal("invalid_text", "must not contain control characters")
-    return text
-
-
-def _at_most(max_bytes: int) -> AfterValidator:
-    def check(text: str) -> str:
-        if found := text_fault(text, max_bytes):
-            raise _refusal(*found)
-        return text
-
-    return AfterValidator(check)
-
-
-def _script(text: str) -> str:
-    if not text.strip():
-        end = "must not be empty; leave it out for a step that is completed from outside"
-        raise _refusal("required", end)
-    return text
-
-
-def _release(text: str) -> str:
-    if release_reference(text) is None:
-        end = "must be a release id, ingredient@version, ingredient@latest or ingredient@run"
-        raise _refusal("invalid_format", end)
-    return text
-
-
-def _artifact(text: str) -> str:
-    if artifact_path(text) is None:
-        end = "must be a relative path or glob without '..', or ingredient@version:path"
-        raise _refusal("invalid_format", end)
-    return text
-
-
-def _slug(text: str) -> str:
-    if not re.fullmatch(SLUG, text):
-        end = "must be lower-case letters, digits, '.', '_' and '-', at most 100"
-        raise _refusal("invalid_format", end)
-    return text
-
-
-def _line(max_length: int) -> StringConstraints:
-    """Not blank; white space around it is dropped."""
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length)
-
-
-Name = Annotated[str, _line(200), AfterValidator(_one_line)]
-ParameterName = Annotated[str, _line(MAX_NAME), AfterValidator(_one_line)]
-ArtifactPath = Annotated[str, _line(1000), AfterValidator(_one_line), AfterValidator(_artifact)]
-Slug = Annotated[
-    str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG}$"})
-]
-Description = Annotated[str, _at_most(MAX_DESCRIPTION_BYTES)]
-Script = Annotated[str, _at_most(MAX_SCRIPT_BYTES), AfterValidator(_script)]
-ReleaseId = Annotated[
-    str, AfterValidator(_release), Field(json_schema_extra={"examples": ["duck@run"]})
-]
 Order = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Concurrency = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 Choices = Annotated[list[Name], Field(min_length=1, max_length=100)]
@@ -114,45 +53,75 @@ class Schema(BaseModel):
 
 
 class Parameter(Schema):
+    """What a run may be given; a script sees it as `GALLEY_PARAM_<NAME>`."""
+
     name: ParameterName
-    description: Description = ""
+    description: Description = Field("", description="Shown where a run is started.")
     type: Literal["string", "number", "boolean", "choice"] = "string"
-    default: Any = None
-    required: bool = False
-    choices: Choices | None = None
+    default: Any = Field(
+        None,
+        description="What a run gets that is not given one; of the parameter's type.",
+        json_schema_extra={"type": ["string", "number", "boolean", "null"]},
+    )
+    required: bool = Field(False, description="Whether a run needs it, if it has no default.")
+    choices: Choices | None = Field(None, description="All values there are, for `choice` only.")
 
 
 class BuildConfiguration(Schema):
-    ingredient_id: Name
-    build_script: Script | None = None
+    """Every file that the script leaves in `$GALLEY_OUTPUT` becomes a package of a new release."""
+
+    ingredient_id: Name = Field(description="What is built. It may be made later than this.")
+    build_script: Script | None = Field(
+        None,
+        description="For `/bin/sh -e`, or what its `#!` line names; at most 64 KiB. Without one "
+        "the step waits until it is completed from outside.",
+    )
 
 
 class TestConfiguration(Schema):
+    """Each case in the JUnit files that the suite leaves in `$GALLEY_REPORTS` becomes a test."""
+
     __test__ = False  # a schema, not a test class
 
-    test_suite: Name
-    release_ids: list[ReleaseId] = Field([], max_length=100)
+    test_suite: Name = Field(description="The name of a test suite of the project.")
+    release_ids: list[ReleaseId] = Field(
+        [],
+        max_length=100,
+        description="What is tested: a release's id, or `ingredient@version`, where `latest` and "
+        "`run` (what this run has built) are versions too. Empty: all that this run has built.",
+    )
 
 
 class DeployConfiguration(Schema):
-    target: Name
-    artifact_path: ArtifactPath
+    target: Name = Field(description="The name of an environment of the project.")
+    artifact_path: ArtifactPath = Field(
+        description="A path or glob among the packages that this run has built; of one release "
+        "with `ingredient@version:` before it."
+    )
 
 
 class _Step(Schema):
-    id: Slug | None = None
-    name: Name
-    timeout_seconds: int = Field(3600, ge=1, le=86_400)
-    retries: int = Field(0, ge=0, le=5)
-    queue: Slug = "default"
+    id: Slug | None = Field(None, description=KEPT_ID)
+    name: Name = Field(description="Unique in the workflow.")
+    timeout_seconds: int = Field(
+        3600, ge=1, le=86_400, description="After which an attempt is stopped and has failed."
+    )
+    retries: int = Field(
+        0, ge=0, le=5, description="How often the script is tried again. A lost worker is no try."
+    )
+    queue: Slug = Field("default", description="Which workers may take it.")
 
 
 class BuildStep(_Step):
+    """Runs a script and makes a release of what it leaves."""
+
     type: Literal["Build"]
     configuration: BuildConfiguration
 
 
 class TestStep(_Step):
+    """Runs a test suite of the project against releases."""
+
     __test__ = False  # a schema, not a test class
 
     type: Literal["Test"]
@@ -160,11 +129,14 @@ class TestStep(_Step):
 
 
 class DeployStep(_Step):
-    """Never tried again: nobody can know what a failed deployment has changed already."""
+    """Puts an artifact into an environment.
+
+    Never tried again: nobody can know what a failed deployment has changed already.
+    """
 
     type: Literal["Deploy"]
     configuration: DeployConfiguration
-    retries: int = Field(0, ge=0, le=0)
+    retries: int = Field(0, ge=0, le=0, description="None: a deployment is tried once.")
 
 
 class OtherStep(_Step):
@@ -207,40 +179,66 @@ Step = Annotated[
 
 
 class Approval(Schema):
+    """The stage waits for a person."""
+
     required: bool = True
-    roles: list[Role] = Field(["SuperUser"], min_length=1, max_length=3)
+    roles: list[Role] = Field(
+        ["SuperUser"], min_length=1, max_length=3, description="Who may decide."
+    )
 
 
 class Stage(Schema):
-    id: Slug | None = None
-    name: Name
-    order: Order
-    run_if: Literal["success", "always", "failure"] = "success"
-    approval: Approval | None = None
+    """Its steps run in parallel, when all before it has succeeded."""
+
+    id: Slug | None = Field(None, description=KEPT_ID)
+    name: Name = Field(description="Unique in the workflow.")
+    order: Order = Field(description="Stages run from the lowest to the highest; gaps are fine.")
+    run_if: Literal["success", "always", "failure"] = Field(
+        "success", description="After what it runs; `failure`: only when something failed."
+    )
+    approval: Approval | None = Field(None, description="Null: it waits for nobody.")
     steps: list[Step] = Field(min_length=1, max_length=50)
 
 
 class Definition(Schema):
     """What a revision is made from."""
 
-    name: Name
+    name: Name = Field(description="Unique in the project, regardless of case.")
     description: Description = ""
-    parameters: list[Parameter] | None = Field(None, max_length=MAX_PARAMETERS)
-    concurrency: Concurrency | None = None
+    parameters: list[Parameter] | None = Field(
+        None,
+        max_length=MAX_PARAMETERS,
+        description="What a run may be given; null: any texts, numbers and booleans.",
+    )
+    concurrency: Concurrency | None = Field(
+        None, description="How many of its runs may be in progress at once; null: any number."
+    )
     stages: list[Stage] = Field(min_length=1, max_length=50)
 
 
 class NewWorkflow(Definition):
-    """The body of `POST /api/workflows`."""
+    """What it names and does not exist yet is a warning; a run needs it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [workflow_example.NEW]})
 
     project_id: Slug
-    is_enabled: bool = True
+    is_enabled: bool = Field(True, description="Whether it can be run.")
+
+
+READ_ONLY = ("id", "revision", "createdAt", "createdBy", "updatedAt", "updatedBy", "warnings")
+"""Fields of a GET that a PUT may carry and that change nothing."""
+
+
+def _changed_workflow(schema: dict[str, Any]) -> None:
+    ignored = {"readOnly": True, "description": "As GET gave it; ignored."}
+    schema["properties"] |= dict.fromkeys(READ_ONLY, ignored)
+    schema["examples"] = [workflow_example.CHANGED]
 
 
 class ChangedWorkflow(Definition):
-    """The body of `PUT /api/workflows/{id}`: what GET gave, changed, can be sent back as it is."""
+    """The whole definition: what GET gave, changed, can be sent back as it is."""
 
-    project_id: str | None = None
-    """May be sent, but cannot change."""
-    is_enabled: bool | None = None
-    """Stays as it is if absent."""
+    model_config = ConfigDict(json_schema_extra=_changed_workflow)
+
+    project_id: str | None = Field(None, description="May be sent, but cannot change.")
+    is_enabled: bool | None = Field(None, description="Stays as it is if absent.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from peewee import IntegrityError
@@ -11,7 +11,7 @@ from domain import access, audit
 from domain.access import Actor
 from domain.clock import now, rfc3339
 from domain.errors import Conflict, Fault, StaleRevision
-from domain.models import Run, Workflow, WorkflowRevision, write
+from domain.models import Run, Workflow, WorkflowRevision, locked, write
 from domain.normal_form import normalise
 from domain.workflow_queries import Detail, get_revision, missing_references
 
@@ -70,15 +70,16 @@ def update(
     if changed.is_enabled is not None:
         columns["is_enabled"] = changed.is_enabled
     with write():
+        before = locked(Workflow.select().where(Workflow.id == workflow.id)).get()
         try:
             saved = _change(
                 workflow, if_match, revision=Workflow.revision + 1, **_stamp(actor), **columns
             )
         except IntegrityError as error:
             raise _name_taken(error, workflow.project_id, changed.name) from error
-        plain = normalise(changed, _definitions(saved, saved.revision - 1))
+        plain = normalise(changed, definitions(saved, saved.revision - 1))
         made = _save_revision(saved, plain, actor)
-        _record(actor, "update", saved)
+        _record(actor, "update", saved, _changes(before, made))
     return made
 
 
@@ -129,7 +130,7 @@ def _change(workflow: Workflow, if_match: Collection[str] | None, **columns: Any
     same = (Workflow.id == workflow.id) & Workflow.deleted_at.is_null()
     if if_match is not None:
         if version_of(workflow) not in if_match:
-            raise _stale(workflow)
+            raise _stale(workflow, if_match)
         same &= Workflow.revision == workflow.revision
         same &= Workflow.updated_at == workflow.updated_at
     rows = list(Workflow.update(**columns).where(same).returning(Workflow).execute())
@@ -138,7 +139,7 @@ def _change(workflow: Workflow, if_match: Collection[str] | None, **columns: Any
     present = Workflow.get_by_id(workflow.id)
     if present.deleted_at is not None:
         raise access.missing("workflow", workflow.id)
-    raise _stale(present)
+    raise _stale(present, if_match or ())
 
 
 def _stamp(actor: Actor) -> dict[str, Any]:
@@ -156,33 +157,62 @@ def _save_revision(workflow: Workflow, plain: dict[str, Any], actor: Actor) -> D
     return Detail(workflow, plain, missing_references(workflow.project_id, plain))
 
 
-def _definitions(workflow: Workflow, newest: int) -> Iterator[dict[str, Any]]:
+def definitions(workflow: Workflow, newest: int) -> Iterator[dict[str, Any]]:
     """The workflow's definitions from revision `newest` back, each read only when asked for."""
     for number in range(newest, 0, -1):
         yield get_revision(workflow, number).definition
 
 
-def _record(actor: Actor, action: str, workflow: Workflow) -> None:
-    detail = {"name": workflow.name, "revision": workflow.revision}
+def _changes(before: Workflow, made: Detail) -> dict[str, Any]:
+    """What a save changed, for the audit. Of stages and parameters it only says that they did."""
+    old = get_revision(before, before.revision).definition
+    return audit.changed(
+        {**old, "isEnabled": before.is_enabled},
+        {**made.definition, "isEnabled": made.workflow.is_enabled},
+    )
+
+
+def _record(
+    actor: Actor, action: str, workflow: Workflow, more: Mapping[str, Any] | None = None
+) -> None:
+    detail = {"name": workflow.name, "revision": workflow.revision, **(more or {})}
     audit.record(
         actor, action, "workflow", workflow.id, project_id=workflow.project_id, detail=detail
     )
+
+
+def name_faults(project_id: str, name: str, *, but: Workflow | None = None) -> list[Fault]:
+    """What is wrong with a name that another workflow of the project has. but: may have it."""
+    same = (Workflow.project == project_id) & (Workflow.name_key == name.casefold())
+    others = Workflow.select(Workflow.id).where(same & Workflow.deleted_at.is_null())
+    if but is not None:
+        others = others.where(Workflow.id != but.id)
+    return [_taken(project_id, name)] if others.exists() else []
 
 
 def _name_taken(error: IntegrityError, project_id: str, name: str) -> Exception:
     """The sentence for a name that is in use; any other broken rule is a mistake of ours."""
     if "name_key" not in str(error) and "workflow_name_unique" not in str(error):
         return error
+    fault = _taken(project_id, name)
+    return Conflict(fault.message, code=fault.code, details=[fault])
+
+
+def _taken(project_id: str, name: str) -> Fault:
     message = f"The project {project_id} already has a workflow named {name!r} (case is ignored)."
-    return Conflict(
-        message, code="duplicate_name", details=[Fault("/name", "duplicate_name", message)]
+    return Fault("/name", "duplicate_name", message)
+
+
+def _stale(present: Workflow, if_match: Collection[str]) -> StaleRevision:
+    """Somebody is named only where the caller really has an older version."""
+    had_one = any(version.startswith(f"{present.id}-") for version in if_match)
+    what = (
+        f"{present.updated_by} changed this workflow meanwhile"
+        if had_one
+        else "If-Match names no version of this workflow"
     )
-
-
-def _stale(present: Workflow) -> StaleRevision:
     return StaleRevision(
-        f"{present.updated_by} changed this workflow meanwhile; it is now at revision "
-        f"{present.revision}.",
+        f"{what}; it is now at revision {present.revision}.",
         currentRevision=present.revision,
         updatedBy=present.updated_by,
         updatedAt=rfc3339(present.updated_at),

@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_MESSAGE = "The worker was shut down."
 ALTERED_MESSAGE = (
-    "The stored plan of this step was changed after the run began; nothing of it was run. "
+    "The stored plan of this step does not fit its signature, so nothing of it was run. Either it "
+    "was changed in the database after the run began; or this worker's host has another secret key "
+    "than the one that the run was signed with; or Galley was upgraded during the run. "
     "Start a new run."
 )
 

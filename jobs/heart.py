@@ -71,16 +71,17 @@ class Heart:
             answer = engine.beat(
                 self._held, lease_ms=int(self._lease_seconds * 1000), log_size=self._log_size()
             )
+            self._obey(answer)  # before anything that may take its time
             self._seen()
         except (OperationalError, InterfaceError) as error:
             # The step goes on: if the database comes back before the lease is over, all is well;
             # if not, the next beat that gets through learns that the step was taken away.
             log.warning("no beat for step %s: %s", self._held.step_id, error)
             db.close()
-            return
         except Exception:
             log.exception("no beat for step %s", self._held.step_id)  # the next one may get through
-            return
+
+    def _obey(self, answer: str) -> None:
         if answer == "cancel":
             self._wake.request(Stop.CANCELLED)
         elif answer == "lost":

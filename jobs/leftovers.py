@@ -1,10 +1,13 @@
-"""What attempts that are over left on this host, because their worker died: folders, processes."""
+"""What was left on this host: of attempts whose worker died folders and processes; logs of runs
+that were deleted."""
 
 from pathlib import Path
 
-from domain.models import StepRun, is_id
+from domain.models import Run, StepRun, is_id
 from domain.statuses import RUNNING
 from jobs import process_tree
+
+_IDS_AT_ONCE = 500
 
 
 def folders(data_dir: Path) -> list[Path]:
@@ -25,6 +28,16 @@ def processes() -> dict[int, str]:
         if _is_attempt(cookie) and _is_ours(cookie) and not _runs(cookie)
     }
     return {pid: cookie for pid, cookie in carriers.items() if cookie in over}
+
+
+def logs(data_dir: Path) -> list[Path]:
+    """The log folders of runs that are not in this database (any more)."""
+    named = {folder.name: folder for folder in (data_dir / "logs").glob("*") if is_id(folder.name)}
+    ids, known = sorted(named), set()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = Run.id.in_(ids[start : start + _IDS_AT_ONCE])
+        known |= {run_id for (run_id,) in Run.select(Run.id).where(some).tuples()}
+    return [named[run_id] for run_id in ids if run_id not in known]
 
 
 def _is_attempt(cookie: str) -> bool:

@@ -3,7 +3,6 @@
 import logging
 import os
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from jobs import host
 log = logging.getLogger(__name__)
 
 SEEN_EVERY_SECONDS = 10
+"""By the clock that all see: once it was set back, the last word is of another time."""
 
 
 def a_name() -> str:
@@ -37,7 +37,7 @@ class Presence:
         self._name = name
         self._more = more
         self._said: Mapping[str, Any] | None = None
-        self._said_at = 0.0
+        self._said_at = 0
 
     def say(self) -> None:
         """Say "I am here", but not more often than it is of use to anybody.
@@ -45,7 +45,9 @@ class Presence:
         When a column has changed it is of use at once.
         """
         more = self._more()
-        if more == self._said and time.monotonic() - self._said_at < SEEN_EVERY_SECONDS:
+        at = now()
+        is_fresh = 0 <= at - self._said_at < SEEN_EVERY_SECONDS * 1000
+        if more == self._said and is_fresh:
             return
         pid = os.getpid()
         with write():
@@ -54,11 +56,12 @@ class Presence:
                 host=host.identity(),
                 pid=pid,
                 pid_started=host.started(pid),
+                seen_at=at,
                 **more,
             ).on_conflict(
-                conflict_target=[self._table.name], update={"seen_at": now(), **more}
+                conflict_target=[self._table.name], update={"seen_at": at, **more}
             ).execute()
-        self._said, self._said_at = more, time.monotonic()
+        self._said, self._said_at = more, at
 
     def end(self) -> None:
         """Leave in an orderly way; whoever cannot is found missing by the reconciler."""

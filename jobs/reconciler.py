@@ -9,11 +9,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
 
 from peewee import InterfaceError, OperationalError
 from redis import RedisError
 
-from domain import engine, idempotency
+from domain import discarded, disk, engine, idempotency, uploads
 from domain.clock import DAY_MS, now
 from domain.engine import Ready
 from domain.logs import log_path
@@ -27,10 +28,10 @@ from domain.models import (
     db,
     write,
 )
-from domain.presence import queues_without_room
+from domain.presence import queues_short_of_room
 from domain.settings import SettingError, Settings
 from domain.statuses import PENDING, RUNNING
-from domain.storage import open_storage
+from domain.storage import LocalStorage, open_storage
 from jobs import host, leftovers
 from jobs.disk_watch import DiskWatch
 from jobs.folders import remove_tree
@@ -99,6 +100,7 @@ class Reconciler:
     def _repair(self) -> None:
         repairs: list[Callable[[], object]] = [
             self.end_leases_of_dead_workers,
+            self.bring_to_the_present,
             self.take_back_lost_steps,
             self.ring_again,
             self.let_in_held_back_runs,
@@ -110,6 +112,8 @@ class Reconciler:
                 self.move_on,
                 self.remove_left_folders,
                 self.remove_unfinished_packages,
+                self.remove_unfinished_uploads,
+                self.remove_discarded_packages,
                 self.forget_missing_workers,
                 self.forget_missing_reconcilers,
                 idempotency.purge,
@@ -119,6 +123,28 @@ class Reconciler:
         self.presence.say()
 
     # ---- workers that died ----
+
+    def bring_to_the_present(self) -> None:
+        """Workers that were last heard of in the future: the clock was set back since.
+
+        Their last word becomes one of now, and what they hold ends as long after it as it did
+        before. So nobody waits for a lost worker until the clock is there again, and a worker
+        keeps its leases for as long as its own settings say. Who is alive renews both anyway.
+        """
+        at = now()
+        ahead = WorkerInfo.select(WorkerInfo.name, WorkerInfo.seen_at).where(
+            WorkerInfo.seen_at > at + JUMP_MS
+        )
+        for name, seen_at in list(ahead.tuples()):
+            with write():
+                is_still_so = (WorkerInfo.name == name) & (WorkerInfo.seen_at == seen_at)
+                if not WorkerInfo.update(seen_at=at).where(is_still_so).execute():
+                    continue
+                held = (StepRun.status == RUNNING) & (StepRun.worker == name)
+                of_then = StepRun.lease_until > seen_at  # others were renewed since
+                StepRun.update(lease_until=StepRun.lease_until - (seen_at - at)).where(
+                    held & of_then
+                ).execute()
 
     def end_leases_of_dead_workers(self) -> None:
         """On this host we see at once that a worker is gone; others are found by their leases."""
@@ -130,6 +156,7 @@ class Reconciler:
             with write():
                 WorkerInfo.delete().where(WorkerInfo.name == worker.name).execute()
             log.warning("worker %s is gone; it held %d steps", worker.name, ended)
+            self._rare_at = 0.0  # it may have left folders, also of an attempt that it finished
 
     def take_back_lost_steps(self) -> None:
         """Steps whose lease is over: start them again, or end them, and say why.
@@ -138,7 +165,6 @@ class Reconciler:
         one lease to be heard of again. A lease of 0 is that of a worker known to be dead.
         """
         self._look_at_clock()
-        self._cut_leases_of_another_time()
         lost = (StepRun.status == RUNNING) & (StepRun.lease_until < now())
         if time.monotonic() < self._patient_until:
             lost &= StepRun.lease_until == 0
@@ -149,17 +175,6 @@ class Reconciler:
             size = self._log_size(step)
             message = f"The worker {step.worker} was lost."
             self._doorbell.ring(engine.expire(step.id, step.lease_token, message, size))
-
-    def _cut_leases_of_another_time(self) -> None:
-        """No lease reaches further than its length, unless the clock was set back since.
-
-        It ends in one length from now then; a worker that lives renews it before that.
-        """
-        end = now() + int(self._settings.lease_seconds * 1000)
-        too_long = (StepRun.status == RUNNING) & (StepRun.lease_until > end + JUMP_MS)
-        if StepRun.select(StepRun.id).where(too_long).exists():
-            with write():
-                StepRun.update(lease_until=end).where(too_long).execute()
 
     def _clear_away(self, step: StepRun) -> None:
         """Kill and remove what a lost attempt left behind, if that was on this host."""
@@ -179,8 +194,8 @@ class Reconciler:
         """Steps that nobody took for a while and whose message is not waiting in its queue.
 
         A ring that lies ahead is from before the clock was set back: nobody knows for how long.
-        Where workers take no step of a new run for want of room on their disks, one message for
-        all such steps is enough to make somebody look at a disk again.
+        Where some worker has no room on its disk, messages for new runs are lost on it, so there
+        is one at a time for all of them: whom it wakes and who has room goes on by itself.
         """
         at = now()
         rung_just_now = StepRun.rung_at.between(at - RING_AGAIN_MS, at + JUMP_MS)
@@ -193,14 +208,14 @@ class Reconciler:
                 & ~rung_just_now
                 & ~StepRun.is_outside
             )
+            .order_by(StepRun.ready_at, StepRun.id)
         )
         if not overdue:
             return
         try:
             waiting = {
-                message
+                queue: set(self._doorbell.waiting_messages(queue))
                 for queue in {step.queue for step in overdue}
-                for message in self._doorbell.waiting_messages(queue)
             }
         except RedisError as error:
             log.warning("cannot ring again: %s", error)
@@ -208,9 +223,11 @@ class Reconciler:
         missing = [
             step
             for step in overdue
-            if message_id(Ready(step.id, step.attempt, step.bell, step.queue)) not in waiting
+            if message_id(Ready(step.id, step.attempt, step.bell, step.queue))
+            not in waiting[step.queue]
         ]
-        for step in _worth_a_ring(missing, closed=queues_without_room(at)):
+        rung = [queue for queue, messages in waiting.items() if messages]
+        for step in _worth_a_ring(missing, queues_short_of_room(at), rung):
             self._ring_anew(step)
 
     def _ring_anew(self, step: StepRun) -> None:
@@ -258,10 +275,24 @@ class Reconciler:
             remove_tree(folder)
 
     def remove_unfinished_packages(self) -> None:
+        """In a remote storage there are none: what is there is whole."""
+        folder = disk.storage_folder(self._settings)
+        if folder is None:
+            return
         try:
-            open_storage(self._settings).remove_unfinished()
-        except (OSError, SettingError) as error:
+            LocalStorage(Path(folder)).remove_unfinished()
+        except OSError as error:
             log.warning("the storage cannot be tidied up: %s", error)
+
+    def remove_unfinished_uploads(self) -> None:
+        """Of log files, whose web server died while it took them in."""
+        uploads.remove_unfinished(self._settings.data_dir)
+
+    def remove_discarded_packages(self) -> None:
+        try:
+            discarded.tidy(lambda: open_storage(self._settings))
+        except (OSError, SettingError) as error:
+            log.warning("packages of deleted releases cannot be removed: %s", error)
 
     def forget_missing_workers(self) -> None:
         """Rows of other hosts, or of an earlier boot, that nobody here can look after."""
@@ -286,14 +317,19 @@ def _by_itself(repair: Callable[[], object]) -> None:
         log.exception("a repair failed: %s", repair.__name__)
 
 
-def _worth_a_ring(steps: Iterable[StepRun], closed: Collection[str]) -> Iterator[StepRun]:
-    """All but those of new runs in closed queues, of which one for each queue is."""
-    rung: set[str] = set()
+def _worth_a_ring(
+    steps: Iterable[StepRun], short: Collection[str], rung: Iterable[str]
+) -> Iterator[StepRun]:
+    """All but those of new runs in queues short of room, of which the first of each queue is.
+
+    rung: queues in which a message waits; it wakes somebody as well as another one would.
+    """
+    done = set(rung)
     for step in steps:
-        if step.run.status == PENDING and step.queue in closed:
-            if step.queue in rung:
+        if step.run.status == PENDING and step.queue in short:
+            if step.queue in done:
                 continue
-            rung.add(step.queue)
+            done.add(step.queue)
         yield step
 
 

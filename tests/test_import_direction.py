@@ -20,8 +20,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobs.queue": {"domain"},
     "blueprints": {"blueprints", "jobs.queue", "domain"},
     "app": {"blueprints", "jobs.queue", "domain"},
-    "client": set(),
-    "cli": {"app", "blueprints", "client", "jobs", "jobs.queue", "domain"},
+    "client": {"client"},
+    "commands": {"commands", "client", "blueprints", "jobs", "jobs.queue", "domain"},
+    "cli": {"app", "blueprints", "client", "commands", "jobs", "jobs.queue", "domain"},
 }
 WEB = {"flask", "flask_login", "flask_wtf", "jinja2"}
 QUEUE = {"redis", "rq"}
@@ -32,6 +33,7 @@ MAY_NOT_IMPORT: dict[str, set[str]] = {
     "blueprints": QUEUE | {"click"},
     "app": QUEUE | {"click"},
     "client": WEB | QUEUE | {"click", "pydantic", "werkzeug"},
+    "commands": WEB | QUEUE,
     "cli": QUEUE,
 }
 
@@ -39,8 +41,8 @@ MAY_NOT_IMPORT: dict[str, set[str]] = {
 @cache
 def modules() -> dict[str, Path]:
     """Every module of the product by its dotted name."""
-    files = [ROOT / "app.py", ROOT / "cli.py", ROOT / "client.py"]
-    for package in ("blueprints", "domain", "jobs"):
+    files = [ROOT / "app.py", ROOT / "cli.py"]
+    for package in ("blueprints", "client", "commands", "domain", "jobs"):
         files += (ROOT / package).rglob("*.py")
     return {dotted(file): file for file in sorted(files)}
 
@@ -148,10 +150,15 @@ def test_the_web_side_never_loads_what_runs_steps() -> None:
     assert of_jobs <= {"jobs", "jobs.queue"}
 
 
-def test_the_program_starts_without_the_web_framework() -> None:
-    assert (
-        among(loaded_with("cli"), {"flask", "werkzeug", "blueprints", "app", "pydantic"}) == set()
-    )
+def test_the_program_starts_without_what_only_some_commands_need() -> None:
+    heavy = {"flask", "werkzeug", "blueprints", "app", "pydantic", "peewee", "httpx", "rich"}
+    assert among(loaded_with("cli"), heavy) == set()
+
+
+def test_what_works_on_a_distant_server_loads_nothing_of_one() -> None:
+    of_server = WEB | QUEUE | {"blueprints", "app", "pydantic", "peewee", "jobs", "domain"}
+    loaded = loaded_with(*below("client"), "commands.runs", "commands.plain", "commands.workflows")
+    assert among(loaded, of_server | {"rich"}) == set()
 
 
 def test_the_supervisor_loads_nothing_but_the_standard_library() -> None:

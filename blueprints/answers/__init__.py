@@ -3,13 +3,14 @@
 Every member is always there; one that may have no value is null.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
-from domain.references import SLUG
+from blueprints.error_codes import ERRORS, FAULTS, REASONS
+from domain import patterns
 
 T = TypeVar("T")
 
@@ -20,15 +21,37 @@ class Answer(BaseModel):
 
 Time = Annotated[
     str,
-    Field(
-        json_schema_extra={"format": "date-time", "examples": ["2026-01-31T12:00:00.000Z"]},
-        description="RFC 3339, UTC, milliseconds.",
-    ),
+    Field(json_schema_extra={"format": "date-time", "examples": ["2026-01-31T12:00:00.000Z"]}),
 ]
-Id = Annotated[
-    str, Field(json_schema_extra={"pattern": "^[0-9a-f]{24}$"}, description="Sorts by time.")
-]
-Slug = Annotated[str, Field(json_schema_extra={"pattern": f"^{SLUG}$"})]
+"""RFC 3339, UTC, milliseconds."""
+Id = Annotated[str, Field(json_schema_extra={"pattern": patterns.ID})]
+"""Sorts by time."""
+Slug = Annotated[str, Field(json_schema_extra={"pattern": patterns.SLUG})]
+Sha256 = Annotated[str, Field(json_schema_extra={"pattern": patterns.SHA256})]
+
+
+def _one_of(codes: Iterable[str]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"enum": [*sorted(codes)]})
+
+
+class ErrorCode(RootModel[str]):
+    """What went wrong."""
+
+    model_config = _one_of(ERRORS)
+
+
+class FaultCode(RootModel[str]):
+    """What is wrong with one member of a request."""
+
+    model_config = _one_of(FAULTS)
+
+
+class ReasonCode(RootModel[str]):
+    """Why something has to wait."""
+
+    model_config = _one_of(REASONS)
+
+
 Milliseconds = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -38,8 +61,8 @@ class Listed(Answer, Generic[T]):
 
     items: list[T]
     total_count: Count = Field(description="How many there are on all pages.")
-    page: int = Field(ge=1)
-    page_size: int = Field(ge=1, le=200)
+    page: int = Field(ge=1, description="As it was asked for.")
+    page_size: int = Field(ge=1, le=200, description="As it was asked for.")
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
@@ -58,8 +81,8 @@ class Fault(Answer):
     """One fault of a request."""
 
     field: str = Field(description="A JSON pointer into the request; empty for the whole of it.")
-    code: str
-    message: str
+    code: FaultCode
+    message: str = Field(description="A sentence for a person.")
 
 
 class Detail(Fault):
@@ -69,11 +92,11 @@ class Detail(Fault):
 
 
 class Error(Answer):
-    """Some errors have more members: requiredRole and yourRole, revision, changedBy …"""
+    """Some have more members: requiredRole and yourRole; currentRevision, updatedBy, updatedAt."""
 
     model_config = ConfigDict(extra="allow")
 
-    code: str
+    code: ErrorCode
     message: str = Field(description="A sentence for a person.")
     details: Sequence[Detail]
 
@@ -89,10 +112,10 @@ class Problem(Answer):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str
+    type: str = Field(description="`urn:galley:error:` and the code.")
     title: str
     status: int
-    detail: str
-    instance: str
-    code: str
+    detail: str = Field(description="A sentence for a person.")
+    instance: str = Field(description="`urn:galley:request:` and the request's id.")
+    code: ErrorCode
     details: Sequence[Detail]

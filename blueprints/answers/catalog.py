@@ -2,29 +2,35 @@
 
 from pydantic import Field
 
-from blueprints.answers import Answer, Count, Id, Slug, Time
+from blueprints.answers import Answer, Count, Id, Sha256, Slug, Time
 
 
 class LatestRelease(Answer):
+    """The release of an ingredient that was made last."""
+
     id: Id
     version: str
     created_at: Time
 
 
 class Ingredient(Answer):
+    """A versioned component."""
+
     id: Slug
     project_id: Slug
     name: str
     description: str
     created_at: Time
     created_by: str
-    latest_release: LatestRelease | None
+    latest_release: LatestRelease | None = Field(description="Null: it was never built.")
 
 
 class Package(Answer):
+    """A file of a release."""
+
     path: str
     size: Count = Field(description="Bytes.")
-    sha256: str = Field(json_schema_extra={"pattern": "^[0-9a-f]{64}$"})
+    sha256: Sha256
 
 
 class Release(Answer):
@@ -35,6 +41,6 @@ class Release(Answer):
     version: str
     created_at: Time
     created_by: str
-    run_id: Id | None
-    step_run_id: Id | None
+    run_id: Id | None = Field(description="The run that made it.")
+    step_run_id: Id | None = Field(description="The step that made it.")
     packages: list[Package]

@@ -1,6 +1,6 @@
 """Workflows, their revisions and statistics."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,10 +8,13 @@ from blueprints.answers import Answer, Count, Fault, Id, Milliseconds, Slug, Tim
 from blueprints.answers.runs import RunStatus
 from domain.workflow_schema import Definition, Parameter, Stage
 
-Rate = float | None
+Rate = Annotated[float | None, Field(ge=0, le=1)]
+"""From 0 to 1; null without anything to count."""
 
 
 class LastRun(Answer):
+    """The run of a workflow that was started last."""
+
     id: Id
     number: int
     status: RunStatus
@@ -29,7 +32,7 @@ class WorkflowItem(Answer):
     description: str
     revision: int = Field(ge=1)
     updated_at: Time
-    last_run: LastRun | None
+    last_run: LastRun | None = Field(description="The last that was started.")
 
 
 class Workflow(Answer):
@@ -45,23 +48,66 @@ class Workflow(Answer):
     created_by: str
     updated_at: Time
     updated_by: str
-    parameters: list[Parameter] | None
-    concurrency: int | None
+    parameters: list[Parameter] | None = Field(
+        description="What a run may be given; null: any texts, numbers and booleans."
+    )
+    concurrency: int | None = Field(
+        description="How many of its runs may be in progress at once; null: any number."
+    )
     stages: list[Stage] = Field(description="In the order of execution.")
     warnings: list[Fault] = Field(description="What a run started now would be refused for.")
 
 
+class PlannedStep(Answer):
+    """What a step would touch. What its type has nothing to do with is null, or empty."""
+
+    stage: str
+    name: str
+    type: Literal["Build", "Test", "Deploy"]
+    ingredient_id: str | None = Field(description="Of a Build: what it would release.")
+    test_suite: str | None
+    releases: list[str] = Field(
+        description="References of the releases from which a Test or Deploy would take files; "
+        "`ingredient@run` is what the same run builds before."
+    )
+    target: str | None = Field(description="The environment of a Deploy.")
+    driver: Literal["directory", "script", "storage"] | None = Field(
+        description="Of the target; null also where there is no such environment yet."
+    )
+    artifact_path: str | None
+    duration_ms: Milliseconds | None = Field(
+        description="The median of what it took in the last runs; null if it never ran."
+    )
+
+
+class Validation(Answer):
+    """What a save would say, and what runs of it would do."""
+
+    valid: bool = Field(description="Whether it could be saved.")
+    errors: list[Fault] = Field(description="What a save would be refused for.")
+    warnings: list[Fault] = Field(description="What a run started now would be refused for.")
+    plan: list[PlannedStep] = Field(
+        description="Its steps in the order of execution; empty where the errors leave none."
+    )
+
+
 class RevisionItem(Answer):
+    """A saved state of a workflow."""
+
     revision: int = Field(ge=1)
     created_at: Time
     created_by: str
 
 
 class Revision(RevisionItem):
+    """A saved state of a workflow, with all that it says."""
+
     definition: Definition = Field(description="Sent in a PUT as it is, it is restored.")
 
 
 class BriefRun(Answer):
+    """A run in short."""
+
     id: Id
     number: int
     status: RunStatus
@@ -72,6 +118,8 @@ class BriefRun(Answer):
 
 
 class RunCounts(Answer):
+    """How many runs there are in each status."""
+
     total: Count
     pending: Count = Field(alias="Pending")
     running: Count = Field(alias="Running")
@@ -81,12 +129,16 @@ class RunCounts(Answer):
 
 
 class StepCounts(Answer):
+    """How many steps there are of each type."""
+
     build: Count = Field(alias="Build")
     test: Count = Field(alias="Test")
     deploy: Count = Field(alias="Deploy")
 
 
 class Spread(Answer):
+    """How durations are spread."""
+
     min: Milliseconds | None
     median: Milliseconds | None
     p90: Milliseconds | None
@@ -96,21 +148,25 @@ class Spread(Answer):
 
 
 class QueueTimes(Answer):
+    """How long runs have waited."""
+
     median: Milliseconds | None
     p95: Milliseconds | None
 
 
 class StepStatistics(Answer):
+    """A step in numbers."""
+
     stage: str
     name: str
     type: Literal["Build", "Test", "Deploy"]
     runs: Count
-    failure_rate: Rate
-    duration_ms: Milliseconds | None
+    failure_rate: Rate = Field(description="From 0 to 1; null if it never ended.")
+    duration_ms: Milliseconds | None = Field(description="The median.")
 
 
 class Metadata(Answer):
-    """A workflow in numbers. Rates leave Cancelled out; without runs a rate is null."""
+    """A workflow in numbers. Rates leave out what was cancelled."""
 
     workflow_id: Id
     name: str
@@ -125,13 +181,13 @@ class Metadata(Answer):
     step_count: Count
     step_count_by_type: StepCounts
     runs: RunCounts
-    success_rate: Rate
-    duration_ms: Spread
-    queue_ms: QueueTimes
+    success_rate: Rate = Field(description="From 0 to 1; null without runs that ended.")
+    duration_ms: Spread = Field(description="From the start of a run to its end.")
+    queue_ms: QueueTimes = Field(description="From the making of a run to its start.")
     last_run: BriefRun | None
     last_success: BriefRun | None
     last_failure: BriefRun | None
-    failing_streak: Count
+    failing_streak: Count = Field(description="How many runs have failed since the last success.")
     release_count: Count
-    recent_runs: list[BriefRun]
+    recent_runs: list[BriefRun] = Field(description="The last 30.")
     steps: list[StepStatistics]

@@ -1,42 +1,26 @@
 """What all JSON endpoints share: reading bodies, lists, idempotency keys."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from blueprints.api.bodies import read_object
 from blueprints.api.operations import operation_of
 from blueprints.guards import current_actor
 from blueprints.schemas import PageQuery, Schema, check
-from blueprints.strict_json import parse_object
-from domain.errors import BadRequest, TooLarge, WrongMediaType
+from domain.errors import BadRequest, Conflict
 from domain.idempotency import Answer, Keyed, first_answer, keep
 from domain.models import Run
 
 S = TypeVar("S", bound=Schema)
-MAX_BODY_BYTES = 1024 * 1024
 
 
 # ---- bodies ----------------------------------------------------------------------------------
-
-
-def read_object(*, optional: bool = False) -> dict[str, Any]:
-    """The body as a JSON object, checked as text only; {} for no body if it is `optional`.
-
-    Raises BadRequest, TooLarge, WrongMediaType, Invalid.
-    """
-    data = request.get_data()
-    if len(data) > MAX_BODY_BYTES:
-        raise TooLarge("The body is too large: 1 MiB is the limit.")
-    if not data and optional:
-        return {}
-    if not request.is_json:
-        given = request.mimetype or "none"
-        raise WrongMediaType(f"Send the body as application/json, not {given}.")
-    return parse_object(data)
 
 
 def read_json(schema: type[S]) -> S:
@@ -52,7 +36,40 @@ def read_json(schema: type[S]) -> S:
 
 def listing(items: Sequence[Any], total: int, page: PageQuery, **more: Any) -> ResponseReturnValue:
     """The envelope of every list; `more` such as nextCursor."""
-    return jsonify(items=items, totalCount=total, page=page.page, pageSize=page.page_size, **more)
+    response = jsonify(
+        items=items, totalCount=total, page=page.page, pageSize=page.page_size, **more
+    )
+    links = {rel: f'<{_address_with(**to)}>; rel="{rel}"' for rel, to in _pages(total, page, more)}
+    if links:
+        response.headers["Link"] = ", ".join(links.values())
+    return response
+
+
+def _pages(
+    total: int, page: PageQuery, more: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The other pages of a list, as Link headers name them: what differs in their addresses."""
+    last = max(1, -(-total // page.page_size))
+    if "nextCursor" in more:
+        yield "first", {"cursor": None, "page": None}
+        if more["nextCursor"]:
+            yield "next", {"cursor": more["nextCursor"], "page": None}
+        return
+    yield "first", {"page": 1}
+    if 1 < page.page <= last + 1:
+        yield "prev", {"page": page.page - 1}
+    if page.page < last:
+        yield "next", {"page": page.page + 1}
+    yield "last", {"page": last}
+
+
+def _address_with(**changed: Any) -> str:
+    """This request's address with some of its query changed; None takes a parameter out."""
+    query = {**request.args.to_dict(flat=False), **changed}
+    pairs = {name: value for name, value in query.items() if value is not None}
+    text = urlencode(pairs, doseq=True)
+    path = quote(request.path)
+    return f"{path}?{text}" if text else path
 
 
 def created(body: Any, location: str) -> Response:
@@ -79,16 +96,30 @@ def idempotency_key() -> Keyed | None:
     return Keyed(current_actor().user_id, key, f"{request.method} {request.path}", digest)
 
 
-def started(start: Callable[[Callable[[Run], None]], Run]) -> Response:
-    """Answer a request that starts a run; one whose Idempotency-Key is known starts nothing.
+def once(make: Callable[[Callable[[Answer], None]], Answer]) -> Response:
+    """Answer a request by what it makes; one whose Idempotency-Key is known makes nothing.
 
-    start: makes the run and calls what it is given within the run's transaction.
+    make: calls what it is given with the answer, within the transaction that makes the thing.
     """
     keyed = idempotency_key()
     if keyed and (first := first_answer(keyed)):
         return replayed(first)
-    answer = _answer_of(start(lambda run: keep(keyed, _answer_of(run))))
-    return created(answer.body, answer.headers["Location"])
+    try:
+        answer = make(lambda answer: keep(keyed, answer))
+    except Conflict:
+        # Of two with one key, the slower meets the key of the faster, or before that its name.
+        if keyed and (first := first_answer(keyed)):
+            return replayed(first)
+        raise
+    return _response(answer)
+
+
+def started(start: Callable[[Callable[[Run], None]], Run]) -> Response:
+    """Answer a request that starts a run, as `once` does.
+
+    start: makes the run and calls what it is given within the run's transaction.
+    """
+    return once(lambda kept: _answer_of(start(lambda run: kept(_answer_of(run)))))
 
 
 def _answer_of(run: Run) -> Answer:
@@ -96,10 +127,15 @@ def _answer_of(run: Run) -> Answer:
     return Answer(201, {"runId": run.id, "status": run.status}, where)
 
 
-def replayed(answer: Answer) -> Response:
-    """The first answer again."""
+def _response(answer: Answer) -> Response:
     response = jsonify(answer.body)
     response.status_code = answer.status
     response.headers.update(answer.headers)
+    return response
+
+
+def replayed(answer: Answer) -> Response:
+    """The first answer again."""
+    response = _response(answer)
     response.headers["Idempotent-Replayed"] = "true"
     return response

@@ -9,7 +9,8 @@ from blueprints.api import created, listing, read_json
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.guards import current_actor, load_ingredient, load_project
 from blueprints.present import catalog as present
-from blueprints.schemas import CursorQuery, IngredientChange, IngredientQuery, NewIngredient
+from blueprints.project_schemas import IngredientChange, NewIngredient
+from blueprints.schemas import CursorQuery, IngredientQuery
 from domain import ingredients
 from domain.access import SUPER_USER
 

@@ -13,6 +13,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
+from blueprints.api.bodies import refuse_body
 from blueprints.schemas import Schema, check, query_parameters
 from domain.access import USER
 from domain.errors import BadRequest
@@ -22,20 +23,33 @@ Content = type[BaseModel] | str | None
 
 SIGNED_IN = "signed in"
 """Enough for calls that are not about one project."""
+PUBLIC = "public"
+"""Not even that is needed."""
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
 IF_NONE_MATCH = "If-None-Match"
+ETAG = "ETag"
 BYTES = "application/octet-stream"
+HTML = "text/html"
 TEXT = "text/plain"
+ZIP = "application/zip"
+MULTIPART = "multipart/form-data"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """needs: a role in the project, System_Admin, or SIGNED_IN.
+    """needs: a role in the project, System_Admin, SIGNED_IN or PUBLIC.
     answers: status → the schema of a JSON answer, the media type of another, or None for no body.
+    body_may_be_wrong: whether any object is taken, for its faults are what the caller asks for.
+    upload: whether the view reads the files of a form, with `multipart.parts`.
     errors: the statuses that cannot be told from the rest, such as 409.
     headers: request headers beyond those that every call takes.
+    gives: headers of its good answers beyond those that can be told from the rest.
+    who: who may do it, in words, where `needs` does not say all of it.
+    address: JSON schemas of variables of the address that are of another kind than elsewhere.
+    changes: whether it changes anything, so that a token needs the scope write; None: if it is no
+    GET.
     """
 
     summary: str
@@ -43,9 +57,15 @@ class Operation:
     answers: Mapping[int, Content] = field(default_factory=lambda: {204: None})
     body: type[BaseModel] | None = None
     body_is_optional: bool = False
+    body_may_be_wrong: bool = False
+    upload: bool = False
     query: type[Schema] | None = None
     errors: tuple[int, ...] = ()
     headers: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    who: str = ""
+    address: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changes: bool | None = None
 
 
 def operation(summary: str, **of_route: Any) -> Callable[[View], View]:
@@ -73,11 +93,17 @@ def operation_of(endpoint: str | None) -> Operation | None:
     return getattr(current_app.view_functions.get(endpoint or ""), "operation", None)
 
 
-def refuse_unknown_query() -> None:
-    """Before every API request: parameters that its view does not take are an error, not a typo."""
+def refuse_what_is_not_taken() -> None:
+    """Before every API request: what its view does not read is an error, not a typo."""
     found = operation_of(request.endpoint)
-    if found is None or not request.args:
+    if found is None:
         return
+    _refuse_unknown_query(found)
+    if found.body is None and not found.upload:
+        refuse_body()
+
+
+def _refuse_unknown_query(found: Operation) -> None:
     known = query_parameters(found.query) if found.query else {}
     unknown = [name for name in request.args if name not in known]
     if unknown:

@@ -12,17 +12,15 @@ from blueprints.api import created, listing, read_json
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.guards import current_actor, load_project
 from blueprints.present import projects as present
-from blueprints.schemas import (
-    CursorQuery,
+from blueprints.project_schemas import (
     EnvironmentPut,
     MemberPut,
     NewProject,
-    PageQuery,
     ProjectChange,
     TestSuitePut,
-    check_name,
 )
-from blueprints.secret_schemas import SecretPut, check_secret_name
+from blueprints.schemas import CursorQuery, PageQuery, check_name
+from blueprints.secret_schemas import SECRET_ADDRESS, SecretPut, check_secret_name
 from domain import project_secrets, projects
 from domain.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
 from domain.models import Environment
@@ -233,9 +231,12 @@ def list_secrets(project_id: str, query: PageQuery) -> ResponseReturnValue:
 
 @bp.get("/<project_id>/secrets/<name>")
 @operation(
-    "Read what is known of a secret; its value is never given back", answers={200: answers.Secret}
+    "Read what is known of a secret",
+    answers={200: answers.Secret},
+    address=SECRET_ADDRESS,
 )
 def get_secret(project_id: str, name: str) -> ResponseReturnValue:
+    """Its value is never given back."""
     return jsonify(present.secret(project_secrets.get_secret(load_project(project_id), name)))
 
 
@@ -245,6 +246,7 @@ def get_secret(project_id: str, name: str) -> ResponseReturnValue:
     needs=ADMIN,
     body=SecretPut,
     answers={200: answers.StoredSecret, 201: answers.StoredSecret},
+    address=SECRET_ADDRESS,
 )
 def put_secret(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
@@ -256,7 +258,7 @@ def put_secret(project_id: str, name: str) -> ResponseReturnValue:
 
 
 @bp.delete("/<project_id>/secrets/<name>")
-@operation("Delete a secret", needs=ADMIN)
+@operation("Delete a secret", needs=ADMIN, address=SECRET_ADDRESS)
 def delete_secret(project_id: str, name: str) -> ResponseReturnValue:
     project_secrets.delete_secret(current_actor(), load_project(project_id, ADMIN), name)
     return "", 204

@@ -6,10 +6,11 @@ from werkzeug.wrappers import Response
 
 from blueprints import settings
 from blueprints.answers import catalog as answers
-from blueprints.api.operations import BYTES, IF_NONE_MATCH, operation
-from blueprints.guards import load_release
+from blueprints.api.operations import BYTES, ETAG, IF_NONE_MATCH, operation
+from blueprints.guards import current_actor, load_release
 from blueprints.present import catalog as present
-from domain import ingredients
+from domain import ingredients, removal
+from domain.access import ADMIN
 from domain.errors import GalleyError
 from domain.storage import StorageError, open_storage
 
@@ -26,9 +27,23 @@ def get_release(release_id: str) -> ResponseReturnValue:
     return jsonify(present.release(row, ingredients.packages_of([row])[row.id]))
 
 
+@bp.delete("/<release_id>")
+@operation("Delete a release", needs=ADMIN, errors=(409,))
+def delete_release(release_id: str) -> ResponseReturnValue:
+    """Not while it is deployed somewhere or a run in progress needs it. Its files go within days,
+    if no other release has the same. Its version is never given again by numbering.
+    """
+    removal.remove_release(load_release(release_id, ADMIN), actor=current_actor())
+    return "", 204
+
+
 @bp.get("/<release_id>/packages/<path:path>")
 @operation(
-    "Download a package", answers={200: BYTES, 304: None}, errors=(500,), headers=(IF_NONE_MATCH,)
+    "Download a package",
+    answers={200: BYTES, 304: None},
+    errors=(500,),
+    headers=(IF_NONE_MATCH,),
+    gives=(ETAG, "Content-Disposition"),
 )
 def download(release_id: str, path: str) -> ResponseReturnValue:
     package = ingredients.get_package(load_release(release_id), path)

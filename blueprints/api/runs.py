@@ -2,28 +2,45 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_file
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from blueprints import doorbell, run_actions, settings
-from blueprints.answers import Listed, Unbounded
+from blueprints.answers import Unbounded
 from blueprints.answers import runs as answers
 from blueprints.answers.runs import StartedRun
 from blueprints.api import listing, read_json, started
-from blueprints.api.operations import IDEMPOTENCY_KEY, IF_NONE_MATCH, SIGNED_IN, TEXT, operation
-from blueprints.guards import current_actor, load_run
+from blueprints.api.operations import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    SIGNED_IN,
+    operation,
+)
+from blueprints.guards import current_actor, forget_actor, load_project, load_run
+from blueprints.long_poll import RETRY_AFTER_SECONDS, wait_for_change
 from blueprints.present import runs as present
-from blueprints.run_schemas import Completion, LogQuery, Outcome, Rerun, RunQuery, StageDecision
-from blueprints.schemas import PageQuery
-from domain import engine, outside, results, run_queries
-from domain.access import SUPER_USER, USER, require
+from blueprints.run_actions import Shown
+from blueprints.run_schemas import (
+    Completion,
+    Outcome,
+    Rerun,
+    RunQuery,
+    StageDecision,
+    WaitQuery,
+)
+from domain import engine, outside, removal, run_queries
+from domain.access import SUPER_USER
 from domain.errors import Conflict
-from domain.logs import log_path, read_log
 from domain.models import Run, StepRun
-from domain.paging import fetch, fetch_after
+from domain.paging import fetch_after
 from domain.statuses import FINISHED
 
 bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
+
+WHOM_THE_STAGE_ASKS = (
+    "the roles that the stage asks, or a higher one; if it names none, the role SuperUser"
+)
 
 
 @bp.get("")
@@ -42,7 +59,7 @@ def find(query: RunQuery) -> Any:
     """The runs asked for among those that the caller may read, newest first."""
     actor = current_actor()
     if query.project_id is not None:
-        require(actor, USER, query.project_id)
+        load_project(query.project_id)
     projects = None if actor.is_system_admin else list(actor.roles)
     return run_queries.find(
         projects=[query.project_id] if query.project_id else projects,
@@ -55,18 +72,51 @@ def find(query: RunQuery) -> Any:
 
 
 @bp.get("/<run_id>")
-@operation("Read a run", answers={200: answers.Run, 304: None}, headers=(IF_NONE_MATCH,))
-def get_run(run_id: str) -> ResponseReturnValue:
-    row = load_run(run_id)
-    tag = run_actions.version_of(row)
-    if request.if_none_match.contains(tag):
-        return _tagged(Response(status=304), tag)
-    return _tagged(jsonify(present.run(run_actions.look_at(row))), tag)
+@operation(
+    "Read a run",
+    answers={200: answers.Run, 304: None},
+    query=WaitQuery,
+    headers=(IF_NONE_MATCH,),
+    gives=(ETAG,),
+)
+def get_run(run_id: str, query: WaitQuery) -> ResponseReturnValue:
+    """A 304 that comes before the time of `wait` is over has a Retry-After: as many as may wait
+    at the same time do so already, so ask again after that many seconds.
+    """
+    shown = Shown(load_run(run_id))
+    has_waited = True
+    if query.wait and _is_known(shown):
+        has_waited = wait_for_change(shown, query.wait)
+        forget_actor()
+        shown = Shown(load_run(run_id))
+    if not _is_known(shown):
+        return _tagged(jsonify(shown.json), shown.tag)
+    response = _tagged(Response(status=304), shown.tag)
+    if not has_waited:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _is_known(shown: Shown) -> bool:
+    """Weak tags count: a proxy that compresses makes every tag of ours weak."""
+    return request.if_none_match.contains_weak(shown.tag)
 
 
 def _tagged(response: Response, tag: str) -> Response:
     response.set_etag(tag)
     return response
+
+
+@bp.delete("/<run_id>")
+@operation("Delete a run", needs=SUPER_USER, errors=(409,))
+def delete_run(run_id: str) -> ResponseReturnValue:
+    """With its logs and tests, once it has ended. What it released and deployed stays.
+
+    Not while nobody has said what became of a lost deployment of it, or reruns keep steps of it.
+    """
+    row = load_run(run_id, SUPER_USER)
+    removal.remove_run(row, actor=current_actor(), data_dir=settings().data_dir)
+    return "", 204
 
 
 @bp.post("/<run_id>/abort")
@@ -111,7 +161,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     if step.status in FINISHED:
         raise _already(step.status, "step")
-    running, ready = engine.cancel_step(step, by=current_actor().username)
+    running, ready = engine.cancel_step(step, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status), 202
@@ -130,7 +180,11 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     body = read_json(Completion)
     ready = outside.complete(
-        step, success=body.success, release_id=body.release_id, message=body.message
+        step,
+        success=body.success,
+        release_id=body.release_id,
+        message=body.message,
+        actor=current_actor(),
     )
     doorbell().ring(ready)
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
@@ -155,7 +209,8 @@ def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
 @bp.post("/<run_id>/stages/<stage_run_id>/approve")
 @operation(
     "Approve a stage",
-    needs=USER,
+    needs=SUPER_USER,
+    who=WHOM_THE_STAGE_ASKS,
     body=StageDecision,
     body_is_optional=True,
     answers={200: answers.StageDecided},
@@ -168,7 +223,8 @@ def approve_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
 @bp.post("/<run_id>/stages/<stage_run_id>/reject")
 @operation(
     "Reject a stage",
-    needs=USER,
+    needs=SUPER_USER,
+    who=WHOM_THE_STAGE_ASKS,
     body=StageDecision,
     body_is_optional=True,
     answers={200: answers.StageDecided},
@@ -191,49 +247,3 @@ def _already(status: str, kind: str) -> Conflict:
         code="already_finished",
         details=[{"field": "/status", "code": "already_finished", "message": status}],
     )
-
-
-# ---- logs and tests --------------------------------------------------------------------------
-
-
-@bp.get("/<run_id>/steps/<step_run_id>/logs")
-@operation(
-    "Read a log",
-    answers={200: TEXT, 206: TEXT, 304: None},
-    errors=(416,),
-    headers=("Range",),
-    query=LogQuery,
-)
-def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnValue:
-    """The whole log as it is now, also by Range; or what came after byte `offset`, up to 256 KiB.
-
-    X-Log-Offset says what to ask for next, X-Log-Complete that nothing will come any more.
-    """
-    step = run_queries.get_step(load_run(run_id), step_run_id)
-    number = query.attempt or step.attempt
-    # Whether it is over is asked before its end is read: lines may come in between.
-    over = run_queries.attempt_is_over(step, number)
-    path = log_path(settings().data_dir, step.run_id, step.id, number)
-    size = path.stat().st_size if path.exists() else 0
-    if query.offset is not None:
-        data, offset = read_log(path, query.offset, complete=over)
-        response = Response(data, mimetype="text/plain")
-    else:
-        offset = size
-        response = (
-            send_file(path, mimetype="text/plain", max_age=0)
-            if size
-            else Response("", mimetype="text/plain")
-        )
-    response.headers["X-Log-Offset"] = str(offset)
-    response.headers["X-Log-Complete"] = "true" if over and offset >= size else "false"
-    return response
-
-
-@bp.get("/<run_id>/steps/<step_run_id>/tests")
-@operation("List the tests of a step", answers={200: Listed[answers.Test]}, query=PageQuery)
-def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturnValue:
-    """In pages: a step keeps up to 50,000 tests, each with a message of up to 16 KiB."""
-    step = run_queries.get_step(load_run(run_id), step_run_id)
-    rows, total = fetch(results.find(step), query.as_page())
-    return listing([present.test(row) for row in rows], total, query)

@@ -2,18 +2,37 @@
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import BaseConverter
 
+from blueprints import throttling
 from blueprints.answers import Listed
 from blueprints.answers import people as answers
 from blueprints.api import created, listing, read_json
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.guards import current_actor, signed_in_user
+from blueprints.people_schemas import (
+    RESERVED_USERNAMES,
+    NewToken,
+    NewUser,
+    OwnChange,
+    PasswordChange,
+    UserChange,
+)
 from blueprints.present import people as present
-from blueprints.schemas import NewToken, NewUser, PageQuery
+from blueprints.schemas import PageQuery
 from domain import people
 from domain.access import READ, SYSTEM_ADMIN, WRITE, require_system_admin, require_write
 
 bp = Blueprint("api_users", __name__, url_prefix="/api/users")
+
+
+class _Username(BaseConverter):
+    """A user in an address, beside words with a meaning of their own."""
+
+    regex = f"(?!(?:{'|'.join(RESERVED_USERNAMES)})$)[^/]+"
+
+
+bp.record(lambda setup: setup.app.url_map.converters.update(user=_Username))
 
 
 @bp.get("")
@@ -37,20 +56,89 @@ def create_user() -> ResponseReturnValue:
     return created(present.user(row), f"/api/users/{row.username}")
 
 
-@bp.get("/<username>")
-@operation("Read a user", needs=SYSTEM_ADMIN, answers={200: answers.User})
+@bp.get("/<user:username>")
+@operation(
+    "Read a user",
+    needs=SYSTEM_ADMIN,
+    who="System_Admins; anybody may read about themselves",
+    answers={200: answers.User},
+)
 def get_user(username: str) -> ResponseReturnValue:
-    """Anybody may look at themselves, only System_Admins at others."""
     actor = current_actor()
     if username != actor.username:
         require_system_admin(actor, changes=False)
     return jsonify(present.user(people.get_user(username)))
 
 
+@bp.put("/<user:username>")
+@operation(
+    "Change a user", needs=SYSTEM_ADMIN, body=UserChange, answers={200: answers.User}, errors=(409,)
+)
+def change_user(username: str) -> ResponseReturnValue:
+    """The only System_Admin stays one."""
+    actor = current_actor()
+    require_system_admin(actor)
+    row = people.change_user(actor, username, read_json(UserChange).model_dump())
+    return jsonify(present.user(row))
+
+
+@bp.delete("/<user:username>")
+@operation("Delete a user", needs=SYSTEM_ADMIN, errors=(409,))
+def delete_user(username: str) -> ResponseReturnValue:
+    """With their tokens, sessions and roles; what they did goes on to bear their name.
+
+    Nobody deletes their own account, so one System_Admin is left.
+    """
+    actor = current_actor()
+    require_system_admin(actor)
+    people.delete_user(actor, username)
+    return "", 204
+
+
+@bp.put("/<user:username>/password")
+@operation(
+    "Give a user a new password",
+    needs=SYSTEM_ADMIN,
+    who="System_Admins; anybody for themselves, who also gives `currentPassword`",
+    body=PasswordChange,
+    answers={204: None},
+)
+def change_password(username: str) -> ResponseReturnValue:
+    """Every session of the user ends, also the one that asks for it. Tokens stay."""
+    actor = current_actor()
+    if username != actor.username:
+        require_system_admin(actor)
+        people.set_password(actor, username, read_json(PasswordChange).password)
+        return "", 204
+    require_write(actor)
+    body = read_json(PasswordChange)
+    throttling.try_password(username)
+    people.change_own_password(actor, body.current_password, body.password)
+    throttling.password_was_right(username)
+    return "", 204
+
+
+# ---- the caller ------------------------------------------------------------------------------
+
+
 @bp.get("/me")
 @operation("Read who you are", needs=SIGNED_IN, answers={200: answers.Me})
 def me() -> ResponseReturnValue:
     return jsonify(present.me(signed_in_user(), current_actor()))
+
+
+@bp.put("/me")
+@operation(
+    "Change your name and e-mail address",
+    needs=SIGNED_IN,
+    body=OwnChange,
+    answers={200: answers.Me},
+)
+def change_me() -> ResponseReturnValue:
+    actor = current_actor()
+    require_write(actor)
+    row = people.change_user(actor, actor.username, read_json(OwnChange).model_dump())
+    return jsonify(present.me(row, actor))
 
 
 # ---- the caller's own tokens -----------------------------------------------------------------

@@ -1,27 +1,21 @@
 """/api/workflows: the seven calls on workflows, and the revisions of one."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from werkzeug.wrappers import Response
 
 from blueprints import run_actions
 from blueprints.answers import Listed
 from blueprints.answers import workflows as answers
 from blueprints.answers.runs import StartedRun
-from blueprints.api import (
-    created,
-    idempotency_key,
-    listing,
-    read_json,
-    read_object,
-    replayed,
-    started,
-)
+from blueprints.api import listing, once, read_json, read_object, started
 from blueprints.api.operations import (
+    ETAG,
     IDEMPOTENCY_KEY,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -31,11 +25,13 @@ from blueprints.api.operations import (
 from blueprints.guards import current_actor, load_project, load_workflow
 from blueprints.present import workflows as present
 from blueprints.schemas import Line, PageQuery, Schema
-from domain import statistics, workflow_queries, workflows
-from domain.access import SUPER_USER
+from domain import patterns, plans, statistics, workflow_queries, workflows
+from domain.access import SUPER_USER, USER
 from domain.definition import parse
-from domain.idempotency import Answer, first_answer, keep
+from domain.errors import Invalid
+from domain.idempotency import Answer
 from domain.paging import fetch
+from domain.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.references import SLUG
 from domain.workflow_queries import Detail
 from domain.workflow_schema import ChangedWorkflow, NewWorkflow
@@ -44,22 +40,51 @@ bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
 
 
 class WorkflowQuery(PageQuery):
-    project_id: Line | None = None
-    search: Line = ""
-    is_enabled: bool | None = None
-    sort: Literal["name", "-name", "updatedAt", "-updatedAt", "lastRunAt", "-lastRunAt"] = "name"
+    project_id: Line | None = Field(None, description="Only of this project.")
+    search: Line = Field("", description="Only with this in the name, regardless of case.")
+    is_enabled: bool | None = Field(None, description="Only those that can be run, or cannot.")
+    sort: Literal["name", "-name", "updatedAt", "-updatedAt", "lastRunAt", "-lastRunAt"] = Field(
+        "name", description="By what; with `-` the last comes first."
+    )
+
+
+class ValidateQuery(Schema):
+    whole: ClassVar[str] = "the query"
+    workflow_id: str | None = Field(
+        None,
+        description=(
+            "The workflow that the body is meant to replace: it is checked as a PUT of it, so its "
+            "own name is not taken."
+        ),
+    )
 
 
 class MetadataQuery(Schema):
     whole: ClassVar[str] = "the query"
-    days: int | None = Field(None, ge=1, le=3650)
+    days: int | None = Field(
+        None, ge=1, le=3650, description="Only the runs made in so many days before now."
+    )
 
 
 class StartRun(Schema):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"parameters": {"channel": "beta"}, "triggerSource": "nightly"}]
+        }
+    )
     whole: ClassVar[str] = "a run"
-    parameters: dict[str, Any] = Field({})
-    trigger_source: Annotated[Line, StringConstraints(max_length=100)] = ""
-    """In the sender's words, such as the name of a script; `api` if there are none."""
+    parameters: dict[str, Any] = Field(
+        {},
+        description="By name; of the types that the workflow declares.",
+        json_schema_extra={
+            "maxProperties": MAX_PARAMETERS,
+            "propertyNames": {"maxLength": MAX_NAME, "pattern": patterns.NAME},
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+        },
+    )
+    trigger_source: Annotated[Line, StringConstraints(max_length=100)] = Field(
+        "", description="In your words, such as the name of a script; `api` if there are none."
+    )
 
 
 @bp.get("")
@@ -97,25 +122,51 @@ def find(query: WorkflowQuery) -> Any:
     answers={201: answers.Workflow},
     errors=(409,),
     headers=(IDEMPOTENCY_KEY,),
+    gives=(ETAG,),
 )
 def create_workflow() -> ResponseReturnValue:
     body = read_object()
-    _check_project(body.get("projectId"))
+    _check_project(body.get("projectId"), SUPER_USER)
     new = parse(body, NewWorkflow)
-    keyed = idempotency_key()
-    if keyed and (first := first_answer(keyed)):
-        return replayed(first)
 
-    def remember(made: Detail) -> None:
-        headers = {"Location": _address(made), "ETag": f'"{present.etag(made)}"'}
-        keep(keyed, Answer(201, present.workflow(made), headers))
+    def create(kept: Callable[[Answer], None]) -> Answer:
+        actor = current_actor()
+        return _made(workflows.create(new, actor=actor, within=lambda made: kept(_made(made))))
 
-    made = workflows.create(new, actor=current_actor(), within=remember)
-    return _with_etag(created(present.workflow(made), _address(made)), made)
+    return once(create)
+
+
+@bp.post("/validate")
+@operation(
+    "Check a workflow without saving it",
+    needs=USER,
+    body=NewWorkflow,
+    body_may_be_wrong=True,
+    changes=False,
+    answers={200: answers.Validation},
+    query=ValidateQuery,
+)
+def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
+    """What is wrong with it, what its runs would still lack, and what each step would touch.
+
+    Nothing is stored, and whatever is wrong with the body is no error but the answer.
+    """
+    workflow = None if query.workflow_id is None else load_workflow(query.workflow_id)
+    try:
+        body = read_object()
+    except Invalid as invalid:  # an object, but of texts that cannot be stored
+        return jsonify(present.validation(plans.Examined(invalid.faults)))
+    _check_project(body.get("projectId"), USER)
+    return jsonify(present.validation(plans.examine(body, workflow)))
 
 
 @bp.get("/<workflow_id>")
-@operation("Read a workflow", answers={200: answers.Workflow, 304: None}, headers=(IF_NONE_MATCH,))
+@operation(
+    "Read a workflow",
+    answers={200: answers.Workflow, 304: None},
+    headers=(IF_NONE_MATCH,),
+    gives=(ETAG,),
+)
 def get_workflow(workflow_id: str) -> ResponseReturnValue:
     found = workflow_queries.detail(load_workflow(workflow_id))
     return _with_etag(jsonify(present.workflow(found)), found).make_conditional(request)
@@ -129,6 +180,7 @@ def get_workflow(workflow_id: str) -> ResponseReturnValue:
     answers={200: answers.Workflow},
     errors=(409, 412),
     headers=(IF_MATCH,),
+    gives=(ETAG,),
 )
 def change_workflow(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
@@ -191,14 +243,18 @@ def get_revision(workflow_id: str, number: int) -> ResponseReturnValue:
     return jsonify(present.revision(row))
 
 
-def _check_project(project_id: object) -> None:
-    """Who may not create here is told so before being told what is wrong with the body."""
+def _check_project(project_id: object, role: str) -> None:
+    """Who may not do this here is told so before being told what is wrong with the body."""
     if isinstance(project_id, str) and re.fullmatch(SLUG, project_id):
-        load_project(project_id, SUPER_USER)
+        load_project(project_id, role)
 
 
-def _address(made: Detail) -> str:
-    return f"/api/workflows/{made.workflow.id}"
+def _made(detail: Detail) -> Answer:
+    headers = {
+        "Location": f"/api/workflows/{detail.workflow.id}",
+        "ETag": f'"{present.etag(detail)}"',
+    }
+    return Answer(201, present.workflow(detail), headers)
 
 
 def _with_etag(response: Response, detail: Detail) -> Response:

@@ -62,7 +62,7 @@ def deployment(row: Deployment) -> dict[str, Any]:
         "status": row.status,
         "releaseId": row.release_id,
         "artifact": row.artifact,
-        "sha256": row.sha256,
+        "sha256": row.sha256 or None,
         "runId": row.run_id,
         "stepRunId": row.step_run_id,
         "attempt": row.attempt,

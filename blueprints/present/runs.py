@@ -6,7 +6,7 @@ from typing import Any
 from blueprints.present import catalog
 from domain import waiting
 from domain.clock import elapsed, rfc3339
-from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult
+from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult, UploadedLog
 from domain.run_queries import Details
 from domain.waiting import Reason
 
@@ -43,7 +43,15 @@ def run(details: Details) -> dict[str, Any]:
         "stageRuns": [stage(item, details) for item in details.stages],
         "releases": [catalog.release(item, details.packages[item.id]) for item in details.releases],
         "events": [event(item) for item in details.events],
+        "uploads": [upload(item) for item in details.uploads],
     }
+
+
+def reasons_in(shown: dict[str, Any]) -> list[dict[str, Any]]:
+    """All reasons to wait in a whole run, as `run` gives it: its own, its stages', its steps'."""
+    stages = shown["stageRuns"]
+    steps = [step for stage in stages for step in stage["stepRuns"]]
+    return [reason for part in (shown, *stages, *steps) for reason in part["waiting"]]
 
 
 def stage(row: StageRun, details: Details) -> dict[str, Any]:
@@ -122,6 +130,16 @@ def event(row: RunEvent) -> dict[str, Any]:
     }
 
 
+def upload(row: UploadedLog) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "size": row.size,
+        "sha256": row.sha256,
+        "uploadedAt": rfc3339(row.uploaded_at),
+        "uploadedBy": row.uploaded_by,
+    }
+
+
 def test(row: TestResult) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -132,6 +150,7 @@ def test(row: TestResult) -> dict[str, Any]:
         "message": row.message,
         "reviewStatus": row.review_status,
         "reviewedBy": row.reviewed_by,
+        "reviewedAt": rfc3339(row.reviewed_at),
         "comment": row.comment,
     }
 

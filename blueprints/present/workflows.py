@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from domain.clock import rfc3339
+from domain.errors import MAX_DETAILS
 from domain.models import Run, Workflow, WorkflowRevision
+from domain.plans import Examined, PlannedStep
 from domain.workflow_queries import Detail
 from domain.workflows import version_of
 
@@ -52,7 +55,7 @@ def workflow(detail: Detail) -> dict[str, Any]:
 
 
 def etag(detail: Detail) -> str:
-    """The version, and after the last '-' the warnings: they change without the workflow.
+    """The version, which has three parts, and a fourth for the warnings: they change without it.
 
     If-Match looks at the version only (`versions_in`).
     """
@@ -61,9 +64,12 @@ def etag(detail: Detail) -> str:
     return f"{version_of(detail.workflow)}-{digest}"
 
 
-def versions_in(tags: set[str]) -> set[str]:
-    """The versions that some ETags of ours stand for."""
-    return {tag.rpartition("-")[0] for tag in tags}
+def versions_in(tags: Iterable[str | None]) -> set[str]:
+    """The versions that some ETags of ours stand for, whatever a proxy has put behind them.
+
+    Apache makes `…-gzip` of the tag of what it compresses. An empty tag is read as None.
+    """
+    return {"-".join(tag.split("-")[:3]) for tag in tags if tag}
 
 
 def revision_item(row: WorkflowRevision) -> dict[str, Any]:
@@ -77,3 +83,27 @@ def revision_item(row: WorkflowRevision) -> dict[str, Any]:
 def revision(row: WorkflowRevision) -> dict[str, Any]:
     """`definition` can be sent in a PUT as it is, to restore it."""
     return {**revision_item(row), "definition": row.definition}
+
+
+def validation(found: Examined) -> dict[str, Any]:
+    return {
+        "valid": not found.errors,
+        "errors": [fault.as_dict() for fault in found.errors[:MAX_DETAILS]],
+        "warnings": [warning.as_dict() for warning in found.warnings],
+        "plan": [_planned(step) for step in found.steps],
+    }
+
+
+def _planned(step: PlannedStep) -> dict[str, Any]:
+    return {
+        "stage": step.stage,
+        "name": step.name,
+        "type": step.type,
+        "ingredientId": step.ingredient_id,
+        "testSuite": step.test_suite,
+        "releases": list(step.releases),
+        "target": step.target,
+        "driver": step.driver,
+        "artifactPath": step.artifact_path,
+        "durationMs": step.duration_ms,
+    }

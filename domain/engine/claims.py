@@ -14,6 +14,15 @@ from domain.models import Attempt, Run, StepRun, given, new_id, write
 from domain.models.statements import Statement
 from domain.statuses import PENDING, RUNNING
 
+
+def _run_goes_on() -> Any:
+    """What is over stays over, even where somebody has set a step of it back to Pending.
+
+    A scalar: of an EXISTS PostgreSQL makes a join, and planning that costs more than running it.
+    """
+    return Run.select(Run.completed_at.is_null()).where(Run.id == StepRun.run)
+
+
 _TAKE = Statement(
     lambda: StepRun.update(
         status=RUNNING,
@@ -29,6 +38,7 @@ _TAKE = Statement(
         & (StepRun.status == PENDING)
         & StepRun.ready_at.is_null(False)
         & ~StepRun.is_outside
+        & _run_goes_on()
     )
 )
 _NEW_ATTEMPT = Statement(
@@ -65,6 +75,7 @@ def _oldest(steps: Any) -> Any:
             & StepRun.ready_at.is_null(False)
             & (StepRun.queue == given("queue"))
             & ~StepRun.is_outside
+            & _run_goes_on()
             & (StepRun.lock_key.is_null() | StepRun.lock_key.not_in(_held_locks()))
         )
         .order_by(StepRun.ready_at, StepRun.id)

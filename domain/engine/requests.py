@@ -1,9 +1,14 @@
-"""What people and scripts ask of a run: stop, complete, approve, reject."""
+"""What people and scripts ask of a run: stop, complete, approve, reject.
+
+Each is told to the run's events and to the audit in the transaction that does it. `by`: who asks.
+"""
 
 from typing import Any
 
 from peewee import fn
 
+from domain import audit
+from domain.access import Actor
 from domain.clock import now
 from domain.engine.advance import admit_after, advance_in_transaction, mark_started, touch
 from domain.engine.types import Ready
@@ -11,23 +16,27 @@ from domain.models import Run, RunEvent, StageRun, StepRun, write
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 
 
-def cancel_run(run_id: str, *, by: str) -> tuple[list[StepRun], list[Ready]]:
+def cancel_run(run_id: str, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
     """Stop a run: what has not started never will, what runs is told to stop.
 
     Returns the running steps, whose workers the caller pokes, and what became ready elsewhere.
     Nothing happens to a finished run.
     """
     with write(run_id):
-        asked = (
-            Run.update(cancelled_by=by)
+        asked = list(
+            Run.update(cancelled_by=by.username)
             .where((Run.id == run_id) & Run.completed_at.is_null() & Run.cancelled_by.is_null())
+            .returning(Run.project_id, Run.number)
             .execute()
         )
         if not asked:
             return [], []
-        RunEvent.create(run=run_id, actor=by, message="asked to stop the run")
-        at = now()
-        StepRun.update(status=CANCELLED, completed_at=at, message=f"Stopped by {by}.").where(
+        (run,) = asked
+        RunEvent.create(run=run_id, actor=by.username, message="asked to stop the run")
+        audit.record(
+            by, "abort", "run", run_id, project_id=run.project_id, detail={"number": run.number}
+        )
+        StepRun.update(**_stopped(by)).where(
             (StepRun.run == run_id) & (StepRun.status == PENDING) & StepRun.ready_at.is_null(False)
         ).execute()
         running = _ask_to_stop((StepRun.run == run_id) & (StepRun.status == RUNNING))
@@ -36,26 +45,32 @@ def cancel_run(run_id: str, *, by: str) -> tuple[list[StepRun], list[Ready]]:
     return running, admit_after(run_id)
 
 
-def cancel_step(step: StepRun, *, by: str) -> tuple[list[StepRun], list[Ready]]:
+def cancel_step(step: StepRun, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
     """Stop one step. Returns the step if a worker has to be poked, and what became ready.
 
     Nothing happens to a finished step.
     """
     with write(step.run_id):
         ended = (
-            StepRun.update(status=CANCELLED, completed_at=now(), message=f"Stopped by {by}.")
+            StepRun.update(**_stopped(by))
             .where((StepRun.id == step.id) & (StepRun.status == PENDING))
             .execute()
         )
         running = _ask_to_stop((StepRun.id == step.id) & (StepRun.status == RUNNING))
         if not (ended or running):
             return [], []
-        RunEvent.create(
-            run=step.run_id, step_run_id=step.id, actor=by, message=f"asked to stop {step.name}"
-        )
+        _record_step(by, "abort", step, f"asked to stop {step.name}")
         touch(step.run_id)
         ready = advance_in_transaction(step.run_id)
     return running, ready + admit_after(step.run_id)
+
+
+def _stopped(by: Actor) -> dict[str, Any]:
+    return {
+        "status": CANCELLED,
+        "completed_at": now(),
+        "message": f"Stopped by {by.username}.",
+    }
 
 
 def _ask_to_stop(which: Any) -> list[StepRun]:
@@ -68,7 +83,7 @@ def _ask_to_stop(which: Any) -> list[StepRun]:
 
 
 def complete_outside(
-    step: StepRun, *, status: str, message: str, release_id: str | None
+    step: StepRun, *, status: str, message: str, release_id: str | None, by: Actor
 ) -> list[Ready] | None:
     """End a step that waits for the outside. None: it was not waiting (any more)."""
     with write(step.run_id):
@@ -86,16 +101,32 @@ def complete_outside(
         )
         if not ended:
             return None
+        said = {"status": status, "releaseId": release_id}
+        _record_step(by, "complete", step, f"completed {step.name}: {status}", **said)
         mark_started(step.run_id, step.stage_id, at)
         ready = advance_in_transaction(step.run_id)
     return ready + admit_after(step.run_id)
 
 
-def decide_stage(stage: StageRun, *, decision: str, by: str, comment: str) -> list[Ready] | None:
+def _record_step(by: Actor, action: str, step: StepRun, message: str, **detail: Any) -> None:
+    RunEvent.create(run=step.run_id, step_run_id=step.id, actor=by.username, message=message)
+    audit.record(
+        by,
+        action,
+        "step",
+        step.id,
+        project_id=step.run.project_id,
+        detail={"runId": step.run_id, "name": step.name, **detail},
+    )
+
+
+def decide_stage(stage: StageRun, *, decision: str, by: Actor, comment: str) -> list[Ready] | None:
     """Approve or reject a stage that waits for it. None: it was already decided or is not due."""
     with write(stage.run_id):
         decided = (
-            StageRun.update(decision=decision, decided_by=by, decided_at=now(), comment=comment)
+            StageRun.update(
+                decision=decision, decided_by=by.username, decided_at=now(), comment=comment
+            )
             .where(
                 (StageRun.id == stage.id)
                 & (StageRun.status == PENDING)
@@ -108,10 +139,25 @@ def decide_stage(stage: StageRun, *, decision: str, by: str, comment: str) -> li
         )
         if not decided:
             return None
-        RunEvent.create(run=stage.run_id, actor=by, message=f"{decision} the stage {stage.name}")
+        _record_decision(by, stage, decision, comment)
         touch(stage.run_id)
         ready = advance_in_transaction(stage.run_id)
     return ready + admit_after(stage.run_id)
+
+
+def _record_decision(by: Actor, stage: StageRun, decision: str, comment: str) -> None:
+    """decision: `approved` or `rejected`; the audit's action is the verb."""
+    RunEvent.create(
+        run=stage.run_id, actor=by.username, message=f"{decision} the stage {stage.name}"
+    )
+    audit.record(
+        by,
+        {"approved": "approve", "rejected": "reject"}[decision],
+        "stage",
+        stage.id,
+        project_id=stage.run.project_id,
+        detail={"runId": stage.run_id, "name": stage.name, "comment": comment},
+    )
 
 
 def _unfinished_before(stage: StageRun) -> Any:

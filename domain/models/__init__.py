@@ -5,13 +5,16 @@ from domain.models.base import (
     connect,
     connect_to_look,
     db,
+    first_id,
     is_id,
     is_sqlite,
+    locked,
     new_id,
     write,
 )
 from domain.models.catalog import (
     Deployment,
+    DiscardedFile,
     Environment,
     Ingredient,
     Package,
@@ -29,6 +32,7 @@ from domain.models.runs import (
     StepRun,
     StepSpec,
     TestResult,
+    UploadedLog,
     WorkerInfo,
 )
 from domain.models.statements import Statement, given
@@ -44,6 +48,7 @@ ALL = [
     Ingredient,
     Release,
     Package,
+    DiscardedFile,
     TestSuite,
     Environment,
     Deployment,
@@ -57,6 +62,7 @@ ALL = [
     Attempt,
     TestResult,
     RunEvent,
+    UploadedLog,
     WorkerInfo,
     ReconcilerInfo,
 ]
@@ -67,6 +73,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Deployment",
+    "DiscardedFile",
     "Environment",
     "IdempotencyKey",
     "Ingredient",
@@ -85,6 +92,7 @@ __all__ = [
     "TestResult",
     "TestSuite",
     "Token",
+    "UploadedLog",
     "User",
     "WorkerInfo",
     "Workflow",
@@ -92,9 +100,11 @@ __all__ = [
     "connect",
     "connect_to_look",
     "db",
+    "first_id",
     "given",
     "is_id",
     "is_sqlite",
+    "locked",
     "new_id",
     "write",
 ]

@@ -53,6 +53,11 @@ def new_id() -> str:
     return f"{time.time_ns() // 1000:013x}{secrets.randbits(44):011x}"
 
 
+def first_id(ms: int) -> str:
+    """The least id that `new_id` makes in that millisecond since the epoch, or later."""
+    return f"{min(max(0, ms * 1000), 16**13 - 1):013x}{0:011x}"
+
+
 def is_id(text: str) -> bool:
     """Whether `text` has the form of an id; anything else cannot exist."""
     return re.fullmatch(r"[0-9a-f]{24}", text) is not None
@@ -176,6 +181,14 @@ def write(run_id: str | None = None) -> Iterator[None]:
         yield
 
 
+def locked(query: Any) -> Any:
+    """The rows of a select, kept from others until the transaction ends.
+
+    On SQLite they are anyway: `write` lets in one transaction at a time.
+    """
+    return query if is_sqlite() else query.for_update()
+
+
 class Base(Model):
     """Every table: rows are made and changed by use cases, never by `save()`.
 
@@ -211,8 +224,10 @@ __all__ = [
     "connect",
     "connect_to_look",
     "db",
+    "first_id",
     "is_id",
     "is_sqlite",
+    "locked",
     "new_id",
     "write",
 ]

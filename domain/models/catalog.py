@@ -48,10 +48,18 @@ class Package(Base):
     release = ForeignKeyField(Release, on_delete="CASCADE", backref="packages")
     path = CharField(max_length=1000)
     size = BigIntegerField()
-    sha256 = CharField(max_length=64)
+    sha256 = CharField(max_length=64, index=True)
 
     class Meta:
         indexes = ((("release", "path"), True),)
+
+
+class DiscardedFile(Base):
+    """A stored file of a release that was deleted; see domain/discarded.py."""
+
+    sha256 = CharField(max_length=64, primary_key=True)
+    aside_since = Moment(null=True)
+    """Since when it is put aside in the storage; null while it still has to be."""
 
 
 class TestSuite(Base):

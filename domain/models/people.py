@@ -56,11 +56,20 @@ class AuditEvent(Base):
     at = Moment(default=now)
     actor = CharField(max_length=100)
     action = CharField(max_length=60)
-    project_id = CharField(max_length=100, null=True, index=True)
+    project_id = CharField(max_length=100, null=True)
     object_kind = CharField(max_length=30)
     object_id = CharField(max_length=250)
     detail = JSONField(default=dict)
     address = CharField(max_length=60, default="")
+
+    class Meta:
+        indexes = (
+            (("object_id", "id"), False),
+            (("actor", "id"), False),
+            (("action", "id"), False),
+            (("project_id", "id"), False),
+            (("object_kind", "id"), False),
+        )
 
 
 class IdempotencyKey(Base):

@@ -137,6 +137,9 @@ StepRun.add_index(
     )
 )
 StepRun.add_index(
+    StepRun.index(StepRun.kept_from, where=SQL("kept_from IS NOT NULL"), name="steprun_kept")
+)
+StepRun.add_index(
     StepRun.index(StepRun.lease_until, where=SQL("status = 'Running'"), name="steprun_running")
 )
 StepRun.add_index(
@@ -206,6 +209,21 @@ class RunEvent(Base):
     at = Moment(default=now)
     actor = CharField(max_length=100, null=True)
     message = TextField()
+
+
+class UploadedLog(Base):
+    """A log file that somebody added to a run; its bytes: see domain/uploads.py."""
+
+    id = Id()
+    run = ForeignKeyField(Run, on_delete="CASCADE", backref="uploads", index=False)
+    name = CharField(max_length=200)
+    size = BigIntegerField()
+    sha256 = CharField(max_length=64)
+    uploaded_at = Moment(default=now)
+    uploaded_by = CharField(max_length=100)
+
+    class Meta:
+        indexes = ((("run", "name"), True),)
 
 
 class WorkerInfo(Base):

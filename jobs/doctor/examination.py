@@ -68,12 +68,13 @@ CHECKS = (
     Check(
         "storage",
         storage.storage,
-        ("data folder",),
+        ("GALLEY_STORAGE_URL", "data folder"),
         "Look at the disk or server that GALLEY_STORAGE_URL names, and at the way to it.",
     ),
     Check("disk", storage.disk, ("GALLEY_DISK_WARN_BYTES", "GALLEY_DISK_STOP_BYTES")),
     Check("workspaces", leftovers.workspaces, TABLES),
     Check("processes", leftovers.processes, TABLES),
+    Check("logs", leftovers.logs, TABLES),
 )
 
 
@@ -157,8 +158,8 @@ def _guarded(check: Check, scene: Scene) -> list[Finding]:
         with db.connection_context():  # a connection belongs to its thread
             return check.look(scene)
     except PermissionError as error:
-        found = f"This user may not look at it: {error}"
+        found = f"This user may not look at it: {scene.told(error)}"
         return [fault(found, "Run galley doctor as the user that Galley runs as.")]
     except Exception as error:
-        kind = type(error).__name__
-        return [fault(f"It could not be looked at: {kind}: {error}", "Mend that, and try again.")]
+        found = f"It could not be looked at: {type(error).__name__}: {scene.told(error)}"
+        return [fault(found, "Mend that, and try again.")]

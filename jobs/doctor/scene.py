@@ -3,10 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from domain import settings as settings_module
 from domain.settings import SettingError, Settings
 from jobs import redis_server, supervisor
+from jobs.doctor.words import first_line, masked
+
+URLS = ("DATABASE_URL", "REDIS_URL", "GALLEY_STORAGE_URL")
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,11 @@ class Scene:
     """None: none is named, and `galley up` never started one here."""
     supervisor: str | None
     """The process of the `galley up` that runs on the data folder, if one does."""
+
+    def told(self, error: Exception) -> str:
+        """What an error says, without whatever may be a credential in the URLs of the settings."""
+        urls = (self.settings.database_url, self.redis_url, self.settings.storage_url)
+        return masked(first_line(error), filter(None, urls))
 
 
 def look_around(settings: Settings) -> Scene:
@@ -29,7 +38,9 @@ def look_around(settings: Settings) -> Scene:
 def read_settings(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
     """The settings without those that are wrong, and what is wrong with each of these."""
     good = dict(environ)
-    wrong: dict[str, str] = {}
+    wrong = {name: sentence for name in URLS if (sentence := _no_url(name, good.get(name, "")))}
+    for name in wrong:
+        del good[name]
     while True:
         try:
             return settings_module.load(good), wrong
@@ -40,3 +51,15 @@ def read_settings(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str]]
             for name in named:
                 wrong[name] = str(error)
                 del good[name]
+
+
+def _no_url(name: str, value: str) -> str | None:
+    """What is wrong with an address that nobody can take apart, not even to see whose it is."""
+    try:
+        urlsplit(value)
+    except ValueError:
+        return (
+            f"{name} is no URL. Within a user name or a password, characters such as [ ] / ? # @ "
+            "are written as %5B %5D %2F %3F %23 %40."
+        )
+    return None

@@ -1,7 +1,8 @@
-"""Numbers as a person reads them."""
+"""What a person is told: numbers, lists, and addresses without what is secret in them."""
 
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
+from urllib.parse import unquote
 
 _UNITS = ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
@@ -34,6 +35,52 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def without_password(url: str) -> str:
-    """An address as it may be shown."""
-    return re.sub(r"//[^/@]*@", "//…@", url)
+_OWN_FILES = re.compile(r"(file://)?/(?!/).*")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ADDRESS = re.compile(
+    rf"""
+    (?P<scheme> {_SCHEME.pattern} )
+    (?P<who> [^?#]*@ )?                                 # to the last @: passwords may hold some
+    (?P<place> [\w.-]* (:\d+)? (/[\w.~+%,/ -]*)? )
+    (?P<more> \?[^@]* )?
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def without_credentials(url: str) -> str:
+    """An address as it may be shown: where it lies, but not for whom, and nothing of its query.
+
+    Only its scheme where these cannot be told apart for certain, as with a ? in a password.
+    """
+    if _OWN_FILES.fullmatch(url):
+        return url
+    parts = _ADDRESS.fullmatch(url)
+    if parts is None:
+        scheme = _SCHEME.match(url)
+        return f"{scheme[0] if scheme else ''}…"
+    who, more = "…@" if parts["who"] else "", "?…" if parts["more"] else ""
+    return f"{parts['scheme']}{who}{parts['place']}{more}"
+
+
+def first_line(error: Exception) -> str:
+    """What a driver says first; the rest is for its own developers."""
+    return str(error).strip().partition("\n")[0]
+
+
+def masked(text: str, urls: Iterable[str]) -> str:
+    """The text without any word of the URLs that `without_credentials` would leave out.
+
+    Word by word, for drivers take a URL apart at other places than whoever wrote it meant.
+    """
+    hidden = {word for url in urls for word in _hidden_words(url)}
+    return re.sub(r"\w+", lambda word: "…" if word[0].casefold() in hidden else word[0], text)
+
+
+def _hidden_words(url: str) -> set[str]:
+    return _words(url) - _words(without_credentials(url))
+
+
+def _words(url: str) -> set[str]:
+    """As they are written, and as they are meant."""
+    return set(re.findall(r"\w+", f"{url} {unquote(url)}".casefold()))

@@ -34,15 +34,16 @@ def run(context: StepContext) -> Outcome:
 def _version(context: StepContext, folders: Folders) -> str | None:
     """What the script wrote, else the run's parameter; None for the next whole number."""
     written = read_text(folders.version_file, "$GALLEY_VERSION_FILE", MAX_VERSION_BYTES).strip()
-    _check_no_secret(context, written, "The version in $GALLEY_VERSION_FILE")
     wanted = written or str(context.parameters.get("version", "")).strip()
+    where = "$GALLEY_VERSION_FILE" if written else "the run's parameters"
+    _check_no_secret(context, wanted, f"The version in {where}")
     return check_version(wanted) if wanted else None
 
 
 def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
     storage = open_storage(context.settings)
     packages = []
-    for path, file in files_in(folders.output, "$GALLEY_OUTPUT"):
+    for path, file in files_in(folders.output, "$GALLEY_OUTPUT", mask=context.log.mask):
         _check_no_secret(context, path, "The name of a file in $GALLEY_OUTPUT")
         try:
             stored = storage.put(file)

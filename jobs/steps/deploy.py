@@ -35,7 +35,7 @@ def _pick(context: StepContext) -> Artifact:
         raise StepFailed(f"{context.spec['artifactPath']!r} is not an artifact path.")
     run_id = context.claim.run_id
     if path.ingredient is None:
-        releases = releases_of_run(run_id)
+        releases = releases_of_run(run_id, context.project_id)
     else:
         reference = f"{path.ingredient}@{path.version}"
         releases = resolve_references([reference], run_id, context.project_id)

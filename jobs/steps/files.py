@@ -10,7 +10,8 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,8 @@ from domain.engine import StepFailed
 MAX_FILES = 10_000
 MAX_DEPTH = 50
 MAX_PATH = 1000
+MAX_SHOWN = 300
+"""Characters of a path in a message."""
 
 _BAD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,11 +29,20 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def files_in(root: Path, label: str, suffix: str = "") -> Iterator[tuple[str, BinaryIO]]:
+def _if_plain(path: str) -> str:
+    """The path, if who masks the message as a whole finds every secret in it."""
+    return "…" if len(path) > MAX_SHOWN or _BAD_CHARACTERS.search(path) else path
+
+
+def files_in(
+    root: Path, label: str, suffix: str = "", mask: Callable[[str], str] = _if_plain
+) -> Iterator[tuple[str, BinaryIO]]:
     """Every file below a folder, by name: its path from there, and the file, open until the next.
 
     label: what to call the folder, such as `$GALLEY_OUTPUT`. suffix: of the files that count; the
-    others may be anything. A folder that is gone is empty. Raises StepFailed, naming the file.
+    others may be anything. mask: takes the secrets out of a path before it is escaped and cut for a
+    message; without it, a path that needs either is left out. A folder that is gone is empty.
+    Raises StepFailed, naming the file.
     """
     try:
         folder = os.open(root, _FOLDER)
@@ -39,7 +51,8 @@ def files_in(root: Path, label: str, suffix: str = "") -> Iterator[tuple[str, Bi
     except OSError as error:
         raise _unreadable(label, error) from None
     try:
-        for count, found in enumerate(_walk(folder, "", label, suffix), start=1):
+        names = _Names(label, mask)
+        for count, found in enumerate(_walk(folder, "", names, suffix), start=1):
             if count > MAX_FILES:
                 raise StepFailed(f"{label} holds more than {MAX_FILES:,} files.")
             yield found
@@ -51,7 +64,7 @@ def read_text(path: Path, label: str, max_bytes: int) -> str:
     """The text of a small file, '' if there is none. Raises StepFailed."""
     if not os.path.lexists(path):
         return ""
-    with _regular_file(path, label) as file:
+    with _regular_file(path, lambda: label) as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise StepFailed(f"{label} has more than {max_bytes:,} bytes.")
@@ -61,39 +74,55 @@ def read_text(path: Path, label: str, max_bytes: int) -> str:
         raise StepFailed(f"{label} is not UTF-8 text.") from None
 
 
-def _walk(folder: int, prefix: str, label: str, suffix: str) -> Iterator[tuple[str, BinaryIO]]:
+@dataclass(frozen=True)
+class _Names:
+    """What a folder and the paths in it are called in messages."""
+
+    label: str
+    mask: Callable[[str], str]
+
+    def shown(self, path: str) -> str:
+        """A path, masked first: half a secret would not be found any more."""
+        shown = _BAD_CHARACTERS.sub(lambda bad: ascii(bad[0])[1:-1], self.mask(path))
+        return f"{shown[:MAX_SHOWN]}…" if len(shown) > MAX_SHOWN else shown
+
+    def full(self, path: str) -> str:
+        return f"{self.label}/{self.shown(path)}"
+
+
+def _walk(folder: int, prefix: str, names: _Names, suffix: str) -> Iterator[tuple[str, BinaryIO]]:
     with os.scandir(folder) as entries:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:
         path = prefix + name
         if is_folder:
-            with _inner_folder(name, folder, path, label) as inner:
-                yield from _walk(inner, f"{path}/", label, suffix)
+            with _inner_folder(name, folder, path, names) as inner:
+                yield from _walk(inner, f"{path}/", names, suffix)
         elif name.endswith(suffix):
-            _check_path(path, label)
-            with _regular_file(name, f"{label}/{path}", folder) as file:
+            _check_path(path, names)
+            with _regular_file(name, lambda: names.full(path), folder) as file:
                 yield path, file
 
 
-def _check_path(path: str, label: str) -> None:
+def _check_path(path: str, names: _Names) -> None:
     """Refuse what could not be stored, shown or downloaded under the same name again."""
     if _BAD_CHARACTERS.search(path):
         raise StepFailed(
-            f"{label} holds a file whose name has control characters, a backslash or is not UTF-8:"
-            f" {ascii(path)[:300]}."
+            f"{names.label} holds a file whose name has control characters, a backslash or is not "
+            f"UTF-8: {names.shown(path)}."
         )
     if len(path) > MAX_PATH:
-        raise StepFailed(f"{label}/{path[:100]}… has a path of more than {MAX_PATH} characters.")
+        raise StepFailed(f"{names.full(path)} has a path of more than {MAX_PATH} characters.")
 
 
 @contextlib.contextmanager
-def _inner_folder(name: str, parent: int, path: str, label: str) -> Iterator[int]:
+def _inner_folder(name: str, parent: int, path: str, names: _Names) -> Iterator[int]:
     if path.count("/") >= MAX_DEPTH:
-        raise StepFailed(f"{label} holds folders that lie more than {MAX_DEPTH} deep.")
+        raise StepFailed(f"{names.label} holds folders that lie more than {MAX_DEPTH} deep.")
     try:
         folder = os.open(name, _FOLDER, dir_fd=parent)
     except OSError as error:
-        raise _unreadable(f"{label}/{path}", error) from None
+        raise _unreadable(names.full(path), error) from None
     try:
         yield folder
     finally:
@@ -101,21 +130,23 @@ def _inner_folder(name: str, parent: int, path: str, label: str) -> Iterator[int
 
 
 @contextlib.contextmanager
-def _regular_file(name: str | Path, shown: str, folder: int | None = None) -> Iterator[BinaryIO]:
+def _regular_file(
+    name: str | Path, shown: Callable[[], str], folder: int | None = None
+) -> Iterator[BinaryIO]:
     try:
         handle = os.open(name, _FILE, dir_fd=folder)
     except OSError as error:
-        raise _unreadable(shown, error) from None
+        raise _unreadable(shown(), error) from None
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise _no_file(shown)
+            raise _no_file(shown())
         yield file
 
 
 def _unreadable(shown: str, error: OSError) -> StepFailed:
     if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
         return _no_file(shown)
-    return StepFailed(f"{ascii(shown)[1:-1]} cannot be read: {error.strerror}.")
+    return StepFailed(f"{shown} cannot be read: {error.strerror}.")
 
 
 def _no_file(shown: str) -> StepFailed:

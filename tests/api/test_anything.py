@@ -15,11 +15,11 @@ id name description role script timeoutSeconds driver settings path keep require
 username password scopes expiresIn stages steps order type configuration parameters triggerSource
 success releaseId message comment isEnabled concurrency runIf approval retries queue ingredientId
 buildScript testSuite releaseIds target artifactPath choices default value
-happened from definition
+happened from definition displayName email isSystemAdmin currentPassword
 """.split()  # noqa: SIM905
 QUERY = """
 page pageSize cursor projectId workflowId status triggerSource startedAfter startedBefore attempt
-offset days search isEnabled sort
+offset days search isEnabled sort wait actor action kind objectId since until
 """.split()  # noqa: SIM905
 HEADERS = """
 Content-Type Accept If-Match If-None-Match Idempotency-Key Range Authorization X-CSRFToken
@@ -38,6 +38,7 @@ TELLING = [
     "bytes=5-1",
     "bytes=0-",
     "application/json",
+    "multipart/form-data; boundary=x",
     "Build",
     "2026-01-31T12:00:00Z",
     "0001-01-01T00:00:00+23:59",
@@ -86,6 +87,8 @@ def known(app, people, project) -> dict[str, Any]:
         "run_id": step.run_id,
         "step_run_id": step.id,
         "stage_run_id": step.stage_id,
+        "test_id": world.test_result(step),
+        "log_name": world.uploaded(step),
     }
 
 

@@ -216,3 +216,10 @@ def test_a_huge_number_of_faults_is_answered_with_the_first_thousand(client, peo
     response = client.put(path, json=body, headers=people.superuser.headers())
     assert error_of(response)["message"] == "3000 faults were found."
     assert len(error_of(response)["details"]) == 1000
+
+
+@pytest.mark.parametrize("path", ["workflows", "workflowruns", "ingredients"])
+def test_a_project_that_does_not_exist_is_not_found_in_any_list(client, people, path):
+    for who in (people.sysadmin, people.user):
+        answer = client.get(f"/api/{path}?projectId=nowhere", headers=who.headers("read"))
+        assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")

@@ -1,8 +1,10 @@
 """POST /api/workflowruns/{id}/rerun."""
 
+from dataclasses import replace
+
 import pytest
 
-from domain.models import Release, Run, StepRun, Workflow
+from domain.models import Release, Run, StepRun, Workflow, WorkflowRevision
 from tests.support.world import World
 
 
@@ -82,6 +84,40 @@ def test_why_a_run_is_not_run_again_is_said_by_code(world, send):
     Workflow.update(deleted_at=1).execute()
     assert refusal(send(unknown.run_id)) == "workflow_deleted"
     assert StepRun.select().count() == 4
+
+
+def test_parameters_that_do_not_fit_any_more_are_a_conflict(app, world, send):
+    old = world.ended_run()
+    revision = WorkflowRevision.get()
+    declared = [{"name": "size", "type": "number", "required": True, "default": None}]
+    definition = {**revision.definition, "parameters": [{**declared[0], "choices": None}]}
+    WorkflowRevision.create(
+        workflow=revision.workflow_id, number=2, definition=definition, created_by="test"
+    )
+    Workflow.update(revision=2).execute()
+    assert send(old.run_id).status_code == 201
+    answer = send(old.run_id, {"definition": "current"})
+    assert refusal(answer) == "parameters_do_not_fit"
+    assert [d["field"] for d in answer.json["error"]["details"]] == ["/definition"]
+
+
+def test_an_altered_run_is_a_conflict(world, send):
+    old = world.ended_run()
+    Run.update(parameters={"version": "6.6.6"}).execute()
+    answer = send(old.run_id)
+    assert refusal(answer) == "run_altered"
+    assert [d["stepRunId"] for d in answer.json["error"]["details"]] == [old.id]
+
+
+def test_a_storage_that_cannot_be_used_is_503_and_only_where_it_is_needed(app, world, send):
+    release = world.release()
+    world.package(release)
+    old = world.ended_run(status="Succeeded", release_id=release.id)
+    app.config["GALLEY"] = replace(app.config["GALLEY"], storage_url="nonsense://bucket")
+    answer = send(old.run_id, {"from": "failed"})
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "storage_unavailable")
+    assert "GALLEY_STORAGE_URL cannot be used" in answer.json["error"]["message"]
+    assert send(old.run_id).status_code == 201
 
 
 def refusal(answer) -> str:

@@ -1,5 +1,6 @@
 """Every route, tried by everybody in every way. A route that is missing from the table fails."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +44,12 @@ class Route:
     needs: str
     status: int = 200
     arrange: Arrange = nothing
+    stores: bool = True
+    """False for a POST that only asks."""
 
     @property
     def is_change(self) -> bool:
-        return self.method != "GET"
+        return self.method != "GET" and self.stores
 
     @property
     def is_of_project(self) -> bool:
@@ -58,7 +61,7 @@ class Route:
 
     @property
     def is_page(self) -> bool:
-        return not self.rule.startswith("/api/")
+        return not self.rule.startswith(("/api/", "/metrics"))
 
 
 def of_project(**more: Any) -> Arrange:
@@ -138,6 +141,26 @@ def run(json: Any = None, **step: Any) -> Arrange:
     return arrange
 
 
+def uploaded(world: World, _: Person) -> dict[str, Any]:
+    step = world.run()
+    return {"run_id": step.run_id, "log_name": world.uploaded(step)}
+
+
+def log_to_upload(world: World, _: Person) -> dict[str, Any]:
+    return {"run_id": world.run().run_id, "data": {"file": (io.BytesIO(b"ok"), "unit.log")}}
+
+
+def finished(world: World, _: Person) -> dict[str, Any]:
+    return {"run_id": world.ended_run().run_id}
+
+
+def with_a_test(world: World, _: Person) -> dict[str, Any]:
+    step = world.run(type="Test")
+    test_id = world.test_result(step)
+    body = {"status": "Approved"}
+    return {"run_id": step.run_id, "step_run_id": step.id, "test_id": test_id, "json": body}
+
+
 def ended(**values: Any) -> Arrange:
     """A run that failed: its one step is a Deploy of which nobody knows the outcome."""
 
@@ -148,6 +171,11 @@ def ended(**values: Any) -> Arrange:
     return arrange
 
 
+def user(**more: Any) -> Arrange:
+    return lambda world, _: {"username": world.username(), **more}
+
+
+FACTS = {"displayName": "New", "email": "", "isSystemAdmin": False}
 SCRIPT_PLACE = {"driver": "script", "settings": {"script": "true"}}
 
 TABLE = [
@@ -159,6 +187,7 @@ TABLE = [
     Route("POST", "/theme", PUBLIC, 303),
     Route("GET", "/healthz", PUBLIC),
     Route("GET", "/readyz", PUBLIC),
+    Route("GET", "/metrics", SIGNED_IN),
     Route("GET", "/workflows", SIGNED_IN),
     Route("GET", "/workflows/list", SIGNED_IN),
     Route("GET", "/workflows/<workflow_id>", USER, 200, workflow()),
@@ -180,6 +209,7 @@ TABLE = [
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 303, gated()),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/reject", SUPER_USER, 303, gated()),
     Route("GET", "/api/openapi.json", PUBLIC),
+    Route("GET", "/api/docs", PUBLIC),
     # projects
     Route("GET", "/api/projects", SIGNED_IN),
     Route(
@@ -265,6 +295,7 @@ TABLE = [
     ),
     Route("GET", "/api/ingredients/<ingredient_id>/releases", USER, 200, ingredient()),
     Route("GET", "/api/releases/<release_id>", USER, 200, release),
+    Route("DELETE", "/api/releases/<release_id>", ADMIN, 204, release),
     Route("GET", "/api/releases/<release_id>/packages/<path:path>", USER, 200, package),
     # people
     Route("GET", "/api/users", SYSTEM_ADMIN),
@@ -275,14 +306,24 @@ TABLE = [
         201,
         lambda world, _: {"json": {"username": world.name("new")}},
     ),
+    Route("GET", "/api/users/<user:username>", SYSTEM_ADMIN, 200, user()),
+    Route("PUT", "/api/users/<user:username>", SYSTEM_ADMIN, 200, user(json=FACTS)),
+    Route("DELETE", "/api/users/<user:username>", SYSTEM_ADMIN, 204, user()),
     Route(
-        "GET",
-        "/api/users/<username>",
+        "PUT",
+        "/api/users/<user:username>/password",
         SYSTEM_ADMIN,
-        200,
-        lambda world, _: {"username": world.username()},
+        204,
+        user(json={"password": "battery staple"}),
     ),
     Route("GET", "/api/users/me", SIGNED_IN),
+    Route(
+        "PUT",
+        "/api/users/me",
+        SIGNED_IN,
+        200,
+        lambda *_: {"json": {"displayName": "New", "email": ""}},
+    ),
     Route("GET", "/api/users/tokens", SIGNED_IN),
     Route("POST", "/api/users/tokens", SIGNED_IN, 201, lambda *_: {"json": {"name": "mine"}}),
     Route(
@@ -292,9 +333,11 @@ TABLE = [
         204,
         lambda world, person: {"token_id": world.token(person)},
     ),
+    Route("GET", "/api/audit", SYSTEM_ADMIN),
     # workflows
     Route("GET", "/api/workflows", SIGNED_IN),
     Route("POST", "/api/workflows", SUPER_USER, 201, new_workflow),
+    Route("POST", "/api/workflows/validate", USER, 200, new_workflow, stores=False),
     Route("GET", "/api/workflows/<workflow_id>", USER, 200, workflow()),
     Route("PUT", "/api/workflows/<workflow_id>", SUPER_USER, 200, changed_workflow),
     Route("DELETE", "/api/workflows/<workflow_id>", SUPER_USER, 204, workflow()),
@@ -307,6 +350,7 @@ TABLE = [
     # runs
     Route("GET", "/api/workflowruns", SIGNED_IN),
     Route("GET", "/api/workflowruns/<run_id>", USER, 200, run()),
+    Route("DELETE", "/api/workflowruns/<run_id>", SUPER_USER, 204, finished),
     Route("POST", "/api/workflowruns/<run_id>/abort", SUPER_USER, 202, run()),
     Route("POST", "/api/workflowruns/<run_id>/rerun", SUPER_USER, 201, ended()),
     Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>", USER, 200, run()),
@@ -326,7 +370,17 @@ TABLE = [
         ended(json={"happened": False}),
     ),
     Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>/logs", USER, 200, run()),
+    Route("GET", "/api/workflowruns/<run_id>/logs", USER, 200, run()),
+    Route("POST", "/api/workflowruns/<run_id>/logs", SUPER_USER, 201, log_to_upload),
+    Route("GET", "/api/workflowruns/<run_id>/logs/<log_name>", USER, 200, uploaded),
     Route("GET", "/api/workflowruns/<run_id>/steps/<step_run_id>/tests", USER, 200, run()),
+    Route(
+        "PUT",
+        "/api/workflowruns/<run_id>/steps/<step_run_id>/tests/<test_id>/review",
+        SUPER_USER,
+        200,
+        with_a_test,
+    ),
     Route(
         "POST", "/api/workflowruns/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 200, gated()
     ),

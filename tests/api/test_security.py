@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from blueprints.auth import TRIES_PER_ADDRESS, TRIES_PER_NAME, safe_next, sender
+from blueprints.auth import safe_next
+from blueprints.throttling import TRIES_PER_ADDRESS, TRIES_PER_NAME, sender
 from domain import people as people_rules
 from domain.access import console
 from domain.models import Project
@@ -32,7 +33,7 @@ def test_no_other_origin_is_let_in(client, people):
     response = client.get("/api/projects", headers=headers)
     assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
     preflight = client.options("/api/projects", headers={"Origin": "https://evil.example"})
-    assert preflight.status_code == 405
+    assert not [name for name, _ in preflight.headers if name.startswith("Access-Control")]
 
 
 def test_a_session_that_changes_something_must_send_the_csrf_token(people):

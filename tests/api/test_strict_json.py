@@ -79,3 +79,13 @@ def test_any_bytes_give_storable_json_or_an_error_for_the_sender(body):
     except (BadRequest, Invalid):
         return
     assert is_storable(json.dumps(value, ensure_ascii=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3.0", 3), ("-3.0", -3), ("1e2", 100), ("0.5", 0.5), ("1e300", 1e300), ("-0.0", 0)],
+)
+def test_a_number_is_whole_however_it_is_written(text, value):
+    found = parse(f"[{text}]".encode())[0]
+    assert found == value
+    assert type(found) is type(value)

@@ -226,12 +226,32 @@ def test_a_put_with_an_old_etag_is_told_who_was_first(
     for answer in (
         call("PUT", address, json=body(description="yours"), headers=old),
         call("DELETE", address, headers=old),
-        call("PUT", address, json=body(), headers={"If-Match": "nonsense"}),
     ):
         found = error(answer, 412, "stale_revision")
+        assert found["message"].startswith("admin changed this workflow meanwhile")
         assert (found["currentRevision"], found["updatedBy"]) == (2, "admin")
         assert found["updatedAt"] == other.get_json()["updatedAt"]
     assert call("GET", address).get_json()["description"] == "mine"
+
+
+@pytest.mark.parametrize("tag", ["nonsense", '"nonsense"', '"0-1-2-3"', '""', '"a", W/"b-c"'])
+def test_an_if_match_that_is_none_of_ours_accuses_nobody(call: Caller, tag: str) -> None:
+    made = created(call)
+    answer = call("PUT", f"/{made['id']}", json=body(), headers={"If-Match": tag})
+    found = error(answer, 412, "stale_revision")
+    assert found["message"] == (
+        "If-Match names no version of this workflow; it is now at revision 1."
+    )
+    assert (found["currentRevision"], found["updatedAt"]) == (1, made["updatedAt"])
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", "-br", ";gzip"])
+def test_a_tag_that_a_proxy_has_marked_as_compressed_still_fits(call: Caller, suffix: str) -> None:
+    made = call("POST", json=body())
+    tag = {"If-Match": f'{made.headers["ETag"][:-1]}{suffix}"'}
+    address = f"/{made.get_json()['id']}"
+    assert call("PUT", address, json=body(), headers=tag).status_code == 200
+    error(call("PUT", address, json=body(), headers=tag), 412, "stale_revision")
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
@@ -306,7 +326,8 @@ def test_a_deleted_workflow_is_gone_for_every_call(call: Caller) -> None:
         ("POST", "/runs"),
         ("GET", "/revisions"),
     ):
-        error(call(method, address + path, json=body()), 404, "not_found")
+        sent = {"json": body()} if method == "PUT" else {}
+        error(call(method, address + path, **sent), 404, "not_found")
     assert call("GET").get_json()["totalCount"] == 0
     assert created(call)["id"]
 

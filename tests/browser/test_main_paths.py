@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("pytest_playwright")
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.galley import PASSWORD, Galley
 from tests.support.wait import eventually
@@ -104,6 +104,36 @@ def test_what_happens_to_a_run_does_not_disturb_its_reader(visitor: Page, galley
     expect(step).to_be_focused()
     expect(sank).to_have_attribute("open", "")
     expect(sank).to_contain_text("It sank.")
+
+
+def test_a_second_click_runs_a_run_again_once(visitor: Page, galley: Galley) -> None:
+    """The first was done by then; only its answer is still on the way."""
+    run_id = galley.eventually(galley.start("Failing"), "Failed")
+    before = reruns(galley)
+    visitor.goto(f"/runs/{run_id}")
+    visitor.locator("summary", has_text="Run again").click()
+    answers: list[int] = []
+
+    def keep_from_arriving(route: Route) -> None:
+        answers.append(route.fetch(max_redirects=0).status)
+
+    visitor.route("**/rerun", keep_from_arriving, times=1)
+    visitor.get_by_role("button", name="Run again").focus()
+    visitor.keyboard.press("Enter")
+
+    def has_begun() -> bool:
+        visitor.wait_for_timeout(20)  # in which the route is looked after
+        return answers == [303]
+
+    eventually(has_begun, 10, "the first answer")
+    visitor.keyboard.press("Enter")
+    visitor.wait_for_url(lambda url: run_id not in url)
+    assert reruns(galley) == before + 1
+
+
+def reruns(galley: Galley) -> int:
+    listed = galley.api.get("/api/workflowruns", params={"triggerSource": "rerun"}).json()
+    return listed["totalCount"]
 
 
 def test_while_the_server_is_away_the_page_says_so(

@@ -68,6 +68,8 @@ def test_the_fullest_disk_counts(
 def test_a_storage_elsewhere_has_no_disk_here(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, GALLEY_STORAGE_URL="s3://bucket/prefix")
     assert disk.look(settings).folder == str(tmp_path)
+    assert disk.storage_folder(settings) is None
+    assert disk.storage_folder(settings_for(tmp_path)) == f"{tmp_path}/storage"
 
 
 def test_a_full_disk_is_recognised_behind_every_kind_of_error(small_disk: SmallDisk) -> None:

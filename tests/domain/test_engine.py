@@ -5,12 +5,14 @@ import threading
 import pytest
 
 from domain import deployments, engine, run_queries
+from domain.access import console
 from domain.artifacts import Artifact
 from domain.clock import now
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
 from domain.models import Attempt, Release, Run, RunEvent, StageRun, StepRun, Workflow, db, write
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
+    ACTOR,
     a_project,
     a_workflow,
     an_environment,
@@ -68,6 +70,20 @@ def test_only_one_of_two_deliveries_gets_the_step():
 def test_a_delivery_for_another_attempt_gets_nothing():
     _, (ready,) = start_and_ready(a_workflow([build("a")]))
     assert claim(ready, attempt=2) is None
+
+
+def test_a_step_of_a_run_that_is_over_is_not_taken_again_whatever_its_row_says():
+    """Nor does it stand in the way of those that are ready."""
+    run, (ready,) = start_and_ready(a_workflow([build("a")]))
+    succeed(claim(ready))
+    with write():
+        StepRun.update(status=PENDING, attempt=2).where(StepRun.run == run.id).execute()
+    assert claim(ready, attempt=2) is None
+    assert engine.oldest_ready("default") is None
+    assert engine.oldest_ready("default", new_runs=False) is None
+    _, (other,) = start_and_ready(a_workflow([build("a")], name="Other"))
+    assert engine.oldest_ready("default") == (other.step_id, 1)
+    assert statuses(run) == {"a": PENDING}
 
 
 def test_a_step_of_a_later_stage_cannot_be_taken_early():
@@ -238,7 +254,7 @@ def test_a_step_given_back_at_shutdown_is_ready_for_another_worker():
 def test_cancelling_a_run_ends_what_waits_and_asks_what_runs():
     run, ready = start_and_ready(a_workflow([build("a"), build("b")], [build("c")]))
     held = claim(ready[0])
-    poked, _ = engine.cancel_run(run.id, by="ann")
+    poked, _ = engine.cancel_run(run.id, by=ACTOR)
     assert [step.id for step in poked] == [held.step_id]
     assert engine.beat(held, lease_ms=LEASE_MS, log_size=0) == "cancel"
     engine.finish(held, Ending(CANCELLED, "Stopped by ann."))
@@ -249,23 +265,23 @@ def test_cancelling_a_run_ends_what_waits_and_asks_what_runs():
 
 def test_cancelling_twice_is_as_good_as_once():
     run = start(a_workflow([build("a")]))
-    engine.cancel_run(run.id, by="ann")
+    engine.cancel_run(run.id, by=ACTOR)
     version = Run.get_by_id(run.id).version
-    assert engine.cancel_run(run.id, by="bob") == ([], [])
+    assert engine.cancel_run(run.id, by=console("bob")) == ([], [])
     assert Run.get_by_id(run.id).version == version
 
 
 def test_a_cancelled_step_whose_worker_is_lost_is_cancelled_not_repeated():
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     held = claim(ready)
-    engine.cancel_run(run.id, by="ann")
+    engine.cancel_run(run.id, by=ACTOR)
     assert lose(held) == []
     assert statuses(run) == {"a": CANCELLED}
 
 
 def test_cancelling_one_step_skips_the_stages_after_it():
     run, ready = start_and_ready(a_workflow([build("a"), build("b")], [build("c")]))
-    engine.cancel_step(step_named(run, "a"), by="ann")
+    engine.cancel_step(step_named(run, "a"), by=ACTOR)
     succeed(claim(ready[1]))
     assert statuses(run) == {"a": CANCELLED, "b": SUCCEEDED, "c": SKIPPED}
     assert Run.get_by_id(run.id).status == CANCELLED
@@ -275,7 +291,7 @@ def test_asking_to_stop_a_finished_step_changes_nothing():
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     succeed(claim(ready))
     before = Run.get_by_id(run.id)
-    assert engine.cancel_step(step_named(run, "a"), by="ann") == ([], [])
+    assert engine.cancel_step(step_named(run, "a"), by=ACTOR) == ([], [])
     assert Run.get_by_id(run.id).version == before.version
     assert RunEvent.select().count() == 0
 
@@ -285,9 +301,13 @@ def test_a_build_without_a_script_waits_for_the_outside():
     assert ready == []
     step = step_named(run, "a")
     assert claim(step) is None
-    (following,) = engine.complete_outside(step, status=SUCCEEDED, message="", release_id=None)
+    (following,) = engine.complete_outside(
+        step, status=SUCCEEDED, message="", release_id=None, by=ACTOR
+    )
     assert following.step_id == step_named(run, "b").id
-    assert engine.complete_outside(step, status=FAILED, message="", release_id=None) is None
+    assert (
+        engine.complete_outside(step, status=FAILED, message="", release_id=None, by=ACTOR) is None
+    )
 
 
 def test_nobody_completes_a_step_in_time_and_it_fails():
@@ -306,10 +326,22 @@ def test_a_stage_waits_for_its_approval():
     run, ready = start_and_ready(a_workflow(stage))
     assert ready == []
     waiting = StageRun.get(StageRun.run == run.id)
-    assert engine.decide_stage(waiting, decision="approved", by="ann", comment="go")
-    assert engine.decide_stage(waiting, decision="rejected", by="bob", comment="no") is None
+    assert engine.decide_stage(waiting, decision="approved", by=ACTOR, comment="go")
+    assert (
+        engine.decide_stage(waiting, decision="rejected", by=console("bob"), comment="no") is None
+    )
     decided = StageRun.get_by_id(waiting.id)
     assert (decided.decision, decided.decided_by, decided.comment) == ("approved", "ann", "go")
+
+
+def test_an_approval_is_not_waited_for_once_all_that_it_is_for_was_stopped():
+    stage = {"steps": [build("a"), build("b")], "approval": {"required": True}}
+    run = start(a_workflow(stage, [build("c")]))
+    engine.cancel_step(step_named(run, "a"), by=ACTOR)
+    assert Run.get_by_id(run.id).status == PENDING
+    engine.cancel_step(step_named(run, "b"), by=ACTOR)
+    assert statuses(run) == {"a": CANCELLED, "b": CANCELLED, "c": SKIPPED}
+    assert Run.get_by_id(run.id).status == CANCELLED
 
 
 # ---- limits ----
@@ -324,7 +356,7 @@ def test_runs_above_the_concurrency_limit_wait_and_start_in_order():
     (next_one,) = succeed(claim(ready))
     assert next_one.step_id == step_named(second, "a").id
     assert engine.admit(workflow.id) == []
-    engine.cancel_run(second.id, by="ann")
+    engine.cancel_run(second.id, by=ACTOR)
     assert claim(step_named(third, "a"))
 
 
@@ -347,7 +379,7 @@ def test_a_new_run_does_not_overtake_those_that_wait():
 
 def test_a_stage_whose_steps_were_all_stopped_before_it_began_is_passed():
     run, (ready,) = start_and_ready(a_workflow([build("a")], [build("b")], [build("c")]))
-    engine.cancel_step(step_named(run, "b"), by="ann")
+    engine.cancel_step(step_named(run, "b"), by=ACTOR)
     succeed(claim(ready))
     assert statuses(run) == {"a": SUCCEEDED, "b": CANCELLED, "c": SKIPPED}
     assert Run.get_by_id(run.id).status == CANCELLED
@@ -391,6 +423,27 @@ def test_two_steps_that_finish_together_advance_the_run_exactly_once(settings):
         for thread in threads:
             thread.join()
         assert len(following) == 1
+
+
+def test_a_run_that_is_held_back_says_that_it_can_be_approved_meanwhile():
+    from blueprints.present import runs as present
+
+    def gate(name: str) -> dict[str, object]:
+        return {"steps": [build(name)], "approval": {"required": True, "roles": ["Admin"]}}
+
+    workflow = a_workflow(gate("a"), gate("b"), concurrency=1)
+    _, run = start(workflow), start(workflow)
+
+    def codes() -> list[list[str]]:
+        shown = present.run(run_queries.details(Run.get_by_id(run.id)))
+        parts = [shown, *shown["stageRuns"]]
+        assert shown["waiting"] == shown["stageRuns"][0]["waiting"]
+        return [[reason["code"] for reason in part["waiting"]] for part in parts[1:]]
+
+    assert codes() == [["approval", "concurrency_limit"], ["concurrency_limit"]]
+    first = StageRun.get(StageRun.run == run.id, StageRun.position == 0)
+    assert engine.decide_stage(first, decision="approved", by=ACTOR, comment="") == []
+    assert codes() == [["concurrency_limit"], ["concurrency_limit"]]
 
 
 def test_every_pending_thing_says_why(project, tmp_path):

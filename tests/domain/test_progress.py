@@ -70,6 +70,20 @@ def test_a_stage_that_needs_approval_waits_for_it():
     assert (decision.open, decision.ended, decision.outcome) == (None, {}, None)
 
 
+def test_nobody_has_to_approve_what_was_stopped_before_it_began():
+    def stage(*steps: str) -> StageFacts:
+        return StageFacts(1, PENDING, steps=steps, needs_approval=True)
+
+    assert (
+        decide([StageFacts(0, SUCCEEDED), stage(CANCELLED, CANCELLED)], cancelled=False).open == 1
+    )
+    assert (
+        decide([StageFacts(0, SUCCEEDED), stage(CANCELLED, PENDING)], cancelled=False).open is None
+    )
+    kept = stage(SUCCEEDED, SUCCEEDED)  # by a rerun, which did not take the approval over
+    assert decide([StageFacts(0, SUCCEEDED), kept], cancelled=False).open is None
+
+
 def test_an_approved_stage_opens():
     approved = waiting(1, needs_approval=True, decision="approved")
     assert decide([StageFacts(0, SUCCEEDED), approved], cancelled=False).open == 1

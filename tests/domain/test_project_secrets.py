@@ -99,7 +99,7 @@ def test_the_audit_tells_names_and_never_values(pond):
         ("put", "secret", "TOKEN", "pond"),
         ("delete", "secret", "TOKEN", "pond"),
     ]
-    assert all(event.detail == {} for event in events)
+    assert [event.detail for event in events] == [{"isNew": True}, {"isNew": False}, {}]
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,25 @@ def test_a_release_that_was_handed_to_the_run_counts_as_built_by_it(steps):
     assert versions(releases_of_run(OTHER_RUN)) == ["engine@1.0"]
 
 
+def test_a_release_of_another_project_is_none_that_the_run_has_built(steps):
+    """What a step has built is not signed: whoever can write the database can name anything."""
+    steps(RUN, record("oar", "1.0"))
+    steps(RUN, record("engine", "1.0"))
+    assert versions(releases_of_run(RUN)) == ["engine@1.0"]
+    assert versions(resolve_references([], RUN, "demo")) == ["engine@1.0"]
+    with pytest.raises(StepFailed, match="This run has built no release oar@run"):
+        resolve_references(["oar@run"], RUN, "demo")
+
+
+def test_what_a_run_has_built_is_of_the_project_that_was_signed(steps):
+    """And not of the one that its row names by now."""
+    steps(RUN, record("oar", "1.0"))
+    with write():
+        Run.update(project_id="elsewhere").execute()
+    assert versions(releases_of_run(RUN)) == ["oar@1.0"]
+    assert resolve_references([], RUN, "demo") == []
+
+
 def test_each_form_of_reference_finds_its_release(steps):
     first = record("engine", "1.0")
     steps(RUN, record("engine", "1.1"))

@@ -1,12 +1,13 @@
 """Running a finished run again: what is kept of it, and what has to run."""
 
+import hashlib
 import io
 from functools import partial
 from typing import Any
 
 import pytest
 
-from domain import engine, outside, reruns, run_queries, statistics
+from domain import engine, outside, projects, reruns, run_queries, statistics
 from domain.access import console
 from domain.artifacts import Artifact
 from domain.definition import parse
@@ -15,7 +16,10 @@ from domain.engine import Claim, Ending, Ready
 from domain.errors import Conflict, Invalid
 from domain.models import (
     AuditEvent,
+    Deployment,
     Environment,
+    Ingredient,
+    Package,
     Release,
     Run,
     StageRun,
@@ -26,6 +30,8 @@ from domain.models import (
     write,
 )
 from domain.releases import NewPackage, record_release, releases_of_run, resolve_references
+from domain.reruns import StorageUnavailable
+from domain.settings import SettingError
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from domain.storage import Storage, open_storage
 from domain.workflow_schema import ChangedWorkflow
@@ -92,21 +98,30 @@ class Worker:
     def succeed(self, run: Run, *names: str) -> None:
         """A Build releases the next version of the duck, a Test has two tests."""
         for name in names:
-            held = self.claim(run, name)
-            record = partial(self._record, held, step_named(run, name).type)
+            held, kind = self.claim(run, name), step_named(run, name).type
+            if kind == "Deploy":
+                self._begin_to_deploy(held)
+            record = partial(self._record, held, kind)
             engine.finish(held, Ending(SUCCEEDED, record=record))
 
     def fail(self, run: Run, name: str) -> None:
-        engine.finish(self.claim(run, name), Ending(FAILED, "exit code 1."))
+        held = self.claim(run, name)
+        if step_named(run, name).type == "Deploy":
+            self._begin_to_deploy(held)
+        engine.finish(held, Ending(FAILED, "exit code 1."))
 
     def lose_deployment(self, run: Run, name: str) -> StepRun:
         held = self.claim(run, name)
-        (release,) = releases_of_run(run.id)
-        artifact = Artifact(release.id, "duck", release.version, "duck.txt", 1, "ab" * 32)
-        with engine.owned(held):
-            begin(held, Environment.get().id, artifact, "ann")
+        self._begin_to_deploy(held)
         engine.give_back(held, "The worker was shut down.", 0)
         return step_named(run, name)
+
+    def _begin_to_deploy(self, held: Claim) -> None:
+        release = releases_of_run(held.run_id)[0]
+        artifact = Artifact(release.id, "duck", release.version, "duck.txt", 1, "ab" * 32)
+        with engine.owned(held):
+            environment_id = StepSpec.get_by_id(held.step_id).spec["environmentId"]
+            begin(held, environment_id, artifact, "ann")
 
     def _record(self, held: Claim, kind: str) -> dict[str, Any]:
         if kind != "Build":
@@ -139,8 +154,7 @@ def again(storage, worker):
             definition=definition,
             actor=console("bob"),
             keys=KEYS,
-            storage=storage,
-            **more,
+            **{"storage": lambda: storage, **more},
         )
         return run
 
@@ -199,10 +213,23 @@ def test_the_parameters_are_checked_against_the_definition_that_is_used(worker, 
     old = worker.start(workflow, colour="blue")
     worker.fail(old, "a")
     change(workflow, [build("a")], parameters=[{"name": "size", "type": "number"}])
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Conflict, match=r"'colour' is not a parameter .* new run with") as refused:
         again(old, definition="current")
-    assert [fault.field for fault in refused.value.faults] == ["/parameters/colour"]
+    assert refused.value.code == "parameters_do_not_fit"
+    assert [(d["field"], d["code"]) for d in refused.value.details] == [
+        ("/definition", "unknown_parameter")
+    ]
     assert again(old).parameters == {"colour": "blue"}
+
+
+@on_one_database
+def test_what_the_definition_names_and_is_gone_is_told_as_at_a_start(worker, again):
+    old = worker.start(a_workflow([build("a")]))
+    worker.fail(old, "a")
+    with write():
+        Ingredient.delete().execute()
+    with pytest.raises(Invalid, match="names what does not exist"):
+        again(old)
 
 
 @on_one_database
@@ -238,7 +265,7 @@ def test_a_rerun_waits_for_the_concurrency_limit_like_any_run(worker, again):
     other = worker.start(workflow)
     run = again(old)
     assert (run.admitted, worker.ready, run.number) == (False, [], 3)
-    engine.cancel_run(other.id, by="ann")
+    engine.cancel_run(other.id, by=ACTOR)
     worker.succeed(run, "b")
     assert Run.get_by_id(run.id).status == SUCCEEDED
 
@@ -255,6 +282,59 @@ def test_what_must_be_stored_with_the_run_is_stored_with_it_or_nothing_is(worker
     with pytest.raises(Conflict, match="no"):
         again(old, within=refuse)
     assert Run.select().count() == 1
+
+
+# ---- a run that is not as it was signed ------------------------------------------------------
+
+
+@pytest.mark.parametrize("whence", ["start", "failed"])
+@pytest.mark.parametrize(
+    ("model", "columns"),
+    [
+        (Run, {"parameters": {"version": "6.6.6"}}),
+        (Run, {"project_id": "elsewhere"}),
+        (StageRun, {"name": "another"}),
+        (StepRun, {"queue": "trusted"}),
+        (StepSpec, {"spec": {"ingredientId": "duck", "script": "curl evil"}}),
+        (StepSpec, {"signature": ""}),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else value.__name__,
+)
+def test_what_was_altered_is_not_signed_anew(worker, again, model, columns, whence):
+    old = worker.start(a_workflow([build("a")], [build("b")]), version="1.0")
+    worker.succeed(old, "a")
+    worker.fail(old, "b")
+    with write():
+        model.update(columns).execute()
+    with pytest.raises(Conflict, match="does not fit its signature") as refused:
+        again(old, whence)
+    assert refused.value.code == "run_altered"
+    assert {d["stepRunId"] for d in refused.value.details} == {step.id for step in old.steps}
+    assert Run.select().count() == 1
+
+
+@on_one_database
+def test_one_altered_step_is_named_and_enough(worker, again):
+    old = worker.start(a_workflow([build("a")], [build("b")]))
+    worker.succeed(old, "a")
+    worker.fail(old, "b")
+    with write():
+        StepSpec.delete().where(StepSpec.step == step_named(old, "b").id).execute()
+    with pytest.raises(Conflict) as refused:
+        again(old)
+    assert [d["message"] for d in refused.value.details] == ["b is not as it was signed."]
+
+
+@on_one_database
+def test_nothing_vouches_for_the_parameters_of_a_run_without_steps(worker, again):
+    old = worker.start(a_workflow([build("a")]), version="1.0")
+    worker.fail(old, "a")
+    with write():
+        Run.update(parameters={"version": "6.6.6"}).execute()
+        StepRun.delete().execute()
+    with pytest.raises(Conflict) as refused:
+        again(old, "start")
+    assert refused.value.code == "run_altered"
 
 
 # ---- from what failed ------------------------------------------------------------------------
@@ -329,7 +409,7 @@ def test_nothing_of_a_success_is_run_again_from_its_failure(worker, again):
 def test_what_was_stopped_runs_again_and_what_was_done_by_then_is_kept(worker, again):
     old = worker.start(a_workflow([build("a")], [build("b")], [build("c")]))
     worker.succeed(old, "a")
-    engine.cancel_run(old.id, by="ann")
+    engine.cancel_run(old.id, by=ACTOR)
     run = again(old)
     assert (Run.get_by_id(old.id).status, set(kept(run))) == (CANCELLED, {"a"})
 
@@ -416,6 +496,24 @@ def test_a_suite_or_an_environment_that_was_changed_runs_again(worker, again):
     assert StepSpec.get_by_id(step_named(run, "t").id).spec["script"] == "pytest"
 
 
+def test_with_other_parameters_nothing_is_kept(worker, again):
+    """A default that was declared since is one that the old scripts have not seen."""
+    workflow = a_workflow(gate(build("a")), [build("b")])
+    old = worker.start(workflow, size=1)
+    approve(old, 0)
+    worker.succeed(old, "a")
+    worker.fail(old, "b")
+    stages = gate(build("a")), [build("b")]
+    change(workflow, *stages, parameters=[{"name": "size", "type": "number", "default": 5}])
+    assert set(kept(again(old, definition="current"))) == {"a"}
+    colour = {"name": "colour", "default": "blue"}
+    change(workflow, *stages, parameters=[{"name": "size", "type": "number"}, colour])
+    run = again(old, definition="current")
+    assert run.parameters == {"size": 1, "colour": "blue"}
+    assert (kept(run), decisions(run)[0]) == ({}, (None, None, ""))
+    assert set(kept(again(old, definition="same"))) == {"a"}
+
+
 # ---- approvals -------------------------------------------------------------------------------
 
 
@@ -425,7 +523,7 @@ def gate(*steps: dict[str, Any], role: str = "SuperUser") -> dict[str, Any]:
 
 def approve(run: Run, position: int) -> None:
     stage = StageRun.get(StageRun.run == run.id, StageRun.position == position)
-    engine.decide_stage(stage, decision="approved", by="ann", comment="go")
+    engine.decide_stage(stage, decision="approved", by=ACTOR, comment="go")
 
 
 def decisions(run: Run) -> list[tuple[str | None, str | None, str]]:
@@ -465,6 +563,110 @@ def test_an_approval_of_something_else_is_worth_nothing(worker, again, first):
     approve(run, 0)
     worker.succeed(run, "c")
     assert Run.get_by_id(run.id).status == SUCCEEDED
+
+
+# ---- deployments that were followed by others ------------------------------------------------
+
+
+def deployed_by_another(worker: Worker, target: str = "nest", end: str = "succeed") -> None:
+    run = worker.start(a_workflow([build("x")], [deploy("y", target)], name=target))
+    worker.succeed(run, "x")
+    getattr(worker, end)(run, "y")
+
+
+def test_a_deployment_that_is_still_there_is_kept(project, worker, again):
+    an_environment(project, "barn", path="/barn")
+    old = worker.start(a_workflow([build("a")], [deploy("d")], [unit("t")]))
+    deployed_by_another(worker)  # before
+    worker.succeed(old, "a", "d")
+    worker.fail(old, "t")
+    deployed_by_another(worker, "barn")  # elsewhere
+    run = again(old)
+    assert set(kept(run)) == {"a", "d"}
+    worker.fail(run, "t")
+    assert set(kept(again(run))) == {"a", "d"}, "a second time as well"
+
+
+@pytest.mark.parametrize("end", ["succeed", "fail", "lose_deployment"])
+def test_a_deployment_that_another_may_have_overwritten_runs_again(worker, again, end):
+    old = worker.start(
+        a_workflow([build("a")], [deploy("d"), build("b")], [unit("t")], [unit("u")])
+    )
+    worker.succeed(old, "a", "d", "b", "t")
+    worker.fail(old, "u")
+    deployed_by_another(worker, end=end)
+    run = again(old)
+    assert statuses(run) == {**dict.fromkeys("ab", SUCCEEDED), **dict.fromkeys("dtu", PENDING)}
+    worker.succeed(run, "d", "t", "u")
+    assert Run.get_by_id(run.id).status == SUCCEEDED
+
+
+@on_one_database
+def test_a_deployment_that_began_to_be_overwritten_just_now_runs_again(worker, again):
+    old = worker.start(a_workflow([build("a")], [deploy("d")], [unit("t")]))
+    worker.succeed(old, "a", "d")
+    worker.fail(old, "t")
+    other = worker.start(a_workflow([build("x")], [deploy("y")], name="Other"))
+    worker.succeed(other, "x")
+    worker._begin_to_deploy(worker.claim(other, "y"))
+    assert set(kept(again(old))) == {"a"}
+
+
+@on_one_database
+def test_what_one_run_deployed_twice_to_one_place_is_kept_together(worker, again):
+    old = worker.start(a_workflow([build("a")], [deploy("d")], [deploy("e")], [unit("t")]))
+    worker.succeed(old, "a", "d", "e")
+    worker.fail(old, "t")
+    assert set(kept(again(old))) == {"a", "d", "e"}
+
+
+@on_one_database
+@pytest.mark.parametrize("between", [True, False], ids=["between them", "after both"])
+def test_of_two_deployments_to_one_place_both_run_again_once_another_came(worker, again, between):
+    old = worker.start(a_workflow([build("a")], [deploy("d")], [deploy("e")], [unit("t")]))
+    worker.succeed(old, "a", "d")
+    if between:
+        deployed_by_another(worker)
+    worker.succeed(old, "e")
+    if not between:
+        deployed_by_another(worker)
+    worker.fail(old, "t")
+    assert set(kept(again(old))) == {"a"}
+
+
+@on_one_database
+def test_a_deployment_is_no_more_there_when_the_run_itself_has_overwritten_it(worker, again):
+    """The later one is not kept, for it came after the failure."""
+    tidy = {"steps": [deploy("e")], "runIf": "always"}
+    old = worker.start(a_workflow([build("a")], [deploy("d")], [unit("t")], tidy))
+    worker.succeed(old, "a", "d")
+    worker.fail(old, "t")
+    worker.succeed(old, "e")
+    assert set(kept(again(old))) == {"a"}
+
+
+@on_one_database
+def test_what_falls_with_another_deployment_may_be_one_that_was_overwritten(project, worker, again):
+    """The barn got another, so `f` has to run again, and `d` is no longer what it builds upon."""
+    an_environment(project, "barn", path="/barn")
+    old = worker.start(
+        a_workflow([build("a")], [deploy("d")], [deploy("e", "barn")], [deploy("f")], [unit("t")])
+    )
+    worker.succeed(old, "a", "d", "e", "f")
+    worker.fail(old, "t")
+    assert set(kept(again(old))) == {"a", "d", "e", "f"}
+    deployed_by_another(worker, "barn")
+    assert set(kept(again(old))) == {"a"}
+
+
+@on_one_database
+def test_a_deployment_without_its_record_is_not_known_to_be_there(worker, again):
+    old = worker.start(a_workflow([build("a")], [deploy("d")], [unit("t")]))
+    worker.succeed(old, "a", "d")
+    worker.fail(old, "t")
+    with write():
+        Deployment.delete().execute()
+    assert set(kept(again(old))) == {"a"}
 
 
 # ---- deployments whose worker was lost -------------------------------------------------------
@@ -553,14 +755,77 @@ def test_a_release_that_was_deleted_cannot_be_kept(worker, again):
 
 @on_one_database
 def test_a_release_that_is_not_kept_is_not_looked_at(worker, again, storage):
-    old = worker.start(a_workflow([build("a"), build("b")]))
+    workflow = a_workflow([build("a"), build("b")])
+    old = worker.start(workflow)
     worker.succeed(old, "a")
     worker.fail(old, "b")
     (release,) = releases_of_run(old.id)
     storage._path(release.packages[0].sha256).unlink()
+    change(workflow, [build("a", "make"), build("b")])
+    assert kept(again(old, definition="current")) == {}
+
+
+@on_one_database
+def test_a_release_of_another_project_is_not_kept(worker, again):
+    old = worker.start(a_workflow([build("a")], [unit("t")]))
+    worker.succeed(old, "a")
+    worker.fail(old, "t")
+    other = projects.create_project(ACTOR, "lake", "Lake")
     with write():
-        StepSpec.update(spec={}).execute()
-    assert kept(again(old)) == {}
+        swan = Ingredient.create(id="swan", project=other, name="Swan", created_by="ann")
+        Release.update(ingredient=swan.id).execute()
+    with pytest.raises(Conflict, match="The release that a made does not exist any more"):
+        again(old)
+
+
+@on_one_database
+def test_the_storage_is_opened_only_for_what_is_kept(worker, again):
+    def refuse() -> Storage:
+        raise AssertionError("it was opened")
+
+    old = worker.start(a_workflow([unit("t")], [build("a"), build("b")]))
+    worker.succeed(old, "t", "a")
+    worker.fail(old, "b")
+    again(old, "start", storage=refuse)
+    with pytest.raises(AssertionError, match="it was opened"):
+        again(old, storage=refuse)
+    with write():
+        Package.delete().execute()
+    assert set(kept(again(old, storage=refuse))) == {"t", "a"}
+
+
+@on_one_database
+def test_a_storage_that_cannot_be_opened_or_read_is_told(worker, again, storage, monkeypatch):
+    old = worker.start(a_workflow([build("a")], [build("b")]))
+    worker.succeed(old, "a")
+    worker.fail(old, "b")
+
+    def unusable() -> Storage:
+        raise SettingError("GALLEY_STORAGE_URL cannot be used: no such protocol")
+
+    def unreadable(sha256: str) -> None:
+        raise TimeoutError("the bucket does not answer")
+
+    for opened, why in ((unusable, "no such protocol"), (lambda: storage, "the bucket does not")):
+        with pytest.raises(StorageUnavailable, match=why) as refused:
+            again(old, storage=opened)
+        assert (refused.value.status, refused.value.code) == (503, "storage_unavailable")
+        monkeypatch.setattr(storage, "verify", unreadable)
+    assert Run.select().count() == 1
+
+
+@on_one_database
+def test_the_same_file_is_read_once(worker, again, storage, monkeypatch):
+    old = worker.start(a_workflow([build("a"), build("b")], [build("c")]))
+    worker.succeed(old, "a", "b")
+    worker.fail(old, "c")
+    same = storage.put(io.BytesIO(b"same")).sha256
+    with write():
+        Package.update(sha256=same).execute()
+    read: list[str] = []
+    monkeypatch.setattr(storage, "verify", read.append)
+    again(old)
+    assert read == [hashlib.sha256(b"same").hexdigest()]
 
 
 # ---- what is told of it ----------------------------------------------------------------------

@@ -163,3 +163,45 @@ def test_the_default_storage_is_a_folder_of_the_data_folder(tmp_path):
 def test_a_storage_url_that_cannot_be_used_is_named(url, tmp_path):
     with pytest.raises(SettingError, match="GALLEY_STORAGE_URL cannot be used"):
         open_storage(settings_with(url, tmp_path))
+
+
+# ---- set aside -------------------------------------------------------------------------------
+
+
+def test_what_is_set_aside_can_still_be_read_and_comes_back(storage):
+    storage.put(io.BytesIO(CONTENT))
+    before = everything_in(storage)
+    storage.set_aside(SHA256)
+    storage.verify(SHA256)
+    storage.take_back(SHA256)
+    storage.verify(SHA256)
+    assert before <= everything_in(storage)
+
+
+def test_what_was_set_aside_is_stored_anew_and_that_copy_stays(storage):
+    storage.put(io.BytesIO(CONTENT))
+    storage.set_aside(SHA256)
+    storage.put(io.BytesIO(CONTENT))
+    storage.remove_aside(SHA256)
+    storage.verify(SHA256)
+    storage.set_aside(SHA256)
+    storage.put(io.BytesIO(CONTENT))
+    storage.take_back(SHA256)
+    storage.remove_aside(SHA256)
+    storage.verify(SHA256)
+
+
+def test_what_was_set_aside_is_removed_for_good(storage):
+    storage.put(io.BytesIO(CONTENT))
+    storage.set_aside(SHA256)
+    storage.remove_aside(SHA256)
+    with pytest.raises(StorageError, match="is missing"):
+        storage.open(SHA256)
+
+
+def test_moving_what_is_not_there_does_nothing(storage):
+    storage.set_aside(SHA256)
+    storage.take_back(SHA256)
+    storage.remove_aside(SHA256)
+    with pytest.raises(StorageError):
+        storage.open(SHA256)

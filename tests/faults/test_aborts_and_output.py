@@ -12,7 +12,7 @@ from domain.statuses import CANCELLED, SKIPPED, SUCCEEDED
 from tests.conftest import KINDS
 from tests.faults.gates import PASS, ended, two_steps
 from tests.support import invariants
-from tests.support.pipelines import a_project, a_workflow, build, start_and_ready, step_named
+from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready, step_named
 from tests.support.processes import that_know
 from tests.support.wait import eventually
 
@@ -20,7 +20,7 @@ on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 def abort(run: Run, doorbell) -> None:
-    running, ready = engine.cancel_run(run.id, by="ann")
+    running, ready = engine.cancel_run(run.id, by=ACTOR)
     doorbell.poke(running)
     doorbell.ring(ready)
 
@@ -98,7 +98,7 @@ def test_an_abort_without_redis_reaches_the_script_with_the_next_beat(plant, doo
     run = two_steps(doorbell, gate.script)
     plant.worker()
     gate.is_reached()
-    engine.cancel_run(run.id, by="ann")
+    engine.cancel_run(run.id, by=ACTOR)
     assert ended(run).status == CANCELLED
     invariants.hold(plant.settings)
 
@@ -107,7 +107,7 @@ def test_an_abort_whose_worker_dies_of_it_all_is_still_an_abort(plant, doorbell,
     run = two_steps(doorbell, gate.script)
     worker = plant.worker()
     gate.is_reached()
-    engine.cancel_run(run.id, by="ann")
+    engine.cancel_run(run.id, by=ACTOR)
     worker.kill()
     plant.reconciler()
     assert ended(run).status == CANCELLED

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import sqlite3
 import subprocess
 import tempfile
@@ -15,8 +16,18 @@ import pytest
 
 from domain import engine, models
 from domain.clock import now
-from domain.keys import Keys
-from domain.models import ReconcilerInfo, Run, Secret, StageRun, StepRun, WorkerInfo, new_id, write
+from domain.models import (
+    Project,
+    ReconcilerInfo,
+    Run,
+    Secret,
+    StageRun,
+    StepRun,
+    WorkerInfo,
+    new_id,
+    write,
+)
+from domain.secret_values import encrypted
 from domain.settings import Settings
 from jobs import doctor, host, supervisor
 from jobs.doctor import Finding, examination
@@ -35,7 +46,7 @@ from jobs.doctor.examination import Check
 from jobs.doctor.scene import Scene, look_around
 from jobs.process_tree import COOKIE
 from jobs.queue import Doorbell
-from tests.support.keys import SECRET_KEY
+from tests.support.keys import KEYS, SECRET_KEY
 from tests.support.pipelines import a_project, a_workflow, build, start, start_and_ready, step_named
 from tests.support.wait import eventually
 
@@ -159,6 +170,28 @@ def test_a_bad_setting_is_one_fault_and_the_rest_is_looked_at(scene):
     assert of(findings, "database").state == "ok"
 
 
+@only_sqlite
+@pytest.mark.parametrize(
+    ("setting", "url", "check"),
+    [
+        ("DATABASE_URL", "postgresql://ann:quiet@hush@127.0.0.1:1/db", "database"),
+        ("DATABASE_URL", "postgresql://ann:hush%zz@127.0.0.1:1/db", "database"),
+        ("DATABASE_URL", "postgresql://ann:quiet[hush@127.0.0.1:1/db", "settings"),
+        ("REDIS_URL", "redis://:quiet/hush@127.0.0.1:1", "redis"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0?quiet=hush", "redis"),
+        ("REDIS_URL", "redis://:quiet]hush@127.0.0.1:1", "settings"),
+        ("GALLEY_STORAGE_URL", "ftp://ann:quiet/hush@127.0.0.1:1/x", "storage"),
+        ("GALLEY_STORAGE_URL", "carrier-pigeon://ann:quiet@hush@loft", "storage"),
+        ("GALLEY_STORAGE_URL", "ftp://ann:quiet[hush@127.0.0.1:1/x", "settings"),
+    ],
+)
+def test_no_part_of_a_password_is_told_however_the_url_is_written(scene, setting, url, check):
+    findings = examined(scene, **{setting: url})
+    assert ("fault", check) in trouble(findings)
+    told = " ".join(f"{finding.found} {finding.way_out}" for finding in findings)
+    assert re.findall("quiet|hush", told) == []
+
+
 def test_what_hangs_on_a_bad_setting_is_told_as_not_looked_at(scene):
     findings = examined(scene, DATABASE_URL="oracle://x")
     assert trouble(findings) == [("fault", "settings")]
@@ -245,11 +278,34 @@ def with_another_key(scene: Scene) -> Scene:
     return replace(scene, settings=replace(scene.settings, given_secret_key="another key" * 4))
 
 
+def store_secret(project: Project, name: str, value: bytes) -> None:
+    with write():
+        Secret.create(project=project, name=name, value=value, updated_by="ann")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        encrypted(KEYS, "lake", "TOKEN", "hush"),
+        encrypted(KEYS, "pond", "OTHER", "hush"),
+        KEYS.encrypt("hush"),
+        KEYS.encrypt("7"),
+        KEYS.encrypt("[]"),
+    ],
+    ids=["of another project", "of another name", "bare", "a number", "nothing"],
+)
+def test_secrets_that_are_not_what_their_rows_say_are_named(scene, value):
+    project = a_project()
+    store_secret(project, "GOOD", encrypted(KEYS, project.id, "GOOD", "hush"))
+    store_secret(project, "TOKEN", value)
+    state, found, _ = the_only(secret_key.secrets(scene))
+    assert (state, "pond/TOKEN" in found, "hush" in found) == ("fault", True, False)
+    assert found.startswith("1 secret ")
+
+
 def test_secrets_that_were_stored_under_another_key_are_named(scene):
     project = a_project()
-    with write():
-        value = Keys(SECRET_KEY).encrypt("hush")
-        Secret.create(project=project, name="TOKEN", value=value, updated_by="ann")
+    store_secret(project, "TOKEN", encrypted(KEYS, project.id, "TOKEN", "hush"))
     assert secret_key.secrets(scene)[0].state == "ok"
     state, found, way_out = the_only(secret_key.secrets(with_another_key(scene)))
     assert state == "fault"
@@ -529,6 +585,20 @@ def test_a_ready_step_for_which_nobody_rings_is_stuck_unless_its_message_waits(s
     assert runs.runs(scene)[0].state == "ok"
 
 
+def test_new_runs_that_get_a_message_in_turn_are_not_stuck_but_runs_that_have_begun_are(scene):
+    plays_galley()
+    a_project()
+    _, (first, _) = start_and_ready(a_workflow([build("a"), build("b")]))
+    with write():
+        WorkerInfo.update(has_room=False).execute()
+        WorkerInfo.create(name="w2", queue="default", **ELSEWHERE)
+        StepRun.update(rung_at=now() - 70_000).execute()
+    assert runs.runs(scene)[0].state == "ok"
+    engine.claim(first.step_id, 1, worker="w1", host="elsewhere", lease_ms=60_000)
+    state, found, _ = the_only(runs.runs(scene))
+    assert (state, "1 ready step without a message" in found) == ("fault", True)
+
+
 @pytest.fixture
 def half_done(scene) -> Run:
     """Its first stage is over since two minutes, and its second was not opened."""
@@ -609,6 +679,23 @@ def test_a_process_of_an_attempt_that_runs_is_none_of_its_business(scene):
     assert step_named(run, "a").status == "Running"
     with sleeping(f"{ready.step_id}.1"):
         assert leftovers.processes(scene)[0].state == "ok"
+
+
+def test_logs_of_a_run_that_was_deleted_are_told_and_all_others_left_alone(scene):
+    a_project()
+    run = start(a_workflow([build("a")]))
+    folder = scene.settings.data_dir / "logs"
+    for name in (run.id, ".incoming"):
+        (folder / name).mkdir(parents=True)
+    assert leftovers.logs(scene)[0].state == "ok"
+    left = [folder / new_id() for _ in range(2)]
+    for path in left:
+        path.mkdir()
+    state, _, way_out = the_only(leftovers.logs(scene))
+    assert (state, way_out.partition("rm -r ")[2].split()) == ("warning", sorted(map(str, left)))
+    with write():
+        Run.delete().execute()
+    assert run.id in leftovers.logs(scene)[0].found
 
 
 # ---- storage and disk

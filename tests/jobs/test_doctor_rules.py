@@ -12,7 +12,7 @@ from jobs.doctor.checks import clock, database, leftovers, parts, permissions, r
 from jobs.doctor.checks.parts import Part
 from jobs.doctor.checks.runs import Stuck
 from jobs.doctor.findings import fault, ok, skipped, warning
-from jobs.doctor.words import many, size, some, span, without_password
+from jobs.doctor.words import many, masked, size, some, span, without_credentials
 
 HOUR = 3_600_000
 
@@ -244,10 +244,14 @@ def test_all_that_is_stuck_is_named():
 
 def test_what_is_left_is_named_and_so_is_the_command_against_it():
     assert list(leftovers.left_folders([])) == list(leftovers.strays({})) == []
+    assert list(leftovers.left_logs([])) == []
     (folders,) = leftovers.left_folders([Path("/srv/work/a.1"), Path("/srv/work/b.2")])
     assert folders.found == "2 workspaces of attempts that are over in /srv/work: a.1, b.2."
     (processes,) = leftovers.strays({71: "a.1", 9: "b.2"})
     assert processes.way_out == "kill -9 9 71"
+    (logs,) = leftovers.left_logs([Path("/srv/logs/a"), Path("/srv/logs/b")])
+    assert logs.found == "2 folders in /srv/logs of runs that this database does not have: a, b."
+    assert logs.way_out.endswith("remove them: rm -r /srv/logs/a /srv/logs/b")
 
 
 def test_a_data_folder_of_somebody_else_is_a_fault():
@@ -299,13 +303,53 @@ def test_numbers_read_as_a_person_says_them():
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("s3://bucket/galley@home", "s3://bucket/galley@home"),
-        ("sftp://ann:hush@host/x", "sftp://…@host/x"),
+        ("s3://bucket/galley", "s3://bucket/galley"),
+        ("hdfs://host:8020/some place/x,y", "hdfs://host:8020/some place/x,y"),
+        ("sftp://ann:hush@host:22/x", "sftp://…@host:22/x"),
+        ("sftp://hush@host/x", "sftp://…@host/x"),
+        ("s3://bucket/x?secret=hush", "s3://bucket/x?…"),
+        ("sftp://ann:hush@host/x?key=hush", "sftp://…@host/x?…"),
+        # What only a person can tell is not guessed.
+        ("s3://bucket/galley@home", "s3://…@home"),
+        # Not as they should be written.
+        ("sftp://ann:hu/sh@host/x", "sftp://…@host/x"),
+        ("sftp://ann:hu@sh@host/x", "sftp://…@host/x"),
+        ("sftp://ann:h@u/s@h@host/x", "sftp://…@host/x"),
+        ("sftp://ann:hu?sh@host/x", "sftp://…"),
+        ("sftp://ann:hu#sh@host/x", "sftp://…"),
+        ("sftp://12:34?hush@host/x", "sftp://…"),
+        ("sftp://ann:hush", "sftp://…"),
+        ("sftp://host/x;hush", "sftp://…"),
+        ("s3://bucket/x?secret=hu@sh", "s3://…"),
+        ("s3://bucket/x#hush", "s3://…"),
+        ("sftp:ann:hush@host", "…"),
+        ("ann:hush@host/x", "…"),
+        ("//ann:hush@host/x", "…"),
+        ("", "…"),
+        # Files of this host have no password.
         ("file:///srv/a@b", "file:///srv/a@b"),
+        ("/srv/a@b", "/srv/a@b"),
     ],
 )
 def test_no_password_is_shown(url, shown):
-    assert without_password(url) == shown
+    assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "told"),
+    [
+        ("redis://:pa/ss@host:1", "no port: 'pa'", "no port: '…'"),
+        ("postgresql://ann:pa@ss@host/db", "no host 'ss@host'", "no host '…@host'"),
+        ("postgresql://ann:pa@ss@host/db", "no host 'SS@host'", "no host '…@host'"),
+        ("postgresql://ann:p%40ss@host/db", "not p@ss, not p%40ss", "not …@…, not …%…"),
+        ("postgresql://host/db?password=hush", "no key hush in db", "no key … in db"),
+        ("sftp://ann:hu?sh@host/x", "sh@host/x", "…@…/…"),
+        ("s3://bucket/x", "no bucket x", "no bucket x"),
+        ("file:///srv/a%20b", "no a b", "no a b"),
+    ],
+)
+def test_what_a_driver_makes_of_a_url_is_told_without_its_password(url, said, told):
+    assert masked(said, [url]) == told
 
 
 # ---- the report

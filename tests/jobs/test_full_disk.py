@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from peewee import OperationalError
 
-from domain import engine, models, run_queries, waiting
+from domain import disk, engine, models, run_queries, waiting
 from domain.access import SYSTEM_ADMIN
 from domain.engine import Ready
 from domain.logs import log_path
@@ -168,6 +168,28 @@ def test_the_log_of_a_process_tells_of_its_disk_when_it_changes_and_no_more(
     assert "enough" in enough
 
 
+@on_one_database
+def test_of_a_disk_that_hangs_one_look_is_under_way_and_what_was_known_counts(
+    settings, monkeypatch, caplog
+):
+    hang = threading.Event()
+    looks: list[Settings] = []
+
+    def look(settings: Settings) -> disk.Room:
+        looks.append(settings)
+        hang.wait(20)
+        return disk.Room(disk.FULL, "/srv", 0)
+
+    monkeypatch.setattr(disk, "look", look)
+    watch = DiskWatch(settings)
+    assert watch.has_room()
+    assert watch.has_room()
+    assert len(looks) == 1
+    assert caplog.text.count("does not answer") == 1
+    hang.set()
+    eventually(lambda: not watch.has_room())
+
+
 # Why it waits
 
 
@@ -229,6 +251,27 @@ def test_runs_that_wait_for_room_are_rung_for_one_at_a_time(project, settings, d
     everything_is_overdue()
     Reconciler(settings, doorbell).tick()
     assert len(doorbell.waiting_messages("default")) == 3
+
+
+def test_where_only_some_workers_have_room_one_message_wakes_as_well_as_many(
+    project, settings, doorbell
+):
+    """Those without room would take one message after the other and leave all steps lying."""
+    workflow = a_workflow([build("a"), build("b")])
+    steps = [step for _ in range(2) for step in start_and_ready(workflow)[1]]
+    a_worker(has_room=False)
+    a_worker(has_room=True)
+    everything_is_overdue()
+    reconciler = Reconciler(settings, doorbell)
+
+    def rung() -> list[str]:
+        reconciler.tick()
+        return [m.split("-")[0][1:] for m in doorbell.waiting_messages("default")]
+
+    assert rung() == [steps[0].step_id]
+    assert rung() == [steps[0].step_id]
+    doorbell.queue("default").empty()  # one without room took it
+    assert rung() == [steps[1].step_id]
 
 
 # What runs goes on

@@ -5,6 +5,7 @@ import html
 import itertools
 import json
 import shlex
+import string
 import subprocess
 import textwrap
 import urllib.parse
@@ -25,6 +26,10 @@ def chunks_of(text: bytes, cuts: list[int]) -> list[bytes]:
 def masked(secrets: list[str], chunks: list[bytes]) -> bytes:
     masker = Masker(secrets)
     return b"".join([*map(masker.feed, chunks), masker.flush()])
+
+
+def masked_at_each_cut(secrets: list[str], text: bytes) -> set[bytes]:
+    return {masked(secrets, [text[:cut], text[cut:]]) for cut in range(len(text))}
 
 
 def masked_naively(secrets: list[str], text: str) -> str:
@@ -65,9 +70,9 @@ def test_a_stream_is_masked_like_the_whole_text(
 def test_no_chunking_lets_a_secret_through(secret: str, around: bytes, cuts: list[int]) -> None:
     secret = secret.strip()
     raw = secret.encode()
+    assert raw not in masked([secret], chunks_of(around + raw + around, cuts))
     encoded = base64.b64encode(raw).decode()[: len(raw) * 8 // 6]
     texts = [
-        secret,
         urllib.parse.quote(secret, safe=""),
         urllib.parse.quote(secret),
         urllib.parse.quote_plus(secret),
@@ -78,38 +83,199 @@ def test_no_chunking_lets_a_secret_through(secret: str, around: bytes, cuts: lis
         *("\n".join(textwrap.wrap(encoded, width)) for width in (64, 76)),
     ]
     for text in map(str.encode, texts):
-        assert text not in masked([secret], chunks_of(around + text + around, cuts))
+        # Not directly behind a backslash: it would seem to escape what follows.
+        output = around + b" " + text + around
+        assert text not in masked([secret], chunks_of(output, cuts))
+
+
+# ---- escapes ---------------------------------------------------------------------------------
+
+SECRET = "p&ss w'rd/+%=\"<ä>\\😀"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", r"\/"),  # PHP
+        r"""p\u0026ss w'rd/+%=\"\u003cä\u003e\\😀""",  # Go, Ruby on Rails
+        r"""p\u0026ss w\u0027rd/+%\u003d\"\u003cä\u003e\\😀""",  # Gson
+        r"p\u0026ss w\u0027rd/\u002B%=\u0022\u003C\u00E4\u003E\\\uD83D\uDE00",  # .NET
+        "p%26ss%20w'rd%2F%2B%25%3D%22%3C%C3%A4%3E%5C%F0%9F%98%80",  # encodeURIComponent
+        "p%26ss+w%27rd%2f%2b%25%3d%22%3c%c3%a4%3e%5c%f0%9f%98%80",  # a form, in lower case
+        "p&amp;ss w&#39;rd/+%=&#34;&lt;ä&gt;\\😀",  # Go's html
+        "p&amp;ss w&#x27;rd&#x2F;+%&#x3D;&quot;&lt;&#xe4;&gt;&#92;&#128512;",  # templates
+        r"""p&ss w\'rd/+%="<\xc3\xa4>\\\xf0\x9f\x98\x80""",  # Python's bytes
+        r"""p\&ss\ w\'rd/+%=\"\<ä\>\\😀""",  # printf %q
+        r"""p&ss w'\''rd/+%="<ä>\😀""",  # bash with `set -x`
+    ],
+)
+def test_a_secret_is_masked_as_the_usual_programs_escape_it(printed: str) -> None:
+    assert masked_at_each_cut([SECRET], f"<{printed}>".encode()) == {b"<***>"}
+
+
+def ways_to_write(character: str) -> list[str]:
+    """A character as it is and escaped. Nobody escapes letters; who escapes, escapes the marks."""
+    if character.isascii() and character.isalnum():
+        return [character]
+    code, units = ord(character), character.encode("utf-16-be").hex()
+    ways = [f"&#{code};", f"&#x{code:x};", html.escape(character), json.dumps(character)[1:-1]]
+    for digits in (units, units.upper()):
+        ways.append("".join(rf"\u{digits[at : at + 4]}" for at in range(0, len(digits), 4)))
+    for form in ("%{:02x}", "%{:02X}", r"\x{:02x}"):
+        ways.append("".join(map(form.format, character.encode())))
+    ways += ["\\" + character] if character in set(string.punctuation) - {"%"} else []
+    return [way for way in ways if way not in tuple("\\%&")]
+
+
+@st.composite
+def escaped(draw: st.DrawFn, secret: str) -> bytes:
+    """A secret, each character of it in a way of its own."""
+    return "".join(draw(st.sampled_from(ways_to_write(character))) for character in secret).encode()
 
 
 @given(
-    st.text(min_size=8, max_size=40).filter(lambda text: len(text.strip()) >= 8),
-    st.binary(max_size=7),
+    st.text(min_size=6, max_size=40).filter(lambda text: len(text.strip()) >= 6),
+    st.sampled_from([b"", b'{"a\\tb": "50% & more"}\n' * 200]),
+    st.lists(st.integers(-600, 600), max_size=5),
+    st.data(),
+)
+def test_each_character_may_be_escaped_in_a_way_of_its_own(
+    secret: str, around: bytes, cuts: list[int], data: st.DataObject
+) -> None:
+    before, after = around + b'"', b'"' + around
+    text = before + data.draw(escaped(secret.strip())) + after
+    result = masked([secret], chunks_of(text, [len(before) + cut for cut in cuts]))
+    assert result.startswith(around)
+    assert result.endswith(around)
+    assert result[len(around) : len(result) - len(around)].strip(b'"') == b"***"
+
+
+ESCAPES = r"\/ \\ \n \u0061 \u0026 \ud83d \ude00 \x61 %61 %26 &#97; &amp;"
+PARTS = r"a b n 6 61 u0061 u002 x61 / \ % & &am p; YWJhYg Jh"
+pieces = st.sampled_from([*ESCAPES.split(), *PARTS.split(), "\n", " ", "+", "😀"])
+
+
+def joined(least: int, most: int) -> st.SearchStrategy[str]:
+    return st.lists(pieces, min_size=least, max_size=most).map("".join)
+
+
+@given(st.lists(joined(2, 5), min_size=1, max_size=3), joined(0, 25), joined(0, 25), st.data())
+def test_a_stream_with_escapes_is_masked_like_the_whole_text(
+    secrets: list[str], before: str, after: str, data: st.DataObject
+) -> None:
+    text = before.encode() + data.draw(escaped(secrets[0])) + after.encode()
+    cuts = data.draw(st.lists(st.integers(0, 300), max_size=8))
+    assert masked(secrets, chunks_of(text, cuts)) == Masker(secrets).mask(text)
+
+
+def test_an_escape_is_never_read_from_its_middle() -> None:
+    # Behind the second `u0026` is an escaped backslash, of which the stream holds back a half.
+    secrets, text = ["u0026\\"], rb"u0026\u0026\\ud83d"
+    assert masked_at_each_cut(secrets, text) == {Masker(secrets).mask(text)}
+    backslashes = rb"\\" * 200
+    assert masked_at_each_cut(["&bcde"], backslashes + rb"\u0026bcde") == {backslashes + b"***"}
+
+
+def test_an_escape_within_another_is_none() -> None:
+    assert masked_at_each_cut(['x&amp;"y'], rb"x\&amp;\"y") == {b"***"}
+
+
+def test_letters_and_digits_count_only_as_they_are() -> None:
+    assert masked_at_each_cut(["aaaa"], rb"aaaa\x61") == {rb"***\x61"}
+    assert masked_at_each_cut(["6161"], rb"\x616161") == {rb"\x***"}
+
+
+def test_a_long_secret_is_masked_though_each_of_its_characters_is_ten() -> None:
+    line = b"&#x000026;" * 4
+    assert masked_at_each_cut(["&&&&\n&&&&z"], line + b"\n" + line + b"z") == {b"***"}
+
+
+def test_what_seems_to_be_an_escape_may_begin_or_be_within_a_secret() -> None:
+    assert masked_at_each_cut(["nexus/9"], rb"C:\nexus/9 \"") == {rb"C:\*** \""}
+    url = "db://u:p%40ss@host?a=1&b=2"
+    printed = url.replace("&", r"\u0026"), url.replace("%", "%25").replace("&", "%26"), url
+    for text in printed:
+        assert masked_at_each_cut([url], text.encode()) == {b"***"}
+
+
+@given(joined(0, 40), st.lists(st.integers(0, 300), max_size=8))
+def test_what_holds_no_secret_comes_out_as_it_was(text: str, cuts: list[int]) -> None:
+    secrets = ["no & piece/of+it", "-----\nMII%41+/\n-----"]
+    assert masked(secrets, chunks_of(text.encode(), cuts)) == text.encode()
+
+
+# ---- base64 ----------------------------------------------------------------------------------
+
+
+@given(
+    st.text(min_size=8, max_size=80).filter(lambda text: len(text.strip()) >= 8),
+    st.binary(max_size=80),
     st.binary(max_size=7),
     st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]),
+    st.sampled_from([(999, b""), (76, b"\n"), (64, b"\n"), (64, b"\r\n"), (60, rb"\n")]),
+    st.lists(st.integers(0, 999), max_size=5),
 )
-def test_a_secret_is_masked_in_base64_whatever_surrounds_it(
-    secret: str, before: bytes, after: bytes, encode
+def test_a_secret_is_masked_in_base64_whatever_surrounds_and_wraps_it(
+    secret: str, before: bytes, after: bytes, encode, wrap: tuple[int, bytes], cuts: list[int]
 ) -> None:
     raw = secret.strip().encode()
     encoded = encode(before + raw + after)
-    result = masked([secret], [encoded])
+    width, end = wrap
+    lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
+    result = masked([secret], chunks_of(end.join(lines), cuts))
     assert b"***" in result
     # At most a character with bits of a neighbour remains on either side of the mask.
     spared = len(encoded) - (len(raw) * 8 // 6 - 1)
-    assert len(result.replace(b"***", b"")) <= spared
+    assert len(result.replace(b"***", b"").replace(end, b"")) <= spared
+
+
+@pytest.mark.parametrize("end", [r"\n", r"\r\n", "%0A", "%0d%0a", "\r\n", "\n\n"])
+def test_base64_goes_on_after_a_line_end_of_any_kind(end: str) -> None:
+    secret, printed = "hunter2-word", f"<aHVudGVyMi{end}13b3Jk{end}>"
+    expected = f"<***{end}>".encode()
+    assert base64.b64encode(secret.encode()) == b"aHVudGVyMi13b3Jk"
+    assert Masker([secret]).mask(printed.encode()) == expected
+    assert masked_at_each_cut([secret], printed.encode()) == {expected}
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        r"fn5+Pz8\/Pj4+",
+        r"fn5\u002bPz8/Pj4\u002B",
+        "fn5%2BPz8%2FPj4%2B",
+        "fn5%2bPz8%2fPj4%2b",
+        "fn5&#43;Pz8/Pj4&#43;",
+        "fn5-P\nz8_\r\nPj4-",
+        r"fn5+P\nz8\/Pj4+",
+        "fn5%2B%0APz8%2FPj4%2B",
+    ],
+)
+def test_base64_may_be_escaped_as_well(printed: str) -> None:
+    secret = "~~~???>>>"
+    assert base64.b64encode(secret.encode()) == b"fn5+Pz8/Pj4+"
+    assert masked_at_each_cut([secret], f"<{printed}\n>".encode()) == {b"<***\n>"}
 
 
 @pytest.mark.parametrize(
     "command",
-    ['echo "$S" | base64', 'echo "$S" | base64 -w64', 'printf %s "$S" | base64 -w0'],
+    [
+        'echo "$S" | base64',
+        'echo "$S" | base64 -w64',
+        'printf %s "$S" | base64 -w0',
+        'printf "u:%s" "$S" | base64',
+        'printf "user:%s" "$S" | base64 -w64',
+    ],
 )
 def test_what_the_usual_programs_make_of_a_key_is_masked(command: str) -> None:
     key = (
         "-----BEGIN KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 20 + "-----END KEY-----\n"
     )
     done = subprocess.run(["sh", "-c", command], env={"S": key}, capture_output=True, check=True)
-    # What follows the value decides its last character too; that one alone may remain.
-    assert len(masked([key], [done.stdout]).strip()) <= len("***") + 4
+    # What surrounds the value decides its first and last character too; these alone may remain.
+    assert len(masked([key], [done.stdout]).strip()) <= len("dXNlcjo***") + 4
 
 
 def test_each_line_of_a_key_is_masked_and_short_lines_are_not() -> None:
@@ -130,6 +296,8 @@ def test_nothing_is_held_back_but_the_start_of_a_secret() -> None:
     assert masker.feed(b"hunt") == b""
     assert masker.feed(b"ing") == b"hunting"
     assert masker.feed(b"hunter2") == b"***"
+    assert masker.feed(b"50%") == b"50"  # the start of what may be an escape
+    assert masker.feed(b" done") == b"% done"
 
 
 def test_a_secret_that_is_repeated_without_end_is_not_collected_in_memory() -> None:

@@ -1,18 +1,31 @@
 """The reconciler against real databases and a real Redis; workers are played by their claims."""
 
+import io
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from domain import engine
 from domain.clock import now
+from domain.discarded import KEPT_MS, discard
 from domain.engine import Ready
-from domain.models import IdempotencyKey, ReconcilerInfo, Run, StepRun, User, WorkerInfo, write
+from domain.models import (
+    DiscardedFile,
+    IdempotencyKey,
+    ReconcilerInfo,
+    Run,
+    StepRun,
+    User,
+    WorkerInfo,
+    write,
+)
 from domain.presence import has_reconciler
 from domain.statuses import FAILED, PENDING, RUNNING
+from domain.storage import UNFINISHED_SECONDS, StorageError, open_storage
 from jobs import host
 from jobs.queue import Doorbell, message_id
 from jobs.reconciler import RING_AGAIN_MS, Reconciler
@@ -25,6 +38,8 @@ from tests.support.pipelines import (
     statuses,
     step_named,
 )
+
+HOUR = 3_600_000
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -182,6 +197,33 @@ def test_folders_of_attempts_that_are_over_are_removed(reconciler, settings):
     )
 
 
+def test_what_killed_workers_had_begun_to_store_is_removed_a_day_later(reconciler, settings):
+    packages = settings.data_dir / "storage" / "packages"
+    packages.mkdir(parents=True)
+    for name, age in (("old", UNFINISHED_SECONDS + 60), ("young", 60)):
+        path = packages / f".incoming-{name}"
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    reconciler.tick()
+    assert [path.name for path in packages.iterdir()] == [".incoming-young"]
+
+
+def test_what_killed_web_servers_had_begun_to_take_in_is_removed_a_day_later(reconciler, settings):
+    incoming = settings.data_dir / "logs" / ".incoming"
+    for name, age in (("old", UNFINISHED_SECONDS + 60), ("young", 60)):
+        folder = incoming / name
+        folder.mkdir(parents=True)
+        os.utime(folder, (time.time() - age,) * 2)
+    reconciler.tick()
+    assert [path.name for path in incoming.iterdir()] == ["young"]
+
+
+def test_a_remote_storage_is_not_opened_for_that(settings, doorbell, caplog):
+    elsewhere = replace(settings, storage_url="carrier-pigeon://loft")
+    Reconciler(elsewhere, doorbell).tick()
+    assert caplog.text == ""
+
+
 def test_old_idempotency_keys_are_forgotten(reconciler):
     with write():
         user = User.create(username="ann")
@@ -219,19 +261,41 @@ def test_a_workspace_nested_a_thousand_deep_does_not_stop_the_reconciler(reconci
     assert not folder.exists()
 
 
-def test_a_clock_that_was_set_back_does_not_keep_a_lost_step_for_its_whole_way(settings, doorbell):
+def a_worker_seen(at: int) -> None:
+    with write():
+        WorkerInfo.create(
+            name="w1", host="elsewhere", pid=1, pid_started=1, queue="default", seen_at=at
+        )
+
+
+@pytest.mark.parametrize("lease_ms", [15_000, 120_000])
+def test_a_clock_that_was_set_back_does_not_keep_a_lost_step_for_its_whole_way(
+    reconciler, lease_ms
+):
+    """Whatever the length of its leases: the reconciler's own setting says nothing of them."""
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
-    held = claim(ready, lease_ms=3_600_000)
-    reconciler = Reconciler(settings, doorbell)
+    a_worker_seen(now() + HOUR)
+    held = claim(ready, lease_ms=HOUR + lease_ms)
+    before = now()
     reconciler.tick()
-    lease_ms = settings.lease_seconds * 1000
-    assert step_named(run, "a").lease_until <= now() + lease_ms
+    assert before <= WorkerInfo.get_by_id("w1").seen_at <= now()
+    assert lease_ms <= step_named(run, "a").lease_until - before <= lease_ms + 5_000
+    reconciler.tick()
+    assert lease_ms <= step_named(run, "a").lease_until - before <= lease_ms + 5_000
     assert engine.beat(held, lease_ms=60_000, log_size=0) == "ok"
 
 
-def test_a_lease_of_its_usual_length_is_left_alone(settings, reconciler):
+@pytest.mark.parametrize(
+    ("seen_ms", "lease_ms"),
+    [(0, 15_000), (0, HOUR), (-20_000, HOUR), (HOUR, 15_000)],
+    ids=["usual", "longer than its own", "longer, silent between beats", "renewed since"],
+)
+def test_a_lease_is_left_alone_unless_its_worker_spoke_from_the_future(
+    reconciler, seen_ms, lease_ms
+):
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
-    claim(ready, lease_ms=int(settings.lease_seconds * 1000))
+    a_worker_seen(now() + seen_ms)
+    claim(ready, lease_ms=lease_ms)
     before = step_named(run, "a").lease_until
     reconciler.tick()
     assert step_named(run, "a").lease_until == before
@@ -242,6 +306,22 @@ def test_a_message_from_before_the_clock_was_set_back_is_sent_anew(reconciler, d
     let_time_pass(ready.step_id, -3_600_000)
     reconciler.tick()
     assert messages(doorbell) == [message_id(Ready(ready.step_id, 1, 1, "default"))]
+
+
+def test_files_of_a_deleted_release_are_set_aside_and_removed_two_days_later(reconciler, settings):
+    storage = open_storage(settings)
+    sha256 = storage.put(io.BytesIO(b"duck")).sha256
+    with write():
+        discard([sha256])
+    reconciler.tick()
+    storage.verify(sha256)
+    with write():
+        DiscardedFile.update(aside_since=now() - KEPT_MS - 1).execute()
+    reconciler._rare_at = 0
+    reconciler.tick()
+    with pytest.raises(StorageError):
+        storage.verify(sha256)
+    assert not DiscardedFile.select().exists()
 
 
 def reconciler_row(name: str, **more) -> None:

@@ -14,7 +14,7 @@ from domain.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED
 from jobs import run_step as worker_side
 from jobs.execution import WorkerProcess
 from jobs.process import Stop
-from tests.support.pipelines import a_project, a_workflow, build, start_and_ready, statuses
+from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready, statuses
 
 PASS = "echo x > $GALLEY_OUTPUT/x"
 
@@ -48,7 +48,7 @@ def test_an_awake_worker_runs_everything_that_is_ready(process):
 def test_a_late_message_wakes_for_whatever_waits_longest(process):
     workflow = a_workflow([build("a", PASS)])
     first, (early,) = start_and_ready(workflow)
-    engine.cancel_run(first.id, by="ann")
+    engine.cancel_run(first.id, by=ACTOR)
     second, _ = start_and_ready(workflow)
     run_it(early)
     assert statuses(second) == {"a": SUCCEEDED}
@@ -204,8 +204,10 @@ def test_of_a_step_that_was_changed_after_the_start_nothing_is_run(process, tmp_
     step = StepRun.get_by_id(ready.step_id)
     assert (step.status, step.attempt, step.release_id) == (FAILED, 1, None)
     assert step.message == (
-        "The stored plan of this step was changed after the run began; nothing of it was run. "
-        "Start a new run."
+        "The stored plan of this step does not fit its signature, so nothing of it was run. Either "
+        "it was changed in the database after the run began; or this worker's host has another "
+        "secret key than the one that the run was signed with; or Galley was upgraded during the "
+        "run. Start a new run."
     )
     assert not (tmp_path / "ran").exists()
     assert Run.get_by_id(run.id).status == FAILED

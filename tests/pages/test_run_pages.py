@@ -1,15 +1,27 @@
 """The pages of runs: the picture that is polled, the log that grows, stopping."""
 
+import re
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from blueprints import run_actions
+from blueprints import pipeline, run_actions
 from domain import engine
 from domain.engine import Claim, Ending
+from domain.idempotency import first_answer
 from domain.logs import log_path
-from domain.models import Package, Release, Run, StageRun, StepRun, TestResult, Workflow, write
+from domain.models import (
+    Package,
+    Release,
+    Run,
+    StageRun,
+    StepRun,
+    TestResult,
+    Workflow,
+    new_id,
+    write,
+)
 from domain.settings import Settings
 from domain.statuses import FAILED, SUCCEEDED
 from tests.support.people import People
@@ -296,8 +308,67 @@ def test_a_failed_run_is_run_again_from_its_page_and_says_what_was_kept(
     assert "Not started yet: 1 step to do" in page
     kept = visitor.get(f"{answer.location}?step={step_named(again, 'wheel').id}").text
     assert "Kept from run #1." in kept
-    assert "its log is with the run that it was kept from" in kept
     assert visitor.get(f"/runs/{again.id}/status").status_code == 200
+
+
+def test_a_kept_step_shows_the_log_of_the_step_that_really_ran(
+    visitor: FlaskClient, settings: Settings, failed: Run
+) -> None:
+    written(settings, step_named(failed, "wheel"), b"It was like this.\n")
+    visitor.post(f"/runs/{failed.id}/rerun", data={"from": "failed", "definition": "same"})
+    again = Run.get(Run.rerun_of == failed.id)
+    kept = step_named(again, "wheel")
+    page = visitor.get(f"/runs/{again.id}?step={kept.id}").text
+    assert "It was like this." in page
+    assert "End of log, 18 B" in page
+    piece = visitor.get(f"/runs/{again.id}/steps/{kept.id}/log?attempt=1&offset=7").text
+    assert "like this." in piece
+    assert visitor.get(f"/runs/{again.id}?step={kept.id}&attempt=1").status_code == 200
+    assert visitor.get(f"/runs/{again.id}?step={kept.id}&attempt=2").status_code == 404
+    with write():
+        Run.delete().where(Run.id == failed.id).execute()
+    page = visitor.get(f"/runs/{again.id}?step={kept.id}").text
+    assert "its log went with the run that it was kept from" in page
+
+
+def test_an_attempt_that_there_is_not_has_no_log_to_follow(
+    visitor: FlaskClient, run: Run, step: StepRun
+) -> None:
+    path = f"/runs/{run.id}/steps/{step.id}/log"
+    assert visitor.get(f"{path}?attempt=1").status_code == 204
+    assert visitor.get(f"{path}?attempt=99").status_code == 404
+
+
+def form_id(page: str) -> str:
+    found = re.search(r'name="formId" value="(\w+)"', page)
+    assert found
+    return found[1]
+
+
+def test_a_double_click_runs_it_again_once(visitor: FlaskClient, failed: Run) -> None:
+    address = f"/runs/{failed.id}/rerun"
+    page = visitor.get(f"/runs/{failed.id}").text
+    form = {"from": "failed", "definition": "same", "formId": form_id(page)}
+    first, second = (visitor.post(address, data=form) for _ in range(2))
+    assert (second.status_code, second.location) == (303, first.location)
+    assert Run.select().count() == 2
+    other = visitor.post(address, data={**form, "from": "start"})
+    assert (other.status_code, Run.select().count()) == (303, 3)
+    assert form_id(visitor.get(f"/runs/{failed.id}").text) != form["formId"]
+    assert visitor.post(address, data={**form, "formId": "x"}).status_code == 422
+
+
+def test_a_click_while_the_first_is_being_answered_leads_to_the_same_run(
+    visitor: FlaskClient, failed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/runs/{failed.id}/rerun"
+    form = {"from": "failed", "definition": "same", "formId": new_id()}
+    first = visitor.post(address, data=form)
+    looks = iter([lambda keyed: None, first_answer])
+    monkeypatch.setattr(pipeline, "first_answer", lambda keyed: next(looks)(keyed))
+    second = visitor.post(address, data=form)
+    assert (second.status_code, second.location) == (303, first.location)
+    assert Run.select().count() == 2
 
 
 def test_who_may_not_run_it_again_is_not_offered_it(people: People, failed: Run) -> None:

@@ -39,7 +39,7 @@ def run_again(bench: Bench, old: Run) -> list[StepRun]:
         definition="same",
         actor=ACTOR,
         keys=KEYS,
-        storage=bench.storage,
+        storage=lambda: bench.storage,
     )
     return bench.steps()
 

@@ -7,20 +7,24 @@ from typing import Any
 import jsonschema_rs
 from flask import Flask, Request, Response
 
+from app import BLUEPRINTS
 from blueprints.api.document import document
 
-_documents: list[dict[str, Any]] = []
+
+def _documented() -> dict[str, Any]:
+    """Of an application without settings: the routes are those of every other."""
+    app = Flask("galley")
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return document(app)
 
 
-def document_of(app: Flask) -> dict[str, Any]:
-    if not _documents:
-        _documents.append(document(app))
-    return _documents[0]
+DOCUMENT = _documented()
 
 
-def breach(app: Flask, request: Request, response: Response) -> str | None:
+def breach(request: Request, response: Response) -> str | None:
     """What of the answer is not as documented; None if all is."""
-    api = document_of(app)
+    api = DOCUMENT
     assert request.url_rule is not None
     path = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: f"{{{_camel(m[1])}}}", request.url_rule.rule)
     method = "get" if request.method == "HEAD" else request.method.lower()
@@ -31,9 +35,13 @@ def breach(app: Flask, request: Request, response: Response) -> str | None:
     documented = responses[status]
     if "$ref" in documented:
         documented = api["components"]["responses"][documented["$ref"].rpartition("/")[2]]
+    if missing := [name for name in _promised(documented) if name not in response.headers]:
+        return f"{method} {path} answers {status} without {', '.join(missing)}"
     content = documented.get("content", {})
     if not content:
-        return None if not response.content_length else f"{path} has a body with {status}"
+        # Of a 304, werkzeug takes the headers of its body away only when it is sent.
+        is_empty = response.status_code == 304 or not response.content_length
+        return None if is_empty else f"{path} has a body with {status}"
     if response.mimetype not in content:
         return f"{method} {path} answers {response.mimetype}"
     if not response.is_json or request.method == "HEAD":
@@ -43,10 +51,15 @@ def breach(app: Flask, request: Request, response: Response) -> str | None:
     return "; ".join(f"{path} {status} {e.instance_path}: {e.message}" for e in errors[:5]) or None
 
 
+def _promised(documented: dict[str, Any]) -> list[str]:
+    """The headers that the answer always has."""
+    known = DOCUMENT["components"]["headers"]
+    return [name for name in documented["headers"] if known[name].get("required")]
+
+
 @functools.cache
 def _validator(ref: str) -> Any:
-    api = _documents[0]
-    schema = {"$ref": ref, "components": api["components"]}
+    schema = {"$ref": ref, "components": DOCUMENT["components"]}
     return jsonschema_rs.Draft202012Validator(schema)
 
 

@@ -4,7 +4,7 @@ import itertools
 
 from flask import Flask
 
-from domain import people, project_secrets
+from domain import people, project_secrets, uploads
 from domain.access import console
 from domain.models import (
     Deployment,
@@ -18,12 +18,14 @@ from domain.models import (
     StageRun,
     StepRun,
     StepSpec,
+    TestResult,
     TestSuite,
     User,
     Workflow,
     WorkflowRevision,
     new_id,
 )
+from domain.snapshots import RunPart, Seal, StepPart
 from domain.storage import open_storage
 from tests.support.people import Person
 
@@ -169,11 +171,37 @@ class World:
             "ingredientId": configuration["ingredientId"],
             "script": configuration["buildScript"],
         }
-        StepSpec.create(step=row, spec=spec)
+        part = RunPart(run.id, run.project_id, run.number, run.triggered_by, run.parameters)
+        signature = Seal(self._keys, part).sign(
+            StepPart(
+                step_id=row.id,
+                stage_name=stage.name,
+                name=row.name,
+                type=row.type,
+                queue=row.queue,
+                timeout_seconds=row.timeout_seconds,
+                lock_key=row.lock_key,
+                spec=spec,
+            )
+        )
+        StepSpec.create(step=row, spec=spec, signature=signature)
         return row
+
+    def uploaded(self, step: StepRun, content: bytes = b"ok\n") -> str:
+        """The name of a log file that was added to the step's run."""
+        name = self.name("log")
+        with uploads.inbox(self.settings.data_dir, step.run) as inbox:
+            inbox.add("/file", name, [content])
+            inbox.keep(console())
+        return name
 
     def ended_run(self, **step: object) -> StepRun:
         """A run that failed; `step` are columns of its only step."""
         row = self.run(**{"status": "Failed", "completed_at": 1, **step})
         Run.update(status="Failed", completed_at=1).where(Run.id == row.run_id).execute()
         return row
+
+    def test_result(self, step: StepRun, result: str = "Pass", attempt: int = 1) -> str:
+        """A test of the step; its id."""
+        row = TestResult.create(step=step, attempt=attempt, name=self.name("test"), result=result)
+        return row.id

@@ -13,7 +13,7 @@ from domain.migrations import standing
 from domain.models import ReconcilerInfo, db, is_sqlite, new_id, write
 from jobs.doctor.findings import Finding, fault, ok, skipped
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import many, size, some
+from jobs.doctor.words import first_line, many, size, some
 
 NETWORK_FILE_SYSTEMS = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|fuse\.(sshfs|glusterfs|s3fs|rclone|cephfs).*"
@@ -34,16 +34,11 @@ def database(scene: Scene) -> list[Finding]:
     except PeeweeException as error:
         return [
             fault(
-                f"PostgreSQL does not answer: {first_line(error)}",
+                f"PostgreSQL does not answer: {scene.told(error)}",
                 "Start it, or correct DATABASE_URL (host, port, user, password, name).",
             )
         ]
     return [ok(f"PostgreSQL {version} answers.")]
-
-
-def first_line(error: Exception) -> str:
-    """What a driver says first; the rest is for its own developers."""
-    return str(error).strip().partition("\n")[0]
 
 
 def _no_file(path: Path) -> Finding:
@@ -170,7 +165,7 @@ def writing(scene: Scene) -> list[Finding]:
     except PeeweeException as error:
         return [
             fault(
-                f"A transaction failed: {first_line(error)}",
+                f"A transaction failed: {scene.told(error)}",
                 "Look at the disk and at whose file it is."
                 if is_sqlite()
                 else "Name the server that takes writes, and a user who may (DATABASE_URL).",

@@ -1,4 +1,4 @@
-"""What attempts that are over left on this host."""
+"""What attempts that are over, and runs that were deleted, left on this host."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,4 +38,19 @@ def strays(left: Mapping[int, str]) -> Iterator[Finding]:
             f"{many(left, 'process', 'processes')} of attempts that are over still run: "
             f"{some(named)}.",
             f"kill -9 {' '.join(str(pid) for pid in sorted(left))}",
+        )
+
+
+def logs(scene: Scene) -> list[Finding]:
+    """No reconciler removes them: one with the wrong database would remove them all."""
+    return unless(left_logs(leftovers.logs(scene.settings.data_dir)), "All are of runs there are.")
+
+
+def left_logs(left: Sequence[Path]) -> Iterator[Finding]:
+    if left:
+        yield warning(
+            f"{many(left, 'folder')} in {left[0].parent} of runs that this database does not have: "
+            f"{some([folder.name for folder in left])}.",
+            "If it is the database of this data folder, the runs were deleted; remove them: "
+            f"rm -r {' '.join(str(folder) for folder in left)}",
         )

@@ -23,9 +23,9 @@ def redis(scene: Scene) -> list[Finding]:
             raise RedisError(f"there is none in {settings.data_dir / 'redis'}")
         connection = Doorbell(scene.redis_url).connection
         info: Mapping[str, Any] = connection.info()
-        trouble = [*unfit(info, _saves(connection)), *_refuses(connection)]
+        trouble = [*unfit(info, _saves(connection)), *_refuses(connection, scene)]
     except (RedisError, ValueError) as error:
-        return [silent(str(error), is_private, str(settings.data_dir))]
+        return [silent(scene.told(error), is_private, str(settings.data_dir))]
     version = info["redis_version"]
     return unless(trouble, f"Redis {version} answers and takes messages.")
 
@@ -71,7 +71,7 @@ def _saves(connection: Redis) -> str | None:
     return settings.get("save")
 
 
-def _refuses(connection: Redis) -> Iterator[Finding]:
+def _refuses(connection: Redis, scene: Scene) -> Iterator[Finding]:
     """A replica refuses to be written to, and so does a Redis whose disk or memory is full."""
     key = f"galley-doctor-{new_id()}"
     try:
@@ -79,6 +79,6 @@ def _refuses(connection: Redis) -> Iterator[Finding]:
         connection.delete(key)
     except RedisError as error:
         yield fault(
-            f"Redis takes no messages: {error}",
+            f"Redis takes no messages: {scene.told(error)}",
             "Look at its log, its disk and its memory; REDIS_URL must name one that is no replica.",
         )

@@ -11,6 +11,7 @@ from domain import engine
 from domain.clock import now
 from domain.engine import Ready
 from domain.models import Run, StageRun, StepRun
+from domain.presence import queues_short_of_room
 from domain.statuses import PENDING, RUNNING
 from jobs.doctor.checks.parts import is_running, not_running
 from jobs.doctor.findings import Finding, fault, unless
@@ -89,13 +90,18 @@ def _overdue(lease_seconds: float) -> list[tuple[str, int]]:
 
 
 def _unrung(redis_url: str | None) -> list[tuple[str, int]]:
-    """None as well when Redis does not answer, which is a finding of its own."""
+    """None as well when Redis does not answer, which is a finding of its own.
+
+    Nor steps of new runs where a worker has no room for these: they get a message in turn.
+    """
     at = now()
+    in_turn = (Run.status == PENDING) & StepRun.queue.in_(list(queues_short_of_room(at)))
     long_ago = (
         (StepRun.status == PENDING)
         & StepRun.ready_at.is_null(False)
         & (StepRun.rung_at < at - PATIENCE_MS)
         & ~StepRun.is_outside
+        & ~in_turn
     )
     steps = _steps(long_ago)
     if not steps or redis_url is None:

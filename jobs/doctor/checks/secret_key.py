@@ -1,5 +1,6 @@
 """The secret key: that there is one, and that things were stored and signed with it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,13 +48,19 @@ def _path(settings: Settings) -> Path:
 
 
 def secrets(scene: Scene) -> list[Finding]:
-    """Whether the secrets of projects can be read with the key."""
+    """Whether the secrets of projects can be read with the key, and are what their rows say."""
     keys = _keys(scene.settings)
     if keys is None:
         return [skipped(NO_KEY)]
+    lost, moved = [], []
     rows = list(Secret.select(Secret.project, Secret.name, Secret.value))
-    lost = [f"{row.project_id}/{row.name}" for row in rows if not _can_be_read(keys, row)]
-    return unless(unreadable(lost), f"All can be read ({len(rows)}).")
+    for row in rows:
+        stored_for = _stored_for(keys, row)
+        if stored_for is None:
+            lost.append(f"{row.project_id}/{row.name}")
+        elif stored_for != [row.project_id, row.name]:
+            moved.append(f"{row.project_id}/{row.name}")
+    return unless([*unreadable(lost), *misplaced(moved)], f"All can be read ({len(rows)}).")
 
 
 def snapshots(scene: Scene) -> list[Finding]:
@@ -102,9 +109,21 @@ def unreadable(lost: list[str]) -> Iterator[Finding]:
         )
 
 
-def _can_be_read(keys: Keys, secret: Secret) -> bool:
+def misplaced(moved: list[str]) -> Iterator[Finding]:
+    if moved:
+        yield fault(
+            f"{many(moved, 'secret')} of projects were stored for another project or under another "
+            f"name, so no step is given them: {some(moved)}.",
+            "Somebody changed these rows in the database. Set these secrets anew.",
+        )
+
+
+def _stored_for(keys: Keys, secret: Secret) -> list[str] | None:
+    """The project and the name that the value was encrypted with; None under another key."""
     try:
-        keys.decrypt(secret.value)
+        *whose, _ = json.loads(keys.decrypt(secret.value))
     except WrongKey:
-        return False
-    return True
+        return None
+    except (ValueError, TypeError):  # a value alone: such were never stored by Galley
+        return []
+    return whose

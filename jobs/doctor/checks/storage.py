@@ -7,38 +7,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from domain.disk import FULL, OK, Room, look
-from domain.settings import SettingError, Settings
+from domain.settings import SettingError
 from domain.storage import StorageError, open_storage
 from jobs.doctor.findings import Finding, fault, ok, unless, warning
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import without_password
+from jobs.doctor.words import without_credentials
 
 
 def storage(scene: Scene) -> list[Finding]:
-    url = without_password(scene.settings.storage_url)
-    return unless(_round_trip(scene.settings, url), f"{url} keeps what is put into it.")
+    url = without_credentials(scene.settings.storage_url)
+    return unless(_round_trip(scene, url), f"{url} keeps what is put into it.")
 
 
-def _round_trip(settings: Settings, url: str) -> Iterator[Finding]:
+def _round_trip(scene: Scene, url: str) -> Iterator[Finding]:
     content = secrets.token_bytes(1000)
     came_back = False
     try:
-        with open_storage(settings).scratch() as trial, tempfile.TemporaryDirectory() as own:
+        storage = open_storage(scene.settings)
+        with storage.scratch() as trial, tempfile.TemporaryDirectory() as own:
             copy = Path(own) / "copy"
             trial.copy_to(trial.put(io.BytesIO(content)).sha256, copy)
             came_back = copy.read_bytes() == content
     except SettingError as error:
-        yield fault(str(error), "Correct GALLEY_STORAGE_URL, or install what the URL needs.")
+        yield fault(scene.told(error), "Correct GALLEY_STORAGE_URL, or install what the URL needs.")
         return
     except (StorageError, OSError) as error:
         if came_back:
             yield warning(
-                f"What was put into {url} could not be removed: {error}",
+                f"What was put into {url} could not be removed: {scene.told(error)}",
                 "Allow it to remove files there.",
             )
             return
         yield fault(
-            f"What is put into {url} does not come back: {error}",
+            f"What is put into {url} does not come back: {scene.told(error)}",
             "Look at the disk, at who may write there, and at the credentials in the environment.",
         )
 

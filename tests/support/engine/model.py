@@ -18,6 +18,8 @@ class Model:
     max_attempts: int
     """How often a step is begun whose workers are lost."""
     workflows: list[Workflow] = field(default_factory=list)
+    deployed: list[str | None] = field(default_factory=list)
+    """The environment of every deployment, in the order in which they began."""
 
     def runs(self) -> list[Run]:
         return [run for workflow in self.workflows for run in workflow.runs]
@@ -48,7 +50,7 @@ class Model:
         if old.status == SUCCEEDED or any(step.effect == "unknown" for step in old.steps()):
             return None
         run = _new_run(old.workflow)
-        _keep(run, old)
+        _keep(run, old, self._spoilt(old, set()))
         _move_on(run, at)
         return run
 
@@ -105,6 +107,10 @@ class Model:
         self._mark_started(step)
         return step.lease
 
+    def begin_to_deploy(self, lease: Lease) -> None:
+        lease.step.deployment, lease.step.deployed = RUNNING, len(self.deployed)
+        self.deployed.append(lease.step.plan.environment)
+
     def finish(self, lease: Lease, status: str, at: int) -> None:
         """The end of a lease that is good; one that is not is refused."""
         step = lease.step
@@ -145,12 +151,20 @@ class Model:
 
     # ---- who repairs ----
 
-    def reconcile(self, dead: Collection[str], at: int, lease_ms: int, slack_ms: int) -> None:
-        """dead: workers that are gone. No lease lasts longer than `lease_ms` and the slack."""
+    def reconcile(
+        self, dead: Collection[str], seen: dict[str, int], at: int, slack_ms: int
+    ) -> None:
+        """dead: workers that are gone. seen: when each of the others was heard of last.
+
+        What was heard more than the slack ahead is from before the clock was set back: that word
+        becomes one of now, and the leases keep their distance to it.
+        """
         for lease in self.leases():
             lease.is_ended |= lease.worker in dead
-            if lease.until > at + lease_ms + slack_ms:  # the clock was set back since
-                lease.until = at + lease_ms
+            seen_at = seen.get(lease.worker, at)
+            if seen_at > at + slack_ms and lease.until > seen_at:
+                lease.until -= seen_at - at
+        seen |= {worker: at for worker, seen_at in seen.items() if seen_at > at + slack_ms}
         for lease in self.leases():
             if lease.is_over(at):
                 lease.is_ended = True
@@ -165,6 +179,28 @@ class Model:
 
     def _run_of(self, step: Step) -> Run:
         return next(run for run in self.runs() if step in run.steps())
+
+    def _spoilt(self, old: Run, so_far: set[Step]) -> set[Step]:
+        """Deploys of a run that cannot be kept: nothing says what they did, or another followed.
+
+        But for one that is kept as well; so each that is spoilt may spoil others.
+        """
+        kept = [step for _, steps in _to_keep(old, so_far) for step in steps]
+        stays = {step.deployed for step in kept}
+        spoilt = {
+            step
+            for step in kept
+            if step.plan.kind == "Deploy"
+            and (
+                step.deployed is None
+                or any(
+                    place == step.plan.environment and later not in stays
+                    for later, place in enumerate(self.deployed)
+                    if later > step.deployed
+                )
+            )
+        }
+        return self._spoilt(old, so_far | spoilt) if spoilt else so_far
 
     def _mark_started(self, step: Step) -> None:
         run = self._run_of(step)
@@ -195,18 +231,26 @@ def _new_run(workflow: Workflow) -> Run:
     return run
 
 
-def _keep(run: Run, old: Run) -> None:
-    """What had succeeded is kept up to the first stage with something left to do."""
+def _keep(run: Run, old: Run, spoilt: set[Step]) -> None:
+    kept = dict(_to_keep(old, spoilt))
     for stage, before in zip(run.stages, old.stages, strict=True):
+        for step, old_step in zip(stage.steps, before.steps, strict=True):
+            if old_step in kept.get(before, []):
+                step.status = SUCCEEDED
+                step.deployment, step.deployed = old_step.deployment, old_step.deployed
+        if kept.get(before) == before.steps:
+            stage.decision = before.decision
+
+
+def _to_keep(old: Run, spoilt: set[Step]) -> Iterator[tuple[Stage, list[Step]]]:
+    """What had succeeded is kept up to the first stage with something left to do."""
+    for stage in old.stages:
         if stage.plan.run_if == "failure":
             continue
-        kept = [step.status == SUCCEEDED or step.effect == "happened" for step in before.steps]
-        for step, old_step, is_kept in zip(stage.steps, before.steps, kept, strict=True):
-            if is_kept:
-                step.status, step.deployment = SUCCEEDED, old_step.deployment
-        if not all(kept):
+        good = [s for s in stage.steps if s.status == SUCCEEDED or s.effect == "happened"]
+        yield stage, [step for step in good if step not in spoilt]
+        if len(good) < len(stage.steps) or spoilt.intersection(stage.steps):
             return
-        stage.decision = before.decision
 
 
 def _stop(step: Step) -> None:
@@ -242,7 +286,8 @@ def _move_on(run: Run, at: int) -> None:
             if stage.decision == "rejected":
                 _pass_over(stage, CANCELLED)
                 continue
-            if stage.plan.needs_approval and stage.decision is None:
+            is_asked = stage.plan.needs_approval and stage.decision is None
+            if is_asked and any(step.status != CANCELLED for step in stage.steps):
                 return
             _open(stage, at)
         if any(step.status not in FINISHED for step in stage.steps):

@@ -40,7 +40,7 @@ def rerun(pair: Pair, old: Run, whence: Literal["start", "failed"]) -> None:
             definition="same",
             actor=pipelines.ACTOR,
             keys=KEYS,
-            storage=open_storage(pair.bench.settings),
+            storage=lambda: open_storage(pair.bench.settings),
         )
     except Conflict:
         assert run is None
@@ -52,7 +52,7 @@ def rerun(pair: Pair, old: Run, whence: Literal["start", "failed"]) -> None:
 
 
 def cancel_run(pair: Pair, run: Run) -> None:
-    _, ready = engine.cancel_run(pair.rows[run], by="ann")
+    _, ready = engine.cancel_run(pair.rows[run], by=pipelines.ACTOR)
     pair.model.cancel_run(run, pair.now)
     pair.ring(ready)
 
@@ -78,7 +78,7 @@ def admit(pair: Pair, workflow: Workflow) -> None:
 
 def decide(pair: Pair, stage: Stage, decision: str) -> None:
     row = StageRun.get_by_id(pair.rows[stage])
-    ready = engine.decide_stage(row, decision=decision, by="ann", comment="")
+    ready = engine.decide_stage(row, decision=decision, by=pipelines.ACTOR, comment="")
     assert (ready is not None) == pair.model.decide(stage, decision, pair.now)
     pair.ring(ready or [])
 
@@ -93,6 +93,7 @@ def deliver(pair: Pair, message: Message, worker: str) -> None:
 
 def claim(pair: Pair, step: Step, attempt: int, worker: str, new_runs: bool = True) -> None:
     """What a message makes a worker do, be it new, old or for nobody."""
+    pair.say(worker)
     claim = engine.claim(
         pair.rows[step],
         attempt,
@@ -200,6 +201,7 @@ def beat(pair: Pair, lease: Lease) -> None:
         lease.until = pair.now + pair.bench.lease_ms
     else:
         assert answer == "lost"
+    pair.say(lease.worker)
 
 
 def begin_to_deploy(pair: Pair, lease: Lease) -> None:
@@ -207,7 +209,7 @@ def begin_to_deploy(pair: Pair, lease: Lease) -> None:
     environment = pair.bench.environments[lease.step.plan.environment or ""]
     with engine.owned(claim):
         deployments.begin(claim, environment, pair.bench.artifact, "ann")
-    lease.step.deployment = RUNNING
+    pair.model.begin_to_deploy(lease)
 
 
 # ---- workers that are lost ----
@@ -249,7 +251,9 @@ def reconcile(pair: Pair) -> None:
     pair.reconciler._patient_until = pair.reconciler._rare_at = 0
     pair.reconciler._last_look = pair.now
     pair.reconciler.tick()
-    pair.model.reconcile(pair.dead, pair.now, pair.bench.lease_ms, JUMP_MS)
+    for worker in pair.dead:
+        del pair.seen[worker]
+    pair.model.reconcile(pair.dead, pair.seen, pair.now, JUMP_MS)
     pair.dead = []
     pair.read_messages()
     _check_rings(pair)
@@ -268,7 +272,7 @@ def _check_rings(pair: Pair) -> None:
 
 def cancel_step(pair: Pair, step: Step) -> None:
     was_over = step.status in FINISHED
-    _, ready = engine.cancel_step(StepRun.get_by_id(pair.rows[step]), by="ann")
+    _, ready = engine.cancel_step(StepRun.get_by_id(pair.rows[step]), by=pipelines.ACTOR)
     pair.model.cancel_step(step, pair.now)
     pair.ring(ready)
     if was_over:
@@ -279,7 +283,13 @@ def complete(pair: Pair, step: Step, status: str) -> None:
     """The same result again is as good as once; another is refused."""
     row = StepRun.get_by_id(pair.rows[step])
     try:
-        ready = outside.complete(row, success=status == SUCCEEDED, release_id=None, message="Done.")
+        ready = outside.complete(
+            row,
+            success=status == SUCCEEDED,
+            release_id=None,
+            message="Done.",
+            actor=pipelines.ACTOR,
+        )
     except Conflict:
         assert not step.waits_outside
         assert step.status != status

@@ -31,6 +31,8 @@ class Pair:
         self.workers: list[str] = []
         self.dead: list[str] = []
         """Workers that nobody has found dead yet."""
+        self.seen: dict[str, int] = {}
+        """When each worker said last that it is there."""
         self.claims: dict[Lease, Claim] = {}
         self.bench = bench
         self.rows: dict[Any, str] = {}
@@ -82,7 +84,16 @@ class Pair:
                 pid=os.getpid(),
                 pid_started=host.started(os.getpid()),
                 queue="default",
+                seen_at=self.now,
             )
+        self.seen[name] = self.now
+
+    def say(self, worker: str) -> None:
+        """What a worker does when it takes a step and when it renews its lease."""
+        if worker in self.seen:
+            with write():
+                WorkerInfo.update(seen_at=self.now).where(WorkerInfo.name == worker).execute()
+            self.seen[worker] = self.now
 
     def step(self, step_id: str) -> Step:
         return next(step for step in self.model.steps() if self.rows[step] == step_id)

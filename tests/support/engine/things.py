@@ -93,6 +93,8 @@ class Step(_Named):
     lease: "Lease | None" = None
     deployment: str | None = None
     """The status of its deployment, once it has begun one."""
+    deployed: int | None = None
+    """The place of that deployment among all that were ever begun."""
     effect: str | None = None
     """Of a deployment whose worker was lost: unknown, happened, did_not."""
 

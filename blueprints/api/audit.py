@@ -1,0 +1,42 @@
+"""/api/audit: who did what to what, when and from where."""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from blueprints.answers.audit import AuditEvents
+from blueprints.api import listing
+from blueprints.api.operations import operation
+from blueprints.audit_schemas import AuditQuery
+from blueprints.guards import current_actor, load_project
+from blueprints.present import audit as present
+from domain import audit
+from domain.access import ADMIN, SYSTEM_ADMIN, require_system_admin
+
+bp = Blueprint("api_audit", __name__, url_prefix="/api/audit")
+
+
+@bp.get("")
+@operation(
+    "Search what was done, newest first",
+    needs=SYSTEM_ADMIN,
+    who="System_Admins; with `projectId` the Admins of that project",
+    answers={200: AuditEvents},
+    query=AuditQuery,
+)
+def search_audit(query: AuditQuery) -> ResponseReturnValue:
+    """Every change leaves an event, and so does each sign-in, also one that failed."""
+    if query.project_id is None:
+        require_system_admin(current_actor(), changes=False)
+    else:
+        load_project(query.project_id, ADMIN, changes=False)
+    wanted = audit.Wanted(
+        object_id=query.object_id,
+        actor=query.actor,
+        action=query.action,
+        project_id=query.project_id,
+        object_kind=query.kind,
+        since=query.since,
+        until=query.until,
+    )
+    rows, total, cursor = audit.find(wanted, query.as_page(), query.cursor)
+    return listing([present.event(row) for row in rows], total, query, nextCursor=cursor)

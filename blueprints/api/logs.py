@@ -1,0 +1,115 @@
+"""/api/workflowruns/…/logs: what the steps of a run printed, and further log files of it."""
+
+from flask import Blueprint, Response, send_file
+from flask.typing import ResponseReturnValue
+
+from blueprints import settings
+from blueprints.answers import runs as answers
+from blueprints.api import created
+from blueprints.api.multipart import parts
+from blueprints.api.operations import ETAG, IF_NONE_MATCH, TEXT, ZIP, operation
+from blueprints.guards import current_actor, load_run
+from blueprints.present import runs as present
+from blueprints.run_schemas import LogQuery
+from domain import run_logs, run_queries, uploads, zipping
+from domain.access import SUPER_USER
+from domain.errors import Fault, GalleyError
+from domain.faults import pointer
+from domain.logs import read_log
+
+bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")
+
+
+@bp.get("/<run_id>/steps/<step_run_id>/logs")
+@operation(
+    "Read a log",
+    answers={200: TEXT, 206: TEXT, 304: None},
+    errors=(416,),
+    headers=("Range",),
+    gives=("X-Log-Offset", "X-Log-Complete"),
+    query=LogQuery,
+)
+def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnValue:
+    """The whole log as it is now, also by Range; or what came after byte `offset`, up to 256 KiB.
+
+    Without `attempt` it is that of the last one. Of a step that a rerun kept, it is the log of the
+    step that really ran.
+    """
+    step = run_queries.get_step(load_run(run_id), step_run_id)
+    log = run_logs.of_step(settings().data_dir, step, query.attempt)
+    size = log.path.stat().st_size if log.path.exists() else 0
+    if query.offset is not None:
+        data, offset = read_log(log.path, query.offset, complete=log.is_over)
+        response = Response(data, mimetype="text/plain")
+    else:
+        offset = size
+        response = (
+            send_file(log.path, mimetype="text/plain", max_age=0)
+            if size
+            else Response("", mimetype="text/plain")
+        )
+    response.headers["X-Log-Offset"] = str(offset)
+    response.headers["X-Log-Complete"] = "true" if log.is_over and offset >= size else "false"
+    return response
+
+
+@bp.get("/<run_id>/logs")
+@operation("Download all logs of a run", answers={200: ZIP}, gives=("Content-Disposition",))
+def get_logs(run_id: str) -> ResponseReturnValue:
+    """A zip with the log of every attempt of every step, and of the steps that a rerun kept.
+
+    Log files that were uploaded are in its folder `uploads`. Logs that still grow are in it as far
+    as they have come.
+    """
+    row = load_run(run_id)
+    files = run_logs.all_of(settings().data_dir, row)
+    response = Response(zipping.stream(files), mimetype=ZIP)
+    response.headers.set("Content-Disposition", "attachment", filename=f"run-{row.number}-logs.zip")
+    return response
+
+
+@bp.post("/<run_id>/logs")
+@operation(
+    "Upload log files to a run",
+    needs=SUPER_USER,
+    upload=True,
+    answers={201: answers.Uploaded},
+    errors=(409,),
+)
+def upload_logs(run_id: str) -> ResponseReturnValue:
+    """Every file of the form is added to the run under its own name, or none of them.
+
+    What the fields are called does not matter. A name is one line of at most 200 bytes and no path.
+    A run keeps at most 500 files. They are stored as they are: no secret is masked in them.
+    """
+    row = load_run(run_id, SUPER_USER)
+    with uploads.inbox(settings().data_dir, row) as inbox:
+        for part in parts(settings().upload_bytes, "GALLEY_UPLOAD_BYTES"):
+            field = pointer([part.field]) if part.field else ""
+            if part.filename is None:
+                inbox.refuse(Fault(field, "unknown_field", f"{part.field!r} is not a file."))
+            else:
+                inbox.add(field, part.filename, part.pieces)
+        rows = inbox.keep(current_actor())
+    body = {"uploads": [present.upload(upload) for upload in rows]}
+    return created(body, f"/api/workflowruns/{row.id}/logs")
+
+
+@bp.get("/<run_id>/logs/<log_name>")
+@operation(
+    "Read an uploaded log",
+    answers={200: TEXT, 206: TEXT, 304: None},
+    errors=(416, 500),
+    headers=("Range", IF_NONE_MATCH),
+    gives=(ETAG,),
+    address={"log_name": {"minLength": 1, "description": "The name of an uploaded log."}},
+)
+def get_upload(run_id: str, log_name: str) -> ResponseReturnValue:
+    row = uploads.get(load_run(run_id), log_name)
+    path = uploads.path_of(settings().data_dir, row)
+    try:
+        return send_file(path, mimetype="text/plain", etag=row.sha256)
+    except FileNotFoundError:
+        raise GalleyError(
+            f"The file of the log {log_name!r} is missing in the data folder.", code="storage_error"
+        ) from None

@@ -1,0 +1,69 @@
+"""`galley workflow`: definitions as files."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from client import ApiError
+from commands import server
+
+if TYPE_CHECKING:
+    from client.http import Client
+
+
+@click.group()
+def workflow() -> None:
+    """Definitions as files. Uses GALLEY_URL and GALLEY_TOKEN."""
+
+
+@workflow.command("apply")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def apply_workflow(file: Path) -> None:
+    """Create the workflow in FILE (YAML or JSON), or update the one with its project and name.
+
+    What somebody else saves at the same moment is not overwritten.
+    """
+    done, saved = server().apply(_read_definition(file))
+    click.echo(f"{saved['name']}: {done}, revision {saved['revision']}, id {saved['id']}")
+    for warning in saved.get("warnings", []):
+        click.echo(f"  warning: {warning['field']}: {warning['message']}", err=True)
+
+
+def _read_definition(file: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        definition = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} is neither YAML nor JSON: {error}") from None
+    if not isinstance(definition, dict):
+        raise click.ClickException(f"{file} must hold an object with name, projectId and stages.")
+    return definition
+
+
+@workflow.command("export")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
+def export_workflow(name: str, as_json: bool) -> None:
+    """Print the definition of the workflow NAME (or its id), as `apply` takes it."""
+    import yaml
+
+    from domain.workflow_schema import READ_ONLY
+
+    full = find(server(), name)
+    definition = {key: value for key, value in full.items() if key not in READ_ONLY}
+    if as_json:
+        click.echo(json.dumps(definition, indent=2, ensure_ascii=False))
+    else:
+        click.echo(yaml.safe_dump(definition, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def find(of: "Client", name: str) -> dict[str, Any]:
+    """The whole workflow of that name or id. Raises ApiError."""
+    found = of.find_workflow(name)
+    if found is None:
+        raise ApiError(f"There is no workflow {name!r} that you may see.")
+    full: dict[str, Any] = of.get(f"/api/workflows/{found['id']}")
+    return full

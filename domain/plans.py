@@ -1,0 +1,135 @@
+"""What a definition would be, before anybody saves it: its faults, and what each step touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.definition import parse
+from domain.errors import Fault, Invalid
+from domain.models import Environment, Workflow
+from domain.normal_form import normalise
+from domain.references import artifact_path
+from domain.statistics import step_medians
+from domain.workflow_queries import missing_references
+from domain.workflow_schema import ChangedWorkflow, NewWorkflow
+from domain.workflows import definitions, name_faults
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What a step would touch; of what its type has nothing to do with, None or nothing."""
+
+    stage: str
+    name: str
+    type: str
+    ingredient_id: str | None = None
+    """What it would release."""
+    test_suite: str | None = None
+    releases: Sequence[str] = ()
+    """References of the releases that it would take files from."""
+    target: str | None = None
+    driver: str | None = None
+    """Of the target; None also where there is no such environment (yet)."""
+    artifact_path: str | None = None
+    duration_ms: int | None = None
+    """The median of what it took before."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    errors: list[Fault]
+    """What a save would be refused for."""
+    warnings: list[Fault] = field(default_factory=list)
+    """What a run would be refused for as things are."""
+    steps: list[PlannedStep] = field(default_factory=list)
+    """In the order of execution; none where the errors leave no steps to speak of."""
+
+
+def examine(body: Mapping[str, Any], workflow: Workflow | None = None) -> Examined:
+    """What saving the body would say and do: as a new workflow, or in the place of this one."""
+    try:
+        new = _parsed(body, workflow)
+    except Invalid as invalid:
+        return Examined(invalid.faults)
+    project_id = workflow.project_id if workflow else new.project_id
+    errors = name_faults(project_id, new.name, but=workflow)
+    try:
+        plain = normalise(new, definitions(workflow, workflow.revision) if workflow else ())
+    except Invalid as invalid:
+        return Examined([*errors, *invalid.faults])
+    before = workflow or _namesake(project_id, new.name)
+    medians = step_medians(before, plain) if before else {}
+    steps = list(plan(plain, _drivers(project_id), medians))
+    return Examined(errors, missing_references(project_id, plain), steps)
+
+
+def _parsed(body: Mapping[str, Any], workflow: Workflow | None) -> Any:
+    if workflow is None:
+        return parse(body, NewWorkflow)
+    return parse(body, ChangedWorkflow, project_id=workflow.project_id)
+
+
+def _namesake(project_id: str, name: str) -> Workflow | None:
+    return Workflow.get_or_none(
+        (Workflow.project == project_id)
+        & (Workflow.name_key == name.casefold())
+        & Workflow.deleted_at.is_null()
+    )
+
+
+def _drivers(project_id: str) -> dict[str, str]:
+    columns = (Environment.name, Environment.driver)
+    return dict(Environment.select(*columns).where(Environment.project == project_id).tuples())
+
+
+# ---- pure ------------------------------------------------------------------------------------
+
+
+def plan(
+    definition: Mapping[str, Any],
+    drivers: Mapping[str, str],
+    medians: Mapping[str, int | None],
+) -> Iterator[PlannedStep]:
+    """The steps of a normalised definition, in order.
+
+    drivers: environment → its driver. medians: step → how long it usually takes.
+    """
+    built: list[str] = []
+    for stage in definition["stages"]:
+        for step in stage["steps"]:
+            yield PlannedStep(
+                stage=stage["name"],
+                name=step["name"],
+                type=step["type"],
+                duration_ms=medians.get(step["name"]),
+                **_touched(step["type"], step["configuration"], built, drivers),
+            )
+        # The steps of one stage run at once: none can count on what another builds.
+        built += [
+            reference
+            for step in stage["steps"]
+            if step["type"] == "Build"
+            and (reference := f"{step['configuration']['ingredientId']}@run") not in built
+        ]
+
+
+def _touched(
+    kind: str, configuration: Mapping[str, Any], built: Sequence[str], drivers: Mapping[str, str]
+) -> dict[str, Any]:
+    if kind == "Build":
+        return {"ingredient_id": configuration["ingredientId"]}
+    if kind == "Test":
+        return {
+            "test_suite": configuration["testSuite"],
+            "releases": list(configuration["releaseIds"] or built),
+        }
+    picked = artifact_path(configuration["artifactPath"])
+    named = picked is not None and picked.ingredient is not None
+    return {
+        "releases": [f"{picked.ingredient}@{picked.version}"] if picked and named else list(built),
+        "target": configuration["target"],
+        "driver": drivers.get(configuration["target"]),
+        "artifact_path": configuration["artifactPath"],
+    }

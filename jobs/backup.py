@@ -1,0 +1,232 @@
+"""`galley backup`: one file with all that an installation is, made while it works.
+
+The database comes first, as it is at one moment; then what it names. Packages never change and logs
+only grow, so both hold at least what that database knows of them. What a run has in the works is
+not copied: after a restore its steps are those of a lost worker.
+
+The file unpacks to a data folder (docs/operating.md, "Backups").
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from domain.clock import now, rfc3339
+from domain.settings import Settings
+from domain.storage import StorageError, open_storage, sync_folder
+
+SQLITE_COPY, POSTGRES_DUMP = "galley.db", "database.dump"
+NAMED_FILES = "SELECT DISTINCT sha256 FROM package ORDER BY sha256"
+GZIP_LEVEL = 1
+"""Most of it is packages, which are compressed already."""
+
+
+class BackupError(Exception):
+    """Why there is no backup; the text is for the person who wanted it."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a backup holds; `size` is the file's, in bytes."""
+
+    size: int
+    packages: int | None
+    """None: they lie elsewhere and are not in it."""
+    missing: int
+    """Files that the database names and the storage does not have."""
+    logs: int
+
+
+def back_up(settings: Settings, target: Path, *, with_secret_key: bool) -> Contents:
+    """Write `target` (mode 0600), which appears when it is complete; one of that name is replaced.
+
+    with_secret_key: what it is for, the database's secrets, is then in the same file.
+    Raises BackupError.
+    """
+    if not target.parent.is_dir():
+        raise BackupError(f"{target} cannot be written: there is no folder {target.parent}.")
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix=".galley-backup-", dir=target.parent) as name,
+            _complete(Path(name) / "archive", target) as out,
+            tarfile.open(fileobj=out, mode="w:gz", compresslevel=GZIP_LEVEL) as archive,
+        ):
+            database = Path(name) / (SQLITE_COPY if settings.is_sqlite else POSTGRES_DUMP)
+            named = (_copy_sqlite if settings.is_sqlite else _dump_postgres)(settings, database)
+            _add_text(archive, "backup.json", _about(settings, with_secret_key))
+            if with_secret_key:
+                _add_text(archive, "secret_key", settings.secret_key())
+            with database.open("rb") as copy:
+                _add(archive, database.name, copy)
+            packages, missing = _add_packages(archive, settings, named)
+            logs = _add_logs(archive, settings.data_dir / "logs")
+    except OSError as error:
+        raise BackupError(f"{target} cannot be written: {error}.") from None
+    return Contents(target.stat().st_size, packages, missing, logs)
+
+
+def left_out(settings: Settings, contents: Contents, *, with_secret_key: bool) -> Iterator[str]:
+    """What somebody has to know who trusts in this backup."""
+    if contents.packages is None:
+        yield "the packages: GALLEY_STORAGE_URL is no folder of this machine."
+    if contents.missing:
+        yield f"{contents.missing} packages that the storage does not have. Run galley doctor."
+    if not with_secret_key:
+        where = settings.data_dir / "secret_key"
+        yield (
+            f"the secret key ({'GALLEY_SECRET_KEY' if settings.given_secret_key else where}). Keep "
+            "it elsewhere: without it no secret can be read again."
+        )
+
+
+@contextlib.contextmanager
+def _complete(unfinished: Path, target: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name when all of it is on the disk."""
+    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
+        yield out
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.replace(target)
+    sync_folder(target.parent)
+
+
+def _about(settings: Settings, with_secret_key: bool) -> str:
+    about = {
+        "galley": version("galley"),
+        "createdAt": rfc3339(now()),
+        "database": "sqlite" if settings.is_sqlite else "postgresql",
+        "secretKey": with_secret_key,
+        "packages": is_local(settings),
+    }
+    return json.dumps(about, indent=2) + "\n"
+
+
+# ---- the database ----------------------------------------------------------------------------
+
+
+def _copy_sqlite(settings: Settings, target: Path) -> list[str]:
+    """Copy the database as it is at this moment. Returns the stored files that the copy names."""
+    path = settings.sqlite_path
+    if not path.exists():
+        raise BackupError(f"There is no database at {path}: GALLEY_DATA_DIR says where Galley is.")
+    try:
+        with (
+            # Not `ro`: where nobody else is there it could not remove its own journal again.
+            contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as source,
+            contextlib.closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)  # in one go: within one read transaction, which hinders nobody
+            (found,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise BackupError(f"The database is damaged ({found}): run galley doctor.")
+            return [sha256 for (sha256,) in copy.execute(NAMED_FILES)]
+    except sqlite3.Error as error:
+        raise BackupError(f"The database {path} cannot be copied: {error}.") from None
+
+
+def _dump_postgres(settings: Settings, target: Path) -> list[str]:
+    """As `_copy_sqlite`, by pg_dump; both look at the same snapshot."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise BackupError(
+            "pg_dump is not installed here: install PostgreSQL's client programs (on Debian and "
+            "Ubuntu: apt install postgresql-client), or run this on a host that has them."
+        )
+    place = {name: str(value) for name, value in conninfo_to_dict(settings.database_url).items()}
+    password = place.pop("password", None)
+    try:
+        with psycopg.connect(settings.database_url) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # It waits for pg_dump, however long that takes.
+            connection.execute("SET idle_in_transaction_session_timeout = 0")
+            (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+            named = [sha256 for (sha256,) in connection.execute(NAMED_FILES)]
+            done = subprocess.run(
+                [
+                    *(program, "--format=custom", "--no-owner", "--no-privileges"),
+                    *(f"--snapshot={snapshot}", f"--file={target}"),
+                    # Without the password: everybody sees the arguments of a process.
+                    f"--dbname={make_conninfo(**place)}",
+                ],
+                env={**os.environ, **({"PGPASSWORD": password} if password else {})},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    except psycopg.Error as error:
+        raise BackupError(f"PostgreSQL does not answer: {str(error).strip()}") from None
+    if done.returncode:
+        raise BackupError(
+            f"{done.stderr.strip()}\npg_dump has failed. It must be at least as new as the server."
+        )
+    return named
+
+
+# ---- files -----------------------------------------------------------------------------------
+
+
+def is_local(settings: Settings) -> bool:
+    """Whether the packages lie in a folder, and so in the backup."""
+    return urlsplit(settings.storage_url).scheme in ("", "file")
+
+
+def _add_packages(
+    archive: tarfile.TarFile, settings: Settings, named: Iterable[str]
+) -> tuple[int | None, int]:
+    """The stored files that are named: how many there are, and how many are missing."""
+    if not is_local(settings):
+        return None, 0
+    storage = open_storage(settings)
+    found = missing = 0
+    for sha256 in named:
+        try:
+            with storage.open(sha256) as file:
+                _add(archive, f"storage/packages/{sha256[:2]}/{sha256}", file, mode=0o444)
+            found += 1
+        except StorageError:
+            missing += 1
+    return found, missing
+
+
+def _add_logs(archive: tarfile.TarFile, folder: Path) -> int:
+    """Step logs and uploaded ones: how many. One whose run is deleted meanwhile is left out."""
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if name.parts[0].startswith("."):
+            continue  # an upload that is just arriving
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError), path.open("rb") as file:
+            _add(archive, f"logs/{name}", file, mode=0o640)
+            count += 1
+    return count
+
+
+def _add(archive: tarfile.TarFile, name: str, file: BinaryIO, mode: int = 0o600) -> None:
+    """As much of the file as there is now: it may grow meanwhile."""
+    state = os.fstat(file.fileno())
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = state.st_size, state.st_mtime, mode
+    archive.addfile(member, file)
+
+
+def _add_text(archive: tarfile.TarFile, name: str, text: str) -> None:
+    data = text.encode()
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = len(data), int(time.time()), 0o600
+    archive.addfile(member, io.BytesIO(data))

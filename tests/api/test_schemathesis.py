@@ -1,0 +1,113 @@
+"""The document and the server, held against each other by requests that a machine makes up."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Response
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
+
+from tests.support import contract
+from tests.support.world import World
+
+OFTEN = itertools.cycle([True, True, False])
+ROLES = ("stranger", "user", "superuser", "admin", "sysadmin")
+EXAMPLES = 12
+
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        # NUL is refused everywhere, which no schema says.
+        "generation": {"with-security-parameters": False, "allow-x00": False},
+        # They make up all requests while tests are collected, in every process, for 20 s.
+        "phases": {"coverage": {"enabled": False}, "examples": {"enabled": False}},
+        "operations": [
+            {
+                # Rules between fields, and keys that were used, cannot be said in a schema.
+                "include-operation-id": [
+                    "createWorkflow",
+                    "changeWorkflow",
+                    "startRun",
+                    "rerun",
+                ],
+                "checks": {
+                    "positive_data_acceptance": {
+                        "expected-statuses": ["2xx", "401", "403", "404", "409", "412", "422"]
+                    }
+                },
+            }
+        ],
+    }
+)
+
+api = schemathesis.openapi.from_dict(contract.DOCUMENT, config=CONFIG)
+
+
+@pytest.fixture
+def known(app, people, project) -> dict[str, Any]:
+    """What really is there, by the names that the parts of addresses have."""
+    world = World(app, project)
+    step = world.run()
+    release = world.release()
+    world.package(release, "a.txt")
+    return {
+        "projectId": project.id,
+        "username": "user",
+        "ingredientId": release.ingredient_id,
+        "releaseId": release.id,
+        "path": "a.txt",
+        "tokenId": world.token(people.sysadmin),
+        "workflowId": world.workflow().id,
+        "runId": step.run_id,
+        "stepRunId": step.id,
+        "stageRunId": step.stage_id,
+        "testId": world.test_result(step),
+        "name": world.environment().name,
+    }
+
+
+@pytest.fixture(autouse=True)
+def read_all(app) -> None:
+    """Schemathesis does not close answers, and with them the files that they are sent from."""
+
+    def read(response: Response) -> Response:
+        if response.direct_passthrough:
+            response.direct_passthrough = False
+            data = response.get_data()
+            response.close()
+            response.set_data(data)
+        return response
+
+    app.after_request(read)
+
+
+@pytest.fixture
+def callers(people) -> Iterator[dict[str, str]]:
+    """Headers of everybody in turn."""
+    return itertools.cycle([getattr(people, role).headers() for role in ROLES])
+
+
+@api.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_the_server_does_what_the_document_says(case, app, known, callers):
+    case.operation.app = case.operation.schema.app = app
+    address_in(case, known)
+    case.call_and_validate(headers=next(callers))
+
+
+def address_in(case: Any, known: dict[str, Any]) -> None:
+    """Of addresses that are meant to be right, let every other name something that is there."""
+    part = case.meta.components.get(ParameterLocation.PATH)
+    if part is not None and part.mode.is_positive and next(OFTEN):
+        case.path_parameters = {
+            name: known.get(name, value) for name, value in case.path_parameters.items()
+        }

@@ -1,0 +1,83 @@
+"""A heart beside a step: what it brings, and that nothing holds it up."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from domain import disk, engine
+from domain.models import StepRun, WorkerInfo
+from domain.settings import Settings
+from jobs.disk_watch import DiskWatch
+from jobs.heart import Heart
+from jobs.presence import Presence
+from jobs.process import Stop, Wake
+from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready
+from tests.support.wait import eventually
+
+
+@pytest.fixture
+def held(database) -> engine.Claim:
+    a_project()
+    _, (ready,) = start_and_ready(a_workflow([build("a")]))
+    held = engine.claim(ready.step_id, 1, worker="w1", host="h", lease_ms=60_000)
+    assert held is not None
+    return held
+
+
+@pytest.fixture
+def wake() -> Iterator[Wake]:
+    wake = Wake()
+    yield wake
+    wake.close()
+
+
+@pytest.fixture
+def hang() -> Iterator[threading.Event]:
+    """Whoever waits for it hangs until the end of the test, or until it is set."""
+    over = threading.Event()
+    yield over
+    over.set()
+
+
+def a_heart(held: engine.Claim, wake: Wake, seen: Callable[[], object], lease: float) -> Heart:
+    return Heart(held, wake, lease_seconds=lease, log_size=lambda: 7, seen=seen)
+
+
+def test_a_wish_to_stop_is_brought_before_anything_is_said(held, wake, hang):
+    engine.cancel_run(held.run_id, by=ACTOR)
+    with a_heart(held, wake, lambda: hang.wait(20), lease=60) as heart:
+        heart.look()
+        eventually(lambda: wake.requested is Stop.CANCELLED)
+        hang.set()
+
+
+def test_what_goes_wrong_with_saying_so_keeps_no_wish_back(held, wake, caplog):
+    def say() -> None:
+        raise ValueError("of all things")
+
+    engine.cancel_run(held.run_id, by=ACTOR)
+    with a_heart(held, wake, say, lease=60) as heart:
+        heart.look()
+        eventually(lambda: wake.requested is Stop.CANCELLED)
+    assert "of all things" in caplog.text
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_beats(held, wake, hang, settings, monkeypatch):
+    def look(settings: Settings) -> disk.Room:
+        hang.wait(20)
+        return disk.Room(disk.OK, "/srv", 1)
+
+    monkeypatch.setattr(disk, "look", look)
+    watch = DiskWatch(settings)
+    more = {"queue": "default"}
+    presence = Presence(WorkerInfo, "w1", lambda: {**more, "has_room": watch.has_room()})
+    leases: set[int] = set()
+
+    def renewed() -> int:
+        leases.add(StepRun.get_by_id(held.step_id).lease_until)
+        return len(leases)
+
+    with a_heart(held, wake, presence.say, lease=1):
+        eventually(lambda: renewed() == 4)
+    assert WorkerInfo.get_by_id("w1").has_room

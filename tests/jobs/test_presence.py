@@ -1,0 +1,33 @@
+"""When a worker or a reconciler says that it is there."""
+
+import pytest
+
+from domain.models import WorkerInfo, write
+from jobs.presence import SEEN_EVERY_SECONDS, Presence
+from tests.support.engine.bench import Clock
+
+
+@pytest.fixture
+def clock(database, monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("domain.clock.time", clock)
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("passed_ms", "is_said"),
+    [
+        (SEEN_EVERY_SECONDS * 1000 - 1, False),
+        (SEEN_EVERY_SECONDS * 1000, True),
+        (-1, True),
+        (-3_600_000, True),
+    ],
+)
+def test_it_is_said_now_and_then_and_at_once_when_the_clock_was_set_back(clock, passed_ms, is_said):
+    presence = Presence(WorkerInfo, "w1", lambda: {"queue": "default"})
+    presence.say()
+    with write():
+        WorkerInfo.update(seen_at=0).execute()
+    clock.ms += passed_ms
+    presence.say()
+    assert WorkerInfo.get_by_id("w1").seen_at == (clock.ms if is_said else 0)

@@ -1,0 +1,64 @@
+"""Reading folders of scripts: what messages tell of names that hold a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.engine import StepFailed
+from jobs.masking import Masker
+from jobs.steps.files import MAX_SHOWN, files_in
+
+SECRET = "hunter2-hörse"
+PART = "hunt"
+
+
+def mask(text: str) -> str:
+    masked = Masker([SECRET]).mask(text.encode("utf-8", "surrogatepass"))
+    return masked.decode("utf-8", "surrogatepass")
+
+
+def message(root: Path, path: str, **options) -> str:
+    """Why a folder with this file is refused."""
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    with pytest.raises(StepFailed) as failed:
+        list(files_in(root, "$OUT", **options))
+    return str(failed.value)
+
+
+LONG = "/".join(["x" * 200] * 5)
+
+
+@pytest.mark.parametrize("shift", range(len(SECRET)))
+def test_a_path_is_masked_before_it_is_cut(tmp_path, shift):
+    start = "/".join(["y" * 200, "y" * (MAX_SHOWN - 201 - shift)])
+    told = message(tmp_path, f"{start}{SECRET}/{LONG}", mask=mask)
+    assert told == f"$OUT/{(start + '***/' + LONG)[:MAX_SHOWN]}… has a path of more than 1000 characters."
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"{SECRET}\t", r"***\t"),
+        (f"{SECRET}\\", r"***\\"),
+        (f"\udcff{SECRET}", r"\udcff***"),
+    ],
+)
+def test_a_path_is_masked_before_it_is_escaped(tmp_path, path, shown):
+    assert message(tmp_path, path, mask=mask).endswith(f"or is not UTF-8: {shown}.")
+
+
+def test_a_secret_that_is_a_folder_and_a_file_is_masked_as_well(tmp_path):
+    told = message(tmp_path, "new\tpw/word", mask=lambda text: text.replace("pw/word", "***"))
+    assert told.endswith(r"new\t***.")
+
+
+def test_a_folder_that_cannot_be_read_is_masked(tmp_path, monkeypatch):
+    folder = tmp_path / SECRET
+    folder.mkdir()
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    walked = files_in(tmp_path, "$OUT", mask=mask)
