@@ -20,7 +20,7 @@ PLACES = 4
 RETRY_AFTER_SECONDS = 2
 """Told to who finds no place."""
 PAUSE_SECONDS = 0.15
-"""Between two looks. Measured, four who wait take half a percent of one core."""
+"""Between two looks. Measured, four who wait take less than a percent of one core."""
 UNSEEN_SECONDS = 2.0
 """How often to look at what may change without the run's version, which costs more."""
 

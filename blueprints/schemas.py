@@ -117,7 +117,7 @@ Name = Annotated[
     str,
     trimmed(200, min_length=1),
     AfterValidator(one_line),
-    documented(pattern=patterns.NAME, maxLength=200),
+    documented(pattern=patterns.NAME, minLength=1, maxLength=200),
 ]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
 Script = Annotated[

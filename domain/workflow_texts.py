@@ -16,7 +16,13 @@ from domain.references import SLUG, artifact_path, release_reference
 MAX_SCRIPT_BYTES = 64 * 1024
 MAX_DESCRIPTION_BYTES = 16 * 1024
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""As Unicode has it; Python also takes control characters for it."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _refusal(code: str, end_of_sentence: str) -> PydanticCustomError:
@@ -75,9 +81,10 @@ def trimmed(max_length: int, min_length: int = 0) -> AfterValidator:
     def check(text: str) -> str:
         if len(text) > max_length:
             raise PydanticKnownError("string_too_long", {"max_length": max_length})
-        if len(text.strip()) < min_length:
+        inner = text.strip(WHITE_SPACE)
+        if len(inner) < min_length:
             raise PydanticKnownError("string_too_short", {"min_length": min_length})
-        return text.strip()
+        return inner
 
     return AfterValidator(check)
 
@@ -93,20 +100,23 @@ def _as(**schema: Any) -> Any:
 
 
 Name = Annotated[
-    str, _line(200), AfterValidator(_one_line), _as(pattern=patterns.NAME, maxLength=200)
+    str,
+    _line(200),
+    AfterValidator(_one_line),
+    _as(pattern=patterns.NAME, minLength=1, maxLength=200),
 ]
 ParameterName = Annotated[
     str,
     _line(MAX_NAME),
     AfterValidator(_one_line),
-    _as(pattern=patterns.NAME, maxLength=MAX_NAME),
+    _as(pattern=patterns.NAME, minLength=1, maxLength=MAX_NAME),
 ]
 ArtifactPath = Annotated[
     str,
     _line(1000),
     AfterValidator(_one_line),
     AfterValidator(_artifact),
-    _as(pattern=patterns.ARTIFACT_PATH, maxLength=1000),
+    _as(pattern=patterns.ARTIFACT_PATH, minLength=1, maxLength=1000),
 ]
 Slug = Annotated[str, AfterValidator(_slug), _as(pattern=patterns.SLUG)]
 # One character is at least one byte, so these limits are never too low.

@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,7 +101,7 @@ def _walk(folder: int, prefix: str, names: _Names, suffix: str) -> Iterator[tupl
                 yield from _walk(inner, f"{path}/", names, suffix)
         elif name.endswith(suffix):
             _check_path(path, names)
-            with _regular_file(name, lambda: names.full(path), folder) as file:
+            with _regular_file(name, partial(names.full, path), folder) as file:
                 yield path, file
 
 

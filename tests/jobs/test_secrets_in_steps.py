@@ -40,10 +40,10 @@ def keep(*, keys: Keys = KEYS, **secrets: str) -> None:
         project_secrets.put_secret(ACTOR, Project.get(), name, value, keys)
 
 
-def run(step) -> StepRun:
+def run(step, **parameters: str) -> StepRun:
     """The step, run by the worker of this process."""
     count = StepRun.select().count()
-    _, (ready,) = start_and_ready(a_workflow([step], name=f"Workflow {count}"))
+    _, (ready,) = start_and_ready(a_workflow([step], name=f"Workflow {count}"), **parameters)
     worker_side.run_step(ready.step_id, ready.attempt)
     return StepRun.get_by_id(ready.step_id)
 
@@ -166,6 +166,11 @@ def test_a_suite_without_tests_is_the_one_test_and_tells_no_secret(process):
             "The name of a file in $GALLEY_OUTPUT holds the secret SHORT; nothing was released.",
         ),
         (
+            'mkdir -p "$GALLEY_OUTPUT/$TOKEN"; touch "$GALLEY_OUTPUT/$TOKEN/\\\\"',
+            "$GALLEY_OUTPUT holds a file whose name has control characters, a backslash or is not "
+            r"UTF-8: ***/\\.",
+        ),
+        (
             'mkfifo "$GALLEY_OUTPUT/$SHORT"',
             "$GALLEY_OUTPUT/*** is a link, a pipe or a device; only files and folders are taken.",
         ),
@@ -176,6 +181,22 @@ def test_a_release_that_would_show_a_secret_is_refused(process, script, message)
     step = run(build("a", script))
     assert (step.status, step.message) == (FAILED, message)
     assert not Release.select().exists()
+
+
+@on_one_database
+def test_a_secret_in_the_parameter_version_is_refused(process):
+    keep(SHORT=SHORT, TOKEN=TOKEN)
+    step = run(build("a", PASS), version=f"1.0-{SHORT}")
+    message = "The version in the run's parameters holds the secret SHORT; nothing was released."
+    assert (step.status, step.message) == (FAILED, message)
+    assert not Release.select().exists()
+
+
+@on_one_database
+def test_a_secret_in_the_parameter_version_does_no_harm_if_the_script_wrote_one(process):
+    keep(SHORT=SHORT)
+    step = run(build("a", f"echo 1.0 > $GALLEY_VERSION_FILE; {PASS}"), version=f"1.0-{SHORT}")
+    assert (step.status, Release.get().version) == (SUCCEEDED, "1.0")
 
 
 @on_one_database

@@ -9,7 +9,6 @@ from jobs.masking import Masker
 from jobs.steps.files import MAX_SHOWN, files_in
 
 SECRET = "hunter2-hörse"
-PART = "hunt"
 
 
 def mask(text: str) -> str:
@@ -34,7 +33,8 @@ LONG = "/".join(["x" * 200] * 5)
 def test_a_path_is_masked_before_it_is_cut(tmp_path, shift):
     start = "/".join(["y" * 200, "y" * (MAX_SHOWN - 201 - shift)])
     told = message(tmp_path, f"{start}{SECRET}/{LONG}", mask=mask)
-    assert told == f"$OUT/{(start + '***/' + LONG)[:MAX_SHOWN]}… has a path of more than 1000 characters."
+    shown = f"{start}***/{LONG}"[:MAX_SHOWN]
+    assert told == f"$OUT/{shown}… has a path of more than 1000 characters."
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,22 @@ def test_a_secret_that_is_a_folder_and_a_file_is_masked_as_well(tmp_path):
     assert told.endswith(r"new\t***.")
 
 
-def test_a_folder_that_cannot_be_read_is_masked(tmp_path, monkeypatch):
-    folder = tmp_path / SECRET
-    folder.mkdir()
+def test_a_link_is_named_without_its_secret(tmp_path):
+    (tmp_path / SECRET).symlink_to("/")
+    with pytest.raises(StepFailed) as failed:
+        list(files_in(tmp_path, "$OUT", mask=mask))
+    assert str(failed.value).startswith("$OUT/*** is a link")
 
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
 
-    walked = files_in(tmp_path, "$OUT", mask=mask)
+@pytest.mark.parametrize("path", [f"{LONG}/{SECRET}", f"{SECRET}\t", f"a\\{SECRET}"])
+def test_without_a_mask_nothing_is_told_that_could_not_be_masked_later(tmp_path, path):
+    told = message(tmp_path, path)
+    assert "…" in told
+    assert not any(part in told for part in ("hunt", "x", "a\\"))
+
+
+def test_without_a_mask_a_plain_path_is_told_as_it_is(tmp_path):
+    (tmp_path / SECRET).symlink_to("/")
+    with pytest.raises(StepFailed) as failed:
+        list(files_in(tmp_path, "$OUT"))
+    assert str(failed.value).startswith(f"$OUT/{SECRET} is a link")
