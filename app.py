@@ -84,8 +84,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_module.load()
     app = _Galley("galley", root_path=str(settings_module.CHECKOUT))
     app.config.update(
-        GALLEY=settings,
-        SECRET_KEY=settings.secret_key(),
         SESSION_COOKIE_NAME="galley_session",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
@@ -98,12 +96,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = _SmallInteger
-    models.connect(settings, pooled=True)
-    app.extensions["galley_keys"] = Keys(app.config["SECRET_KEY"])
-    app.extensions["galley_doorbell"] = Doorbell(settings.redis_url or _private_redis(settings))
-    app.extensions["galley_waiters"] = Waiters()
+    serve(app, settings)
     metrics.register(app)
-    throttling.register(app)
     security.register(app)
     errors.register(app)
     pages_support.register(app)
@@ -112,6 +106,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
+
+
+def serve(app: Flask, settings: Settings) -> None:
+    """Give the application what depends on the settings, and forget what it remembered.
+
+    Other origins are let in by `create_app` alone.
+    """
+    app.config.update(GALLEY=settings, SECRET_KEY=settings.secret_key())
+    models.connect(settings, pooled=True)
+    app.extensions["galley_keys"] = Keys(app.config["SECRET_KEY"])
+    app.extensions["galley_doorbell"] = Doorbell(settings.redis_url or _private_redis(settings))
+    app.extensions["galley_waiters"] = Waiters()
+    throttling.register(app)
 
 
 def _private_redis(settings: Settings) -> str:

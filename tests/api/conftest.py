@@ -4,27 +4,21 @@ import pytest
 from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
-from app import create_app
 from blueprints.api.operations import operation_of
 from blueprints.error_codes import ERRORS, FAULTS
-from domain import models
 from domain.models import Project
 from domain.settings import Settings
-from tests.support import contract
+from tests.support import application, contract
 from tests.support import people as people_support
 from tests.support.people import People
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    app = create_app(settings)
-    # The first that is registered is called last: when the answer has all its headers.
-    app.after_request_funcs[None].insert(0, _hold_against_the_contract)
-    yield app
-    models.db.obj.close_all()
+    yield from application.shared(settings, hold_against_the_contract)
 
 
-def _hold_against_the_contract(response: Response) -> Response:
+def hold_against_the_contract(response: Response) -> Response:
     """Whatever a test is about, its errors have the form and the codes that are documented."""
     is_api = request.path.startswith("/api")
     if is_api and response.status_code >= 400 and response.mimetype == "application/json":

@@ -63,8 +63,7 @@ def config(tmp_path: Path) -> None:
 
 
 def test_it_makes_a_workflow_starts_a_run_and_reads_its_result(generated: Generated, tmp_path):
-    with galley_on(tmp_path / "data") as galley:
-        client = signed_in(generated, galley)
+    with galley_on(tmp_path / "data") as galley, signed_in(generated, galley) as client:
         made = generated.call("create_workflow", client=client, body=workflow(generated, galley))
         assert made.revision == 1
         assert made.stages[0].steps[0].configuration.build_script.startswith("echo")

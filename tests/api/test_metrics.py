@@ -1,10 +1,18 @@
 """/metrics, as Prometheus reads it."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain import models
 from domain.clock import now
+from tests.support import application
 from tests.support.world import World
+
+
+@pytest.fixture
+def app(settings):
+    """Its own: what others have asked for is not counted."""
+    yield from application.own(settings)
 
 
 def scrape(client, headers) -> dict[str, dict[tuple[str, ...], float]]:

@@ -449,10 +449,12 @@ def test_the_table_names_every_route_once(app):
 def test_everybody_gets_what_their_role_and_scope_give(
     route: Route, app: Flask, people: People, project: Project
 ):
+    """On PostgreSQL one person is enough: the rules of access do not depend on the database."""
     world = World(app, project)
+    is_sqlite = app.config["GALLEY"].is_sqlite
     wrong = []
-    for name, role in ROLE_OF.items():
-        for way in WAYS:
+    for name, role in ROLE_OF.items() if is_sqlite else [("sysadmin", SYSTEM_ADMIN)]:
+        for way in WAYS if is_sqlite else WAYS[:1]:
             status, response = ask(app, route, getattr(people, name), way, world)
             if status != expected(route, role, way):
                 wrong.append((name, way, status, response.get_data(as_text=True)[:300]))
@@ -463,6 +465,7 @@ def test_everybody_gets_what_their_role_and_scope_give(
     assert not wrong
 
 
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "route", [r for r in TABLE if r.needs != PUBLIC], ids=lambda r: f"{r.method} {r.rule}"
 )

@@ -9,6 +9,8 @@ from blueprints.throttling import TRIES_PER_ADDRESS, TRIES_PER_NAME, sender
 from domain import people as people_rules
 from domain.access import console
 from domain.models import Project
+from tests.api.conftest import hold_against_the_contract
+from tests.support import application
 
 
 @pytest.mark.parametrize("path", ["/login", "/api/projects", "/nothing", "/healthz", "/workflows"])
@@ -170,6 +172,12 @@ def test_trying_one_password_on_many_people_must_wait_as_well(client, ann, monke
 )
 def test_tries_from_one_ipv6_network_count_together(one, other, is_same):
     assert (sender(one) == sender(other)) == is_same
+
+
+@pytest.fixture
+def app(settings):
+    """Its own: views are added to it."""
+    yield from application.own(settings, hold_against_the_contract)
 
 
 @pytest.fixture

@@ -6,18 +6,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
-from domain import models
 from domain.models import Ingredient, Project
 from domain.settings import Settings
+from tests.support import application
 from tests.support import people as people_support
 from tests.support.people import People
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    yield create_app(settings)
-    models.db.obj.close_all()
+    yield from application.shared(settings)
 
 
 @pytest.fixture
