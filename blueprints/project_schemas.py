@@ -4,7 +4,6 @@ import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    AfterValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -16,7 +15,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import tagged_union_schema
 
-from blueprints.schemas import Description, Line, Name, Schema, Script, Slug, documented, one_line
+from blueprints.schemas import Description, Line, Name, Schema, Script, Slug, documented
 from domain import patterns
 
 
@@ -75,7 +74,6 @@ class DirectorySettings(Schema):
     path: Annotated[
         str,
         StringConstraints(min_length=1, max_length=1000),
-        AfterValidator(one_line),
         documented(pattern=patterns.FOLDER),
     ] = Field(description="A folder of the worker hosts, absolute.")
     keep: int = Field(5, ge=1, le=1000, description="How many releases stay.")
@@ -83,6 +81,8 @@ class DirectorySettings(Schema):
     @field_validator("path")
     @classmethod
     def _is_absolute(cls, value: str) -> str:
+        if re.search(patterns.CONTROL, value):
+            raise PydanticCustomError("invalid_text", "must not hold control characters.")
         if not value.startswith("/") or value.strip("/") == "" or ".." in value.split("/"):
             raise PydanticCustomError(
                 "invalid_format", "must be an absolute path of a folder, without '..'."

@@ -15,6 +15,7 @@ _UP = rf"\.\.(?:/|[{_WHITE}]*$)"
 _NOTHING = rf"(?:\.?/)*\.?[{_WHITE}]*$"
 _PATH = rf"(?!/)(?!(?:[^/]*/)*{_UP})(?!{_NOTHING})[^{_CONTROL}]*[^/{_WHITE}{_CONTROL}]"
 
+CONTROL = f"[{_CONTROL}]"
 ID = "^[0-9a-f]{24}$"
 SLUG = f"^{SLUG_BODY}$"
 USERNAME = f"^(?!(?:me|tokens)$){SLUG_BODY}$"

@@ -60,7 +60,7 @@ class ProcessTree:
         become_subreaper()
         self.ended = False
         """Whether the main process has ended."""
-        self._not_ours = _children("self")
+        self._not_ours = children_of("self")
         self._out_of_reach: set[int] = set()
         self._names: dict[int, str] | None = None
         self._poll = select.poll()
@@ -172,7 +172,7 @@ class ProcessTree:
 
         A descendant cannot be in the session of this process, any other child usually is.
         """
-        found = _children("self") - self._not_ours - self._out_of_reach - {self._main.pid}
+        found = children_of("self") - self._not_ours - self._out_of_reach - {self._main.pid}
         return {pid for pid in found if os.getsid(pid) != os.getsid(0)}
 
     def _is_member(self, pid: int) -> bool:
@@ -245,11 +245,15 @@ def _process_ids() -> list[int]:
     return sorted((pid for pid in pids if pid != os.getpid()), reverse=True)
 
 
-def _children(pid: int | str) -> set[int]:
+def children_of(pid: int | str) -> set[int]:
     """Of all threads, zombies included. Raises OSError if there is no such process."""
-    tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 (faster)
-    lists = (Path(f"/proc/{pid}/task/{task}/children").read_bytes() for task in tasks)
-    return {int(child) for children in lists for child in children.split()}
+    found: set[int] = set()
+    for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 (faster)
+        # A thread may have ended meanwhile; its children, if any, are another thread's by now.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children = Path(f"/proc/{pid}/task/{task}/children").read_bytes()
+            found.update(map(int, children.split()))
+    return found
 
 
 def _running(pids: Iterable[int]) -> dict[int, str]:
@@ -262,7 +266,7 @@ def _running(pids: Iterable[int]) -> dict[int, str]:
             before, _, after = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")
             if after[:1] not in b"ZX" and not _is_watcher(pid):
                 names[pid] = before.partition(b"(")[2].decode(errors="replace")
-                todo += _children(pid)
+                todo += children_of(pid)
     return names
 
 

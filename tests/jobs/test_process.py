@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from jobs import process_tree
 from jobs.process import COOKIE, Result, Stop, Wake, explain, kill_strays
 from tests.support.scripts import Runner
 from tests.support.wait import eventually
@@ -428,3 +430,26 @@ def test_the_end_of_a_script_is_explained(result: Result, sentence: str | None) 
 def test_a_command_that_is_not_there_is_explained(run: Runner) -> None:
     result = run("no-such-command")
     assert explain(result) == "The script ended with exit code 127: a command was not found."
+
+
+def test_threads_that_come_and_go_do_not_disturb_the_look_for_children():
+    """The worker has some: its heart, the look at its disks."""
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            thread = threading.Thread(target=int)
+            thread.start()
+            thread.join()
+
+    busy = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for thread in busy:
+        thread.start()
+    try:
+        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as child:
+            for _ in range(2000):
+                assert child.pid in process_tree.children_of("self")
+    finally:
+        over.set()
+        for thread in busy:
+            thread.join()
