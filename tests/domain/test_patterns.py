@@ -55,6 +55,7 @@ def is_taken(adapter: TypeAdapter, value: object) -> bool:
 @example("a/..")
 @example("a/.. ")
 @example("./.")
+@example(" .")
 @example("shop@1:/etc")
 @example("x" * 1001)
 def test_what_fits_the_pattern_is_taken_and_nothing_else(kind: str, value: str):
