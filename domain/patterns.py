@@ -28,7 +28,9 @@ WORD = rf"^{_SEEN}*$"
 NOT_BLANK = rf"[^{_WHITE}]"
 RELEASE_REFERENCE = rf"^(?:[0-9a-f]{{24}}|{_PICKED})$"
 """`domain.references.release_reference`."""
-ARTIFACT_PATH = rf"^[{_WHITE}]*(?![{_WHITE}])(?:{_PICKED}:{_PATH}|(?!{_PICKED}:){_PATH})[{_WHITE}]*$"
+ARTIFACT_PATH = (
+    rf"^[{_WHITE}]*(?![{_WHITE}])(?:{_PICKED}:{_PATH}|(?!{_PICKED}:){_PATH})[{_WHITE}]*$"
+)
 """`domain.references.artifact_path`."""
 FOLDER = rf"^(?!(?:[^/]*/)*\.\.(?:/|$))/+[^/{_CONTROL}][^{_CONTROL}]*$"
 """An absolute path, not of the root, without `..`."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from domain import models
@@ -25,6 +26,11 @@ from tests.support import postgres
 from tests.support.disks import SmallDisk
 from tests.support.keys import SECRET_KEY
 from tests.support.wait import eventually
+
+# Whether a change passes must not depend on luck; elsewhere each run tries something new.
+hypothesis.settings.register_profile("steady", derandomize=True)
+if os.environ.get("GALLEY_REQUIRE_POSTGRES"):
+    hypothesis.settings.load_profile("steady")
 
 # Under another name, because pytest's own worker processes inherit what is left of it below.
 os.environ.setdefault("TESTS_DATABASE_URL", os.environ.get("DATABASE_URL", ""))
@@ -63,7 +69,7 @@ def settings_for(data_dir: Path, **environment: str) -> Settings:
     return settings_module.load({**own, **environment})
 
 
-def _migrated(settings: Settings) -> None:
+def migrated(settings: Settings) -> None:
     models.connect(settings, pooled=False)
     with models.db.obj.connection_context():
         migrate(settings)
@@ -72,7 +78,7 @@ def _migrated(settings: Settings) -> None:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = settings_for(tmp_path_factory.mktemp("template"))
-    _migrated(settings)
+    migrated(settings)
     return settings.sqlite_path
 
 
@@ -86,7 +92,7 @@ def postgres_url(
     """
     name = f"galley_{uuid.uuid4().hex[:12]}"
     url = postgres_server.create(name)
-    _migrated(settings_for(tmp_path_factory.mktemp("pg"), DATABASE_URL=url))
+    migrated(settings_for(tmp_path_factory.mktemp("pg"), DATABASE_URL=url))
     yield url
     postgres_server.drop(name)
 

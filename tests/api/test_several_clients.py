@@ -3,18 +3,22 @@
 What is held here is decided by the database alone, for the servers know nothing of each other.
 """
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
 import httpx
 import pytest
 
-from domain import people
+from domain import models, people
 from domain.access import SUPER_USER, console
 from domain.models import IdempotencyKey, Ingredient, Member, Project, Run, User, Workflow
+from domain.settings import Settings
+from tests.conftest import KINDS, migrated, settings_for
 from tests.support.web import serving
 
 MANY = 20
@@ -28,27 +32,48 @@ BODY = {
 Ask = Callable[[httpx.Client], httpx.Response]
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def served(request, tmp_path_factory, redis_url) -> Iterator[tuple[Settings, list[str]]]:
+    """A database and the addresses of two servers, which take longer to start than any test."""
+    settings = settings_for(tmp_path_factory.mktemp("served") / "data")
+    settings.data_dir.mkdir()
+    if request.param == "postgresql":
+        server, name = request.getfixturevalue("postgres_server"), f"galley_{uuid.uuid4().hex[:12]}"
+        settings = replace(settings, database_url=server.create(name))
+    migrated(settings)
+    with serving(settings, redis_url, 2) as urls:
+        yield settings, urls
+    if request.param == "postgresql":
+        server.drop(name)
+
+
+@pytest.fixture
+def settings(served) -> Settings:
+    return served[0]
+
+
 @pytest.fixture
 def project(database) -> Project:
+    for model in reversed(models.ALL):  # the tests before had the same database
+        model.delete().execute()
     project = Project.create(id="pond", name="Pond", created_by="test")
     Ingredient.create(id="duck", project=project, name="Duck", created_by="test")
     return project
 
 
 @pytest.fixture
-def clients(settings, project, redis_url) -> Iterator[dict[str, httpx.Client]]:
+def clients(served, project) -> Iterator[dict[str, httpx.Client]]:
     """Ann and Bob, each at a server of their own."""
-    with serving(settings, redis_url, 2) as urls:
-        made = {}
-        for name, url in zip(("ann", "bob"), urls, strict=True):
-            user = User.create(username=name)
-            Member.create(project=project, user=user, role=SUPER_USER)
-            _, token = people.create_token(console(), user, "test", scope="write")
-            headers = {"Authorization": f"Bearer {token}"}
-            made[name] = httpx.Client(base_url=url, headers=headers, timeout=60)
-        yield made
-        for client in made.values():
-            client.close()
+    made = {}
+    for name, url in zip(("ann", "bob"), served[1], strict=True):
+        user = User.create(username=name)
+        Member.create(project=project, user=user, role=SUPER_USER)
+        _, token = people.create_token(console(), user, "test", scope="write")
+        headers = {"Authorization": f"Bearer {token}"}
+        made[name] = httpx.Client(base_url=url, headers=headers, timeout=60)
+    yield made
+    for client in made.values():
+        client.close()
 
 
 @pytest.fixture
