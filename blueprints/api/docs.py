@@ -30,6 +30,7 @@ def the_document() -> dict[str, Any]:
     "Read this description",
     needs=PUBLIC,
     answers={200: Document, 304: None},
+    errors=(412,),
     headers=(IF_NONE_MATCH,),
     gives=(ETAG,),
 )

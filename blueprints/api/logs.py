@@ -24,7 +24,7 @@ bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")
 @operation(
     "Read a log",
     answers={200: TEXT, 206: TEXT, 304: None},
-    errors=(416,),
+    errors=(412, 416),
     headers=("Range",),
     gives=("X-Log-Offset", "X-Log-Complete"),
     query=LogQuery,
@@ -99,7 +99,7 @@ def upload_logs(run_id: str) -> ResponseReturnValue:
 @operation(
     "Read an uploaded log",
     answers={200: TEXT, 206: TEXT, 304: None},
-    errors=(416, 500),
+    errors=(412, 416, 500),
     headers=("Range", IF_NONE_MATCH),
     gives=(ETAG,),
     address={"log_name": {"minLength": 1, "description": "The name of an uploaded log."}},

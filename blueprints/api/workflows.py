@@ -164,6 +164,7 @@ def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
 @operation(
     "Read a workflow",
     answers={200: answers.Workflow, 304: None},
+    errors=(412,),
     headers=(IF_NONE_MATCH,),
     gives=(ETAG,),
 )

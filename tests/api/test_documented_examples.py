@@ -9,12 +9,9 @@ from flask import Flask
 
 from domain.models import Environment, Ingredient, Project, Release, StepRun, StepSpec, TestSuite
 from tests.api.test_roles import TABLE, Route, url_of
-from tests.conftest import KINDS
 from tests.support.contract import DOCUMENT
 from tests.support.people import People
 from tests.support.world import World
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 JSON = "application/json"
 

@@ -10,10 +10,7 @@ from domain import people as people_rules
 from domain.access import console
 from domain.models import Project
 from tests.api.conftest import hold_against_the_contract
-from tests.conftest import KINDS
 from tests.support import application
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 @pytest.mark.parametrize("path", ["/login", "/api/projects", "/nothing", "/healthz", "/workflows"])
