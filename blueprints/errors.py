@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import peewee
-from flask import Flask, current_app, jsonify, redirect, render_template, request
+from flask import Flask, current_app, g, jsonify, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from playhouse.pool import MaxConnectionsExceeded
@@ -43,10 +43,12 @@ def register(app: Flask) -> None:
     app.register_error_handler(peewee.DoesNotExist, _gone)
     app.register_error_handler(OSError, _file_trouble)
     app.register_error_handler(Exception, _unexpected)
+    app.after_request(_say_which_condition)
 
 
 def answer(error: GalleyError, headers: Mapping[str, str] | None = None) -> Response:
     """The error as the caller can use it. `headers` are added to the answer's own."""
+    g.is_answered_with_error = True
     response = _as_json(error) if is_api() else _as_html(error)
     if is_api() and isinstance(error, NotSignedIn):
         reason = ', error="invalid_token"' if error.code == "invalid_token" else ""  # RFC 6750
@@ -133,6 +135,18 @@ def _http(error: HTTPException) -> Response:
     mapped.status = status
     own = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     return answer(mapped, own)
+
+
+def _say_which_condition(response: Response) -> Response:
+    """werkzeug sends what was asked for all the same, only with the status 412."""
+    if response.status_code != 412 or g.get("is_answered_with_error"):
+        return response
+    response.close()
+    mapped = GalleyError(
+        "If-Match names another version than the present one.", code=HTTP_ERRORS[412][0]
+    )
+    mapped.status = 412
+    return answer(mapped)
 
 
 def _csrf(error: CSRFError) -> Response:

@@ -164,3 +164,13 @@ def test_an_origin_that_was_set_may_use_the_api_with_a_token_but_no_session(
     assert "Access-Control-Allow-Origin" not in other.headers
     page = client.get("/login", headers={"Origin": ELSEWHERE})
     assert "Access-Control-Allow-Origin" not in page.headers
+
+
+@on_one_database
+def test_who_reads_under_a_condition_that_does_not_hold_is_told_so(client, headers, world):
+    workflow = world.workflow()
+    response = client.get(
+        f"/api/workflows/{workflow.id}", headers={**headers, "If-Match": '"another"'}
+    )
+    assert response.status_code == 412
+    assert response.json["error"]["code"] == "precondition_failed"
