@@ -9,10 +9,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from peewee import InterfaceError, OperationalError
-
 from domain import engine
 from domain.models import db
+from jobs.patience import AWAY
 from jobs.process import Stop, Wake
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class Heart:
             )
             self._obey(answer)  # before anything that may take its time
             self._seen()
-        except (OperationalError, InterfaceError) as error:
+        except AWAY as error:
             # The step goes on: if the database comes back before the lease is over, all is well;
             # if not, the next beat that gets through learns that the step was taken away.
             log.warning("no beat for step %s: %s", self._held.step_id, error)

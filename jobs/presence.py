@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from peewee import InterfaceError, OperationalError
-
 from domain.clock import now
 from domain.models import ReconcilerInfo, WorkerInfo, write
 from jobs import host
+from jobs.patience import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -68,5 +67,5 @@ class Presence:
         try:
             with write():
                 self._table.delete().where(self._table.name == self._name).execute()
-        except (OperationalError, InterfaceError) as error:
+        except AWAY as error:
             log.warning("could not sign off: %s", error)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
-from peewee import InterfaceError, OperationalError
 from redis import RedisError
 
 from domain import discarded, disk, engine, idempotency, uploads
@@ -35,6 +34,7 @@ from domain.storage import LocalStorage, open_storage
 from jobs import host, leftovers
 from jobs.disk_watch import DiskWatch
 from jobs.folders import remove_tree
+from jobs.patience import AWAY
 from jobs.presence import Presence, a_name
 from jobs.process import kill_strays
 from jobs.queue import Doorbell, message_id
@@ -85,7 +85,7 @@ class Reconciler:
         try:
             db.connect(reuse_if_open=True)
             self._repair()
-        except (OperationalError, InterfaceError) as error:
+        except AWAY as error:
             log.warning("the database does not answer: %s", error)
             self._patient_until = self._one_lease_from_now()
             db.close()
@@ -311,7 +311,7 @@ def _by_itself(repair: Callable[[], object]) -> None:
     """One that fails in a way nobody foresaw must not keep the others from being made."""
     try:
         repair()
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise  # the database does not answer: that stops them all, until it does
     except Exception:
         log.exception("a repair failed: %s", repair.__name__)

@@ -43,12 +43,17 @@ def routes_of(app: Flask) -> Iterator[Route]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield Route(
                 method,
-                _VARIABLE.sub(lambda found: f"{{{camel(found[1])}}}", rule.rule),
+                documented_path(rule.rule),
                 tuple(_VARIABLE.findall(rule.rule)),
                 camel(view.__name__),
                 " ".join((view.__doc__ or "").split()),
                 declared,
             )
+
+
+def documented_path(rule: str) -> str:
+    """The address of a route as OpenAPI writes it: `/api/projects/{projectId}`."""
+    return _VARIABLE.sub(lambda found: f"{{{camel(found[1])}}}", rule)
 
 
 def failures_of(route: Route) -> list[int]:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask, Response, request
@@ -11,6 +12,7 @@ from domain.settings import Settings
 from tests.support import application, contract
 from tests.support import people as people_support
 from tests.support.people import People
+from tests.support.world import World
 
 
 @pytest.fixture
@@ -50,3 +52,28 @@ def project(app: Flask) -> Project:
 @pytest.fixture
 def people(app: Flask, project: Project) -> People:
     return people_support.make(app, project)
+
+
+@pytest.fixture
+def known(app, people, project) -> dict[str, Any]:
+    """What really is there, by the names that variables in addresses have."""
+    world = World(app, project)
+    step = world.run()
+    release = world.release()
+    world.package(release, "a.txt")
+    return {
+        "project_id": project.id,
+        "username": "user",
+        "name": world.test_suite(),
+        "ingredient_id": release.ingredient_id,
+        "release_id": release.id,
+        "path": "a.txt",
+        "token_id": world.token(people.sysadmin),
+        "workflow_id": world.workflow().id,
+        "number": 1,
+        "run_id": step.run_id,
+        "step_run_id": step.id,
+        "stage_run_id": step.stage_id,
+        "test_id": world.test_result(step),
+        "log_name": world.uploaded(step),
+    }

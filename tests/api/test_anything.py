@@ -1,14 +1,10 @@
 """Whatever anybody sends, the answer is never a mistake of ours."""
 
 import json
-from typing import Any
 from urllib.parse import quote
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from tests.support.world import World
 
 NAMES = """
 id name description role script timeoutSeconds driver settings path keep requiresApproval projectId
@@ -65,31 +61,6 @@ value = st.recursive(
 body = st.binary(max_size=60) | st.dictionaries(st.sampled_from(NAMES), value, max_size=6).map(
     lambda members: json.dumps(members).encode()
 )
-
-
-@pytest.fixture
-def known(app, people, project) -> dict[str, Any]:
-    """What really is there, by the names that variables in addresses have."""
-    world = World(app, project)
-    step = world.run()
-    release = world.release()
-    world.package(release, "a.txt")
-    return {
-        "project_id": project.id,
-        "username": "user",
-        "name": world.test_suite(),
-        "ingredient_id": release.ingredient_id,
-        "release_id": release.id,
-        "path": "a.txt",
-        "token_id": world.token(people.sysadmin),
-        "workflow_id": world.workflow().id,
-        "number": 1,
-        "run_id": step.run_id,
-        "step_run_id": step.id,
-        "stage_run_id": step.stage_id,
-        "test_id": world.test_result(step),
-        "log_name": world.uploaded(step),
-    }
 
 
 @settings(

@@ -1,7 +1,6 @@
 """Holds an answer of the API against the document that describes it."""
 
 import functools
-import re
 from typing import Any
 
 import jsonschema_rs
@@ -9,6 +8,7 @@ from flask import Flask, Request, Response
 
 from app import BLUEPRINTS
 from blueprints.api.document import document
+from blueprints.api.routes import documented_path
 
 
 def _documented() -> dict[str, Any]:
@@ -26,7 +26,7 @@ def breach(request: Request, response: Response) -> str | None:
     """What of the answer is not as documented; None if all is."""
     api = DOCUMENT
     assert request.url_rule is not None
-    path = re.sub(r"<(?:\w+:)?(\w+)>", lambda m: f"{{{_camel(m[1])}}}", request.url_rule.rule)
+    path = documented_path(request.url_rule.rule)
     method = "get" if request.method == "HEAD" else request.method.lower()
     responses = api["paths"][path][method]["responses"]
     status = str(response.status_code)
@@ -61,8 +61,3 @@ def _promised(documented: dict[str, Any]) -> list[str]:
 def _validator(ref: str) -> Any:
     schema = {"$ref": ref, "components": DOCUMENT["components"]}
     return jsonschema_rs.Draft202012Validator(schema)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
