@@ -21,6 +21,7 @@ from domain.access import SUPER_USER
 from domain.errors import Conflict, NotFound
 from domain.idempotency import Answer, Keyed, first_answer, keep
 from domain.models import Run, StepRun, new_id
+from domain.run_queries import Details
 from domain.statuses import RUNNING
 
 bp = Blueprint("pipeline", __name__, url_prefix="/runs")
@@ -148,7 +149,7 @@ def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> di
         "form_id": new_id(),
         "may_decide": {s.id for s in details.stages if runs.may_decide(row, s, current_actor())},
         "etag": etag,
-        "pace": _pace(run),
+        "pace": _pace(details),
         "log_pace": LOG_PACE,
     }
     step = _chosen_step(run, view.step)
@@ -163,14 +164,13 @@ def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> di
     return picture
 
 
-def _pace(run: Mapping[str, Any]) -> str | None:
+def _pace(details: Details) -> str | None:
     """How often to ask; None when the run has ended and nothing will change any more."""
-    if run["completedAt"]:
+    if details.run.completed_at is not None:
         return None
-    steps = steps_of(run)
-    if any(step["status"] == RUNNING for step in steps):
+    if any(step.status == RUNNING for step in details.steps):
         return PACE
-    reasons = {reason["code"] for item in (run, *steps) for reason in item["waiting"]}
+    reasons = {reason["code"] for reason in details.reasons}
     return SLOW_PACE if reasons & SLOW_REASONS else PACE
 
 

@@ -22,8 +22,18 @@ LOOK_AGAIN_MS = 5_000
 def look_at(run: Run) -> Details:
     """The whole run. Redis is asked only while its absence can be a reason to wait."""
     return run_queries.details(
-        run, redis_answers=run.completed_at is not None or doorbell().is_reachable()
+        run,
+        redis_answers=run.completed_at is not None or doorbell().is_reachable(),
+        silence_ms=_silence_ms(),
     )
+
+
+def _silence_ms() -> int:
+    return waiting.silence(settings().lease_seconds)
+
+
+def _may_change_unseen(run: Run) -> bool:
+    return waiting.may_change_unseen(run, silence_ms=_silence_ms())
 
 
 def version_of(run: Run) -> str:
@@ -31,7 +41,7 @@ def version_of(run: Run) -> str:
 
     What it waits for may change without the run's own version: then it changes with the time.
     """
-    moment = now() // LOOK_AGAIN_MS if waiting.may_change_unseen(run) else 0
+    moment = now() // LOOK_AGAIN_MS if _may_change_unseen(run) else 0
     return f"{run.id}-{run.version}-{moment:x}"
 
 
@@ -40,17 +50,21 @@ class Shown:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._may_change_unseen = waiting.may_change_unseen(run)
+        self._may_change_unseen = _may_change_unseen(run)
+
+    @cached_property
+    def _details(self) -> Details:
+        return look_at(self.run)
 
     @cached_property
     def json(self) -> dict[str, Any]:
-        return present.run(look_at(self.run))
+        return present.run(self._details)
 
     @cached_property
     def tag(self) -> str:
         """Differs when what is shown does; of a run that nothing outside it holds up, it costs
         no more than its row."""
-        reasons = present.reasons_in(self.json) if self._may_change_unseen else []
+        reasons = self._details.reasons if self._may_change_unseen else ()
         # Not `since`: there may be no better answer to that than now.
         told = [(reason["code"], reason["message"], *reason["who"]) for reason in reasons]
         digest = hashlib.sha256(repr(told).encode()).hexdigest()[:16] if told else "0"

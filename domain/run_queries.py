@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from domain import uploads
-from domain.clock import now
+from domain import uploads, waiting
 from domain.errors import NotFound
 from domain.ingredients import packages_of
 from domain.models import (
@@ -23,7 +22,6 @@ from domain.models import (
 )
 from domain.releases import releases_of_run
 from domain.statuses import FINISHED
-from domain.waiting import World, look_around
 
 
 def get(run_id: str) -> Run:
@@ -117,11 +115,15 @@ class Details:
     """By the id of their release."""
     events: list[RunEvent]
     uploads: list[UploadedLog]
-    world: World
+    reasons: waiting.Reasons
+    """Why it, its stages and steps do not run."""
 
 
-def details(run: Run, *, redis_answers: bool = True) -> Details:
-    """Read the whole run. Read `run` first: its version then never promises more than is shown."""
+def details(run: Run, *, redis_answers: bool = True, silence_ms: int = 0) -> Details:
+    """Read the whole run. Read `run` first: its version then never promises more than is shown.
+
+    silence_ms: `waiting.silence` of the workers' leases; 0 tells of a lost worker when they end.
+    """
     stages = list(StageRun.select().where(StageRun.run == run.id).order_by(StageRun.position))
     steps = list(
         StepRun.select()
@@ -135,11 +137,7 @@ def details(run: Run, *, redis_answers: bool = True) -> Details:
         .where(StepRun.run == run.id)
         .order_by(Attempt.step, Attempt.number)
     )
-    world = (
-        look_around(run, steps, redis_answers=redis_answers)
-        if run.completed_at is None
-        else World(at=now())
-    )
+    world = waiting.look_around(run, steps, redis_answers=redis_answers, silence_ms=silence_ms)
     releases = releases_of_run(run.id)
     return Details(
         run=run,
@@ -150,5 +148,5 @@ def details(run: Run, *, redis_answers: bool = True) -> Details:
         packages=packages_of(releases),
         events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
         uploads=uploads.of_run(run),
-        world=world,
+        reasons=waiting.explain(run, stages, steps, world),
     )

@@ -5,7 +5,7 @@ names the roles that can end the wait. Pending without a reason is a defect, so 
 each function is a reason as well.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class World:
 
     at: int
     redis_answers: bool = True
+    silence_ms: int = 0
+    """How much of its lease a running step has left, or less, if its worker fell silent."""
     listeners: Mapping[str, int] = field(default_factory=dict)
     """Queue → how many workers listen to it."""
     closed: Collection[str] = ()
@@ -36,7 +38,27 @@ class World:
     """Runs of the same workflow that use up its concurrency limit, as "#12"."""
 
 
-def look_around(run: Run, steps: Sequence[StepRun], *, redis_answers: bool) -> World:
+@dataclass(frozen=True)
+class Reasons:
+    """All of a run: its own, and by their ids those of its stages and steps. Empty: none waits."""
+
+    run: list[Reason]
+    stages: dict[str, list[Reason]]
+    steps: dict[str, list[Reason]]
+
+    def __iter__(self) -> Iterator[Reason]:
+        for reasons in (self.run, *self.stages.values(), *self.steps.values()):
+            yield from reasons
+
+
+def silence(lease_seconds: float) -> int:
+    """`World.silence_ms` for leases of that length: a worker renews them far earlier than this."""
+    return int(lease_seconds * 1000 / 2)
+
+
+def look_around(
+    run: Run, steps: Sequence[StepRun], *, redis_answers: bool, silence_ms: int
+) -> World:
     """Ask the database for the facts that concern this run's waiting steps."""
     at = now()
     ready = [s for s in steps if s.status == PENDING and s.ready_at is not None]
@@ -44,20 +66,28 @@ def look_around(run: Run, steps: Sequence[StepRun], *, redis_answers: bool) -> W
     return World(
         at=at,
         redis_answers=redis_answers,
+        silence_ms=silence_ms,
         listeners=listeners(at) if ready else {},
         closed=queues_without_room(at) if ready and run.status == PENDING else (),
-        ahead={s.id: _count_ahead(s) for s in ready},
+        ahead=_count_ahead(ready),
         holders=_holders(locks) if locks else {},
         running_before=[] if run.admitted else _holding_back(run),
     )
 
 
-def _count_ahead(step: StepRun) -> int:
+def _count_ahead(ready: Sequence[StepRun]) -> dict[str, int]:
+    """Steps that became ready together, as those of a stage do, are counted together."""
+    moments = {(step.queue, step.ready_at) for step in ready if not step.is_outside}
+    older = {(queue, moment): _count_older(queue, moment) for queue, moment in moments}
+    return {step.id: older.get((step.queue, step.ready_at), 0) for step in ready}
+
+
+def _count_older(queue: str, moment: int) -> int:
     older = StepRun.select().where(
         (StepRun.status == PENDING)
         & StepRun.ready_at.is_null(False)
-        & (StepRun.queue == step.queue)
-        & (StepRun.ready_at < step.ready_at)
+        & (StepRun.queue == queue)
+        & (StepRun.ready_at < moment)
         & ~StepRun.is_outside
     )
     return int(older.count())
@@ -81,7 +111,7 @@ def _holding_back(run: Run) -> list[str]:
     return [f"#{other.number}" for other in list(others)]
 
 
-def may_change_unseen(run: Run) -> bool:
+def may_change_unseen(run: Run, *, silence_ms: int) -> bool:
     """Whether the reasons can change without anything happening to the run, so without a version.
 
     True while it waits for what other runs and workers do, or has a worker that fell silent.
@@ -89,7 +119,7 @@ def may_change_unseen(run: Run) -> bool:
     if run.completed_at is not None:
         return False
     waits = (StepRun.status == PENDING) & StepRun.ready_at.is_null(False) & ~StepRun.is_outside
-    is_stuck = (StepRun.status == RUNNING) & (StepRun.lease_until < now())
+    is_stuck = (StepRun.status == RUNNING) & (StepRun.lease_until <= now() + silence_ms)
     steps = StepRun.select().where((StepRun.run == run.id) & (waits | is_stuck))
     return not run.admitted or bool(steps.exists())
 
@@ -97,26 +127,39 @@ def may_change_unseen(run: Run) -> bool:
 # ---- pure from here on -----------------------------------------------------------------------
 
 
-def reasons_of_run(
+def explain(
     run: Run, stages: Sequence[StageRun], steps: Sequence[StepRun], world: World
-) -> list[Reason]:
-    """Why a Pending run has not started; empty for any other."""
-    if run.status != PENDING:
-        return []
+) -> Reasons:
+    """Why anything in the run does not go on: whatever is Pending, and what is stuck.
+
+    Stuck is a step whose worker fell silent, and what has begun, but has nothing at work: a run
+    before a stage that somebody has to approve, a stage whose other steps wait for a worker.
+    """
+    of_stages: dict[str, list[Reason]] = {}
+    of_steps: dict[str, list[Reason]] = {}
+    for stage in stages:
+        own = [step for step in steps if step.stage_id == stage.id]
+        of_stages[stage.id] = _of_stage(run, stage, stages, own, world)
+        before_opening = of_stages[stage.id] if stage.opened_at is None else ()
+        of_steps.update((step.id, _of_step(step, before_opening, world)) for step in own)
+    if run.completed_at is not None:
+        return Reasons([], of_stages, of_steps)
     # Those before it were skipped or, in a rerun, kept.
     due = next((stage for stage in stages if stage.completed_at is None), stages[-1])
-    return reasons_of_stage(run, due, stages, [s for s in steps if s.stage_id == due.id], world)
+    starting = [_reason("starting", "It is about to start.", run.created_at)]
+    of_run = of_stages[due.id] or (starting if run.status == PENDING else [])
+    return Reasons(of_run, of_stages, of_steps)
 
 
-def reasons_of_stage(
+def _of_stage(
     run: Run,
     stage: StageRun,
     stages: Sequence[StageRun],
     steps: Sequence[StepRun],
     world: World,
 ) -> list[Reason]:
-    """Why a Pending stage has not started; empty for any other. steps: those of the stage."""
-    if stage.status != PENDING:
+    """Why a stage has not started, or does not go on. steps: those of the stage."""
+    if stage.completed_at is not None:
         return []
     if stage.opened_at is None:
         before = _before_opening(run, stage, stages)
@@ -124,12 +167,20 @@ def reasons_of_stage(
             return [before]
         # The first stage can be approved meanwhile: what a person can do comes first.
         return [*([before] if before["code"] == "approval" else []), _held_back(run, world)]
-    found: list[Reason] = []
-    for step in steps:
-        for reason in reasons_of_step(step, [], world):
-            if reason["code"] not in {known["code"] for known in found}:
-                found.append(reason)
-    return found or [_reason("starting", "It is about to start.", stage.opened_at)]
+    is_at_work = any(step.status == RUNNING and not _stuck(step, world) for step in steps)
+    found = _once_each(reason for step in steps for reason in _of_step(step, [], world))
+    if stage.status == PENDING:
+        # The steps were read a moment later, and may have begun meanwhile.
+        return found or [_reason("starting", "It is about to start.", stage.opened_at)]
+    return [] if is_at_work else found
+
+
+def _once_each(reasons: Iterable[Reason]) -> list[Reason]:
+    """The first of every code."""
+    found: dict[str, Reason] = {}
+    for reason in reasons:
+        found.setdefault(reason["code"], reason)
+    return list(found.values())
 
 
 def _held_back(run: Run, world: World) -> Reason:
@@ -159,14 +210,14 @@ def _before_opening(run: Run, stage: StageRun, stages: Sequence[StageRun]) -> Re
     return _reason("starting", "It is about to start.", run.created_at)
 
 
-def reasons_of_step(step: StepRun, of_stage: Sequence[Reason], world: World) -> list[Reason]:
-    """Why a step does not run, or that it is stuck. of_stage: why its stage waits, if it does."""
+def _of_step(step: StepRun, before_opening: Sequence[Reason], world: World) -> list[Reason]:
+    """Why a step does not run, or that it is stuck. before_opening: why its stage is closed."""
     if step.status == RUNNING:
         return _stuck(step, world)
     if step.status != PENDING:
         return []
     if step.ready_at is None:
-        return list(of_stage) or [_reason("starting", "It is about to start.", world.at)]
+        return list(before_opening) or [_reason("starting", "It is about to start.", world.at)]
     if step.is_outside:
         return [
             _reason(
@@ -181,15 +232,16 @@ def reasons_of_step(step: StepRun, of_stage: Sequence[Reason], world: World) -> 
 
 
 def _stuck(step: StepRun, world: World) -> list[Reason]:
-    if step.lease_until is None or step.lease_until > world.at:
+    """Whether its worker has not renewed the lease for a time in which it does so several times."""
+    lease_until = step.lease_until
+    if lease_until is None or lease_until > world.at + world.silence_ms:
         return []
-    return [
-        _reason(
-            "worker_lost",
-            f"Its worker {step.worker} has not been heard of; the step is being taken back.",
-            step.lease_until,
-        )
-    ]
+    silent = f"Its worker {step.worker} has not been heard of"
+    if lease_until <= world.at:
+        message = f"{silent}; the step is being taken back."
+        return [_reason("worker_lost", message, lease_until)]
+    message = f"{silent} lately. If it stays silent, the step is taken back when its lease ends."
+    return [_reason("worker_lost", message, lease_until - 2 * world.silence_ms, until=lease_until)]
 
 
 def _waiting_for_a_worker(step: StepRun, world: World) -> list[Reason]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from blueprints.present import catalog
-from domain import waiting
 from domain.clock import elapsed, rfc3339
 from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult, UploadedLog
 from domain.run_queries import Details
@@ -31,7 +30,7 @@ def run_item(run: Run) -> dict[str, Any]:
 
 def run(details: Details) -> dict[str, Any]:
     """A whole run: its stages with their steps, why it waits, what it released."""
-    row, world = details.run, details.world
+    row = details.run
     return {
         **run_item(row),
         "revision": row.revision,
@@ -39,7 +38,7 @@ def run(details: Details) -> dict[str, Any]:
         "rerunOf": row.rerun_of,
         "message": row.message,
         "cancelRequestedBy": row.cancelled_by,
-        "waiting": _reasons(waiting.reasons_of_run(row, details.stages, details.steps, world)),
+        "waiting": _reasons(details.reasons.run),
         "stageRuns": [stage(item, details) for item in details.stages],
         "releases": [catalog.release(item, details.packages[item.id]) for item in details.releases],
         "events": [event(item) for item in details.events],
@@ -47,16 +46,8 @@ def run(details: Details) -> dict[str, Any]:
     }
 
 
-def reasons_in(shown: dict[str, Any]) -> list[dict[str, Any]]:
-    """All reasons to wait in a whole run, as `run` gives it: its own, its stages', its steps'."""
-    stages = shown["stageRuns"]
-    steps = [step for stage in stages for step in stage["stepRuns"]]
-    return [reason for part in (shown, *stages, *steps) for reason in part["waiting"]]
-
-
 def stage(row: StageRun, details: Details) -> dict[str, Any]:
     own = [s for s in details.steps if s.stage_id == row.id]
-    reasons = waiting.reasons_of_stage(details.run, row, details.stages, own, details.world)
     return {
         "id": row.id,
         "stageName": row.name,
@@ -68,8 +59,8 @@ def stage(row: StageRun, details: Details) -> dict[str, Any]:
         "runIf": row.run_if,
         "approval": row.approval,
         "decision": _decision(row),
-        "waiting": _reasons(reasons),
-        "stepRuns": [step(item, reasons, details) for item in own],
+        "waiting": _reasons(details.reasons.stages[row.id]),
+        "stepRuns": [step(item, details) for item in own],
     }
 
 
@@ -84,7 +75,7 @@ def _decision(row: StageRun) -> dict[str, Any] | None:
     }
 
 
-def step(row: StepRun, of_stage: Sequence[Reason], details: Details) -> dict[str, Any]:
+def step(row: StepRun, details: Details) -> dict[str, Any]:
     return {
         "id": row.id,
         "stepName": row.name,
@@ -96,7 +87,7 @@ def step(row: StepRun, of_stage: Sequence[Reason], details: Details) -> dict[str
         "durationMs": elapsed(row.started_at, row.completed_at),
         "exitCode": row.exit_code,
         "message": row.message,
-        "waiting": _reasons(waiting.reasons_of_step(row, of_stage, details.world)),
+        "waiting": _reasons(details.reasons.steps[row.id]),
         "logSize": row.log_size,
         "releaseId": row.release_id,
         "deploymentId": row.deployment_id,

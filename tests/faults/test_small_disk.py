@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import run_queries, waiting
+from domain import run_queries
 from domain.models import Run
 from domain.statuses import SUCCEEDED
 from tests.conftest import KINDS
@@ -27,8 +27,7 @@ def plant(plant, small_disk):
 
 
 def why(run: Run) -> list[str]:
-    details = run_queries.details(Run.get_by_id(run.id))
-    reasons = waiting.reasons_of_run(details.run, details.stages, details.steps, details.world)
+    reasons = run_queries.details(Run.get_by_id(run.id)).reasons.run
     return [reason["code"] for reason in reasons]
 
 

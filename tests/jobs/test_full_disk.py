@@ -194,9 +194,7 @@ def test_of_a_disk_that_hangs_one_look_is_under_way_and_what_was_known_counts(
 
 
 def reasons(run: Run) -> list[waiting.Reason]:
-    run = Run.get_by_id(run.id)
-    details = run_queries.details(run)
-    return waiting.reasons_of_run(run, details.stages, details.steps, details.world)
+    return run_queries.details(Run.get_by_id(run.id)).reasons.run
 
 
 def test_a_run_that_no_worker_has_room_for_says_so_and_who_can_help(project):
@@ -220,10 +218,8 @@ def test_a_run_that_has_begun_waits_for_no_room(project):
     run, (a, b) = start_and_ready(a_workflow([build("a"), build("b")]))
     engine.claim(a.step_id, 1, worker="w1", host="h", lease_ms=60_000)
     a_worker(has_room=False)
-    details = run_queries.details(Run.get_by_id(run.id))
-    step = next(step for step in details.steps if step.id == b.step_id)
-    codes = [reason["code"] for reason in waiting.reasons_of_step(step, [], details.world)]
-    assert codes == ["queue_position"]
+    (reason,) = run_queries.details(Run.get_by_id(run.id)).reasons.steps[b.step_id]
+    assert reason["code"] == "queue_position"
 
 
 # Somebody looks again

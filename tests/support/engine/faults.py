@@ -87,18 +87,14 @@ def _faults_of_run(view: View, run: Any) -> Iterator[str]:
 
 def _silent(run: Any, stages: list[Any], steps: dict[str, list[Any]]) -> Iterator[str]:
     """What is Pending without a reason."""
-    world = World(at=now())
     everything = [step for stage in stages for step in steps[stage.id]]
-    if run.status == PENDING and not waiting.reasons_of_run(run, stages, everything, world):
+    reasons = waiting.explain(run, stages, everything, World(at=now()))
+    if run.status == PENDING and not reasons.run:
         yield f"#{run.number} is Pending and does not say why"
-    for stage in stages:
-        own = steps[stage.id]
-        reasons = waiting.reasons_of_stage(run, stage, stages, own, world)
-        if stage.status == PENDING and not reasons:
-            yield f"{stage.name} is Pending and does not say why"
-        for step in own:
-            if step.status == PENDING and not waiting.reasons_of_step(step, reasons, world):
-                yield f"{step.name} is Pending and does not say why"
+    for part, why in ((stages, reasons.stages), (everything, reasons.steps)):
+        for item in part:
+            if item.status == PENDING and not why[item.id]:
+                yield f"{item.name} is Pending and does not say why"
 
 
 # ---- between two moments ---------------------------------------------------------------------
