@@ -1,25 +1,25 @@
 """The pages of runs: the history, one run with its pipeline and log, and stopping it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from blueprints import pages, run_actions, settings
 from blueprints.api.runs import find
 from blueprints.guards import current_actor, load_run, load_workflow
+from blueprints.once import FormId, start_once
 from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery, Outcome, Rerun, RunQuery
 from blueprints.schemas import Schema, check
 from domain import logs, outside, results, run_logs, run_queries, runs
 from domain.access import SUPER_USER
-from domain.errors import Conflict, NotFound
-from domain.idempotency import Answer, Keyed, first_answer, keep
+from domain.errors import NotFound
 from domain.models import Run, StepRun, new_id
 from domain.run_queries import Details
 from domain.statuses import RUNNING
@@ -45,8 +45,7 @@ class RunView(Schema):
 
 
 class RerunForm(Rerun):
-    form_id: Annotated[str, StringConstraints(pattern="^[0-9a-f]{24}$")] | None = None
-    """Every page has its own: what is sent twice from one, by a double click, is one request."""
+    form_id: FormId | None = None
 
 
 # ---- the history -----------------------------------------------------------------------------
@@ -251,28 +250,9 @@ def rerun(run_id: str) -> ResponseReturnValue:
     names = ("from", "definition", "formId")
     chosen = {name: request.form[name] for name in names if name in request.form}
     form = check(RerunForm, chosen, strict=False)
-    return redirect(_once(_keyed(form), lambda within: run_actions.rerun(row, form, within)), 303)
-
-
-def _keyed(form: RerunForm) -> Keyed | None:
-    """Another choice of the same page is another request."""
-    if form.form_id is None:
-        return None
-    target = f"{request.method} {request.path} {form.whence} {form.definition}"
-    return Keyed(current_actor().user_id, form.form_id, target, body_hash="")
-
-
-def _once(keyed: Keyed | None, start: Callable[[Callable[[Run], None]], Run]) -> str:
-    """The address of the run that `start` makes, or that it has made for the same request."""
-    if keyed and (first := first_answer(keyed)):
-        return first.headers["Location"]
-    try:
-        run = start(lambda run: keep(keyed, Answer(303, {}, {"Location": f"/runs/{run.id}"})))
-    except Conflict:
-        if keyed and (first := first_answer(keyed)):  # sent at the same time, and faster
-            return first.headers["Location"]
-        raise
-    return f"/runs/{run.id}"
+    choice = (form.whence, form.definition)
+    address = start_once(form.form_id, choice, lambda within: run_actions.rerun(row, form, within))
+    return redirect(address, 303)
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/outcome")

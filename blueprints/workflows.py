@@ -9,18 +9,26 @@ from flask.typing import ResponseReturnValue
 from blueprints import pages, run_actions
 from blueprints.api.workflows import WorkflowQuery, find
 from blueprints.guards import current_actor, load_workflow
+from blueprints.once import FormId, start_once
 from blueprints.present import runs as present_runs
 from blueprints.present import workflows as present
 from blueprints.run_form import Typed
+from blueprints.schemas import Schema, check
 from domain import run_queries, statistics, workflow_queries
 from domain.access import SUPER_USER
 from domain.errors import Conflict, Invalid
-from domain.models import Run, Workflow
+from domain.models import Run, Workflow, new_id
 
 bp = Blueprint("workflows", __name__, url_prefix="/workflows")
 
 LIST_PACE = "5s"
 RUNS_SHOWN = 10
+
+
+class StartForm(Schema):
+    """Besides the parameters, which `Typed` reads."""
+
+    form_id: FormId | None = None
 
 
 # ---- the list --------------------------------------------------------------------------------
@@ -50,6 +58,7 @@ class _Listing:
             "projectId": self.query.project_id,
             "query": pages.filters("search", "projectId", "isEnabled", "sort", "pageSize"),
             "runnable": self.runnable,
+            "form_id": new_id(),
             "etag": self.etag,
             "pace": LIST_PACE,
         }
@@ -100,6 +109,7 @@ def _form_context(workflow: Workflow, shown: dict[str, Any]) -> dict[str, Any]:
         "role": actor.role_in(workflow.project_id),
         "base_url": request.host_url.rstrip("/"),
         "form": {},
+        "form_id": new_id(),
         "errors": [],
     }
 
@@ -119,10 +129,15 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
     shown = present.workflow(workflow_queries.detail(workflow))
     typed = Typed(request.form, shown["parameters"])
     try:
-        run = run_actions.start(workflow, typed.parameters(), "web")
+        form = check(StartForm, {"formId": request.form.get("formId")}, strict=False)
+        parameters = typed.parameters()
+        address = start_once(
+            form.form_id,
+            sorted(parameters.items()),
+            lambda within: run_actions.start(workflow, parameters, "web", within),
+        )
     except (Invalid, Conflict) as error:
         return _refused(workflow, shown, typed, error)
-    address = f"/runs/{run.id}"
     if pages.is_partial():
         return Response(status=204, headers={"HX-Redirect": address})
     return redirect(address, 303)

@@ -1,12 +1,11 @@
 """The pages of runs: the picture that is polled, the log that grows, stopping."""
 
-import re
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from blueprints import pipeline, run_actions
+from blueprints import once, run_actions
 from domain import engine
 from domain.engine import Claim, Ending
 from domain.idempotency import first_answer
@@ -24,6 +23,7 @@ from domain.models import (
 )
 from domain.settings import Settings
 from domain.statuses import FAILED, SUCCEEDED
+from tests.support.forms import form_id_in
 from tests.support.people import People
 from tests.support.pipelines import a_workflow, build, start, step_named
 
@@ -339,22 +339,16 @@ def test_an_attempt_that_there_is_not_has_no_log_to_follow(
     assert visitor.get(f"{path}?attempt=99").status_code == 404
 
 
-def form_id(page: str) -> str:
-    found = re.search(r'name="formId" value="(\w+)"', page)
-    assert found
-    return found[1]
-
-
 def test_a_double_click_runs_it_again_once(visitor: FlaskClient, failed: Run) -> None:
     address = f"/runs/{failed.id}/rerun"
     page = visitor.get(f"/runs/{failed.id}").text
-    form = {"from": "failed", "definition": "same", "formId": form_id(page)}
+    form = {"from": "failed", "definition": "same", "formId": form_id_in(page)}
     first, second = (visitor.post(address, data=form) for _ in range(2))
     assert (second.status_code, second.location) == (303, first.location)
     assert Run.select().count() == 2
     other = visitor.post(address, data={**form, "from": "start"})
     assert (other.status_code, Run.select().count()) == (303, 3)
-    assert form_id(visitor.get(f"/runs/{failed.id}").text) != form["formId"]
+    assert form_id_in(visitor.get(f"/runs/{failed.id}").text) != form["formId"]
     assert visitor.post(address, data={**form, "formId": "x"}).status_code == 422
 
 
@@ -365,7 +359,7 @@ def test_a_click_while_the_first_is_being_answered_leads_to_the_same_run(
     form = {"from": "failed", "definition": "same", "formId": new_id()}
     first = visitor.post(address, data=form)
     looks = iter([lambda keyed: None, first_answer])
-    monkeypatch.setattr(pipeline, "first_answer", lambda keyed: next(looks)(keyed))
+    monkeypatch.setattr(once, "first_answer", lambda keyed: next(looks)(keyed))
     second = visitor.post(address, data=form)
     assert (second.status_code, second.location) == (303, first.location)
     assert Run.select().count() == 2

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.models import Run, Workflow, WorkflowRevision
+from tests.support.forms import form_id_in
 from tests.support.people import People
 from tests.support.pipelines import a_workflow, build, start
 
@@ -119,6 +120,20 @@ def test_htmx_is_led_to_the_run(visitor: FlaskClient, workflow: Workflow) -> Non
     response = visitor.post(f"/workflows/{workflow.id}/runs", headers=PIECE)
     assert (response.status_code, response.data) == (204, b"")
     assert response.headers["HX-Redirect"] == f"/runs/{Run.get().id}"
+
+
+@pytest.mark.parametrize("page", ["/workflows", "/workflows/{}"])
+def test_a_double_click_starts_one_run(visitor: FlaskClient, workflow: Workflow, page: str) -> None:
+    page, address = page.format(workflow.id), f"/workflows/{workflow.id}/runs"
+    form = {"formId": form_id_in(visitor.get(page).text), "parameters": "a=1"}
+    first, second = (visitor.post(address, data=form) for _ in range(2))
+    assert (second.status_code, second.location) == (303, first.location)
+    other = visitor.post(address, data={**form, "parameters": "a=2"})
+    assert other.location != first.location
+    again = visitor.post(address, data={**form, "formId": form_id_in(visitor.get(page).text)})
+    assert again.location not in (first.location, other.location)
+    assert Run.select().count() == 3
+    assert visitor.post(address, data={**form, "formId": "x"}).status_code == 422
 
 
 def test_what_is_typed_becomes_what_the_parameters_are_declared_as(
