@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from flask import current_app, request
+from flask import current_app, g, request
 
 from blueprints.run_actions import Shown
 from domain import run_queries
@@ -85,7 +85,11 @@ def wait_for_change(shown: Shown, seconds: float) -> bool:
                 look_closely_at = time.monotonic() + UNSEEN_SECONDS
 
     db.close()
-    return waiters.wait(seconds, is_over)
+    began_at = time.perf_counter()
+    try:
+        return waiters.wait(seconds, is_over)
+    finally:
+        g.waited = time.perf_counter() - began_at
 
 
 def _differs(shown: Shown, *, closely: bool) -> bool:

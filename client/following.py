@@ -3,22 +3,21 @@
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
-from client import FINISHED, Unreachable
+from client import FINISHED
 from client.http import Client
+from client.patience import Patience
 
 LONG_WAIT_SECONDS = 20
 """While only others can move the run on."""
 SHORT_WAIT_SECONDS = 1
 """While something runs: its log grows without a change of the run."""
 CHATTY_SECONDS = 0.2
-PATIENCE_SECONDS = 30
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 4.0
 
 Run = Mapping[str, Any]
 Stage = Mapping[str, Any]
@@ -44,7 +43,7 @@ def follow(server: Client, run_id: str, watcher: Watcher) -> dict[str, Any]:
 
     Raises ApiError: Unreachable when the server has not answered for half a minute.
     """
-    patiently = _Patience(watcher.complain)
+    patiently = Patience(watcher.complain)
     view = _View(server, run_id)
     logs = _Logs(server, run_id)
     wait = 0
@@ -141,7 +140,7 @@ class _Logs:
     run_id: str
     tails: dict[tuple[str, int], _Tail] = field(default_factory=dict)
 
-    def read(self, step: Step, attempt: int, patiently: "_Patience") -> Iterator[list[str]]:
+    def read(self, step: Step, attempt: int, patiently: Patience) -> Iterator[list[str]]:
         """The whole lines that are new, some at a time."""
         tail = self.tails.setdefault((step["id"], attempt), _Tail())
         path = f"/api/workflowruns/{self.run_id}/steps/{step['id']}/logs"
@@ -158,31 +157,3 @@ class _Logs:
                 yield lines
             if not answer.content:
                 return
-
-
-class _Patience:
-    """Asks again, for a while, when the server does not answer, and says so."""
-
-    def __init__(self, complain: Callable[[str], None]) -> None:
-        self._complain = complain
-
-    def __call__(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns. Raises Unreachable when that takes too long."""
-        give_up_at: float | None = None
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                answer = ask()
-            except Unreachable as error:
-                if give_up_at is None:
-                    give_up_at = time.monotonic() + PATIENCE_SECONDS
-                    again = f"Trying again for {PATIENCE_SECONDS} seconds."
-                    self._complain(f"{error.sentence} {again}")
-                if time.monotonic() >= give_up_at:
-                    raise
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                if give_up_at is not None:
-                    self._complain("The server answers again.")
-                return answer

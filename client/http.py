@@ -127,10 +127,11 @@ class Client:
 
     # ---- runs ----
 
-    def start(self, workflow_id: str, parameters: Mapping[str, Any]) -> str:
-        """The id of the new run."""
+    def start(self, workflow_id: str, parameters: Mapping[str, Any], key: str) -> str:
+        """The id of the new run; with a `key` that was used before, of the run that it began."""
         body = {"parameters": parameters, "triggerSource": "cli"}
-        return str(self.send("POST", f"/api/workflows/{workflow_id}/runs", body)["runId"])
+        path = f"/api/workflows/{workflow_id}/runs"
+        return str(self.send("POST", path, body, Idempotency_Key=key)["runId"])
 
 
 def from_environment() -> Client:

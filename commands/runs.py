@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import click
 
@@ -40,11 +41,15 @@ server could not be asked any longer; 130 after Ctrl-C, which leaves the run run
 )
 def run(workflow: str, given: tuple[str, ...], follow: bool) -> None:
     """Start a run of WORKFLOW (its name or id)."""
+    from client.patience import Patience
     from commands.workflows import find
 
     galley = server()
     wanted = find(galley, workflow)
-    run_id = galley.start(wanted["id"], typed_parameters(wanted.get("parameters"), given))
+    parameters = typed_parameters(wanted.get("parameters"), given)
+    key = uuid4().hex  # what is sent again with it starts nothing twice
+    patiently = Patience(lambda sentence: click.echo(f"galley: {sentence}", err=True))
+    run_id = patiently(lambda: galley.start(wanted["id"], parameters, key))
     click.echo(f"run {run_id} started: {galley.url}/runs/{run_id}", err=follow)
     if follow:
         sys.exit(_follow(galley, run_id))

@@ -57,6 +57,14 @@ def test_requests_are_counted_by_endpoint_and_status(client, people):
     assert found["galley_http_request_seconds_count api_projects.get_project"] == 2
 
 
+def test_what_a_long_poll_waits_is_no_time_that_its_answer_took(app, client, people, project):
+    path = f"/api/workflowruns/{World(app, project).run(ready_at=1).run_id}"
+    headers = people.user.headers("read")
+    known = {"If-None-Match": client.get(path, headers=headers).headers["ETag"]}
+    assert client.get(f"{path}?wait=1", headers=headers | known).status_code == 304
+    assert scrape(client, headers)["galley_http_request_seconds_sum api_runs.get_run"] < 0.9
+
+
 def test_metrics_need_a_token(client):
     response = client.get("/metrics")
     assert response.status_code == 401

@@ -4,12 +4,12 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from bench.stack import free_port
-from client import Unreachable, following
+from client import Unreachable, following, patience
 from client.http import Client
 from tests.commands.program import step, wait_for
 
@@ -22,6 +22,8 @@ class Road:
         self.port = free_port()
         self._open: list[socket.socket] = []
         self._listener: socket.socket | None = None
+        self.loses_answer_to: bytes | None = None
+        """How the request begins that gets through, but whose answer is lost, once."""
         self.open()
 
     @property
@@ -47,14 +49,31 @@ class Road:
             except OSError:
                 return
             self._open += [near, far]
-            for source, target in ((near, far), (far, near)):
-                threading.Thread(target=_pass_on, args=(source, target), daemon=True).start()
+            lost = threading.Event()
+            for way in ((near, far, self._send_on), (far, near, self._send_back)):
+                threading.Thread(target=_pass_on, args=(*way, lost), daemon=True).start()
+
+    def _send_on(self, data: bytes, server: socket.socket, lost: threading.Event) -> None:
+        if self.loses_answer_to and data.startswith(self.loses_answer_to):
+            self.loses_answer_to = None
+            lost.set()
+        server.sendall(data)
+
+    def _send_back(self, data: bytes, client: socket.socket, lost: threading.Event) -> None:
+        if lost.is_set():
+            raise ConnectionAbortedError
+        client.sendall(data)
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def _pass_on(
+    source: socket.socket,
+    target: socket.socket,
+    send: Callable[[bytes, socket.socket, threading.Event], None],
+    lost: threading.Event,
+) -> None:
     try:
         while data := source.recv(65536):
-            target.sendall(data)
+            send(data, target, lost)
     except OSError:
         pass
     _cut(source)
@@ -90,8 +109,19 @@ def test_a_run_is_followed_on_after_the_network_was_away(server, begin, road):
     assert running.out.count("build | begun\n") == running.out.count("build | over\n") == 1
 
 
+def test_a_start_whose_answer_is_lost_is_sent_again_and_starts_one_run(server, begin, road):
+    workflow = server.workflow(step("true"))
+    road.loses_answer_to = b"POST "
+    started = begin("run", workflow["name"], GALLEY_URL=road.url)
+    assert started.ended() == 0
+    assert f"galley: {road.url} cannot be reached: " in started.err
+    assert "galley: The server answers again.\n" in started.err
+    runs = server.api.get("/api/workflowruns", params={"workflowId": workflow["id"]}).json()
+    assert runs["totalCount"] == 1
+
+
 def test_who_gives_up_says_that_the_run_goes_on(monkeypatch):
-    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.5)
     complaints: list[str] = []
 
     class Watcher:
