@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+COUNTED_TO = 10_000
+"""Up to here it is said exactly how long a list without bound is: a million costs 50 ms."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -17,13 +20,18 @@ def fetch(query: Any, page: Page) -> tuple[list[Any], int]:
     return list(query.paginate(page.number, page.size)), query.count()
 
 
+def count(query: Any) -> int:
+    """How many rows there are, as far as they are counted."""
+    return int(query.limit(COUNTED_TO).count())
+
+
 def fetch_after(
-    query: Any, key: Any, page: Page, cursor: str | None, *, count_to: int | None = None
+    query: Any, key: Any, page: Page, cursor: str | None
 ) -> tuple[list[Any], int, str | None]:
-    """Newest first by the id `key`: rows, how many in all, and the cursor of the next page.
+    """Newest first by the id `key`: rows, how many in all (`count`), the next page's cursor.
 
     cursor: the last id of the page before; it beats the page number and, unlike it, neither skips
-    nor repeats a row when new ones arrive. count_to: as high as is counted; None: to the end.
+    nor repeats a row when new ones arrive.
     """
     ordered = query.order_by(key.desc()).limit(page.size + 1)
     if cursor is None:
@@ -34,5 +42,5 @@ def fetch_after(
     more = len(rows) > page.size
     rows = rows[: page.size]
     is_whole = cursor is None and page.number == 1 and not more
-    total = len(rows) if is_whole else query.limit(count_to).count()
+    total = len(rows) if is_whole else count(query)
     return rows, total, rows[-1].id if more else None

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from blueprints.error_codes import ERRORS, FAULTS, REASONS
 from domain import patterns
+from domain.paging import COUNTED_TO
 
 T = TypeVar("T")
 
@@ -72,6 +73,10 @@ class Listed(Answer, Generic[T]):
 class Unbounded(Listed[T], Generic[T]):
     """One page of a list that grows without bound."""
 
+    total_count: Count = Field(
+        description="How many there are on all pages; "
+        f"{COUNTED_TO} stands for that many or more, for further they are not counted."
+    )
     next_cursor: Id | None = Field(
         description="Sent as `cursor` it gives the next page; null on the last."
     )

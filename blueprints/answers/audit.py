@@ -4,8 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from blueprints.answers import Answer, Count, Id, Slug, Time, Unbounded
-from domain.audit import MAX_COUNT
+from blueprints.answers import Answer, Id, Slug, Time
 
 
 class AuditEvent(Answer):
@@ -24,12 +23,3 @@ class AuditEvent(Answer):
         examples=[{"changed": {"name": {"from": "Pond", "to": "Lake"}, "script": {}}}],
     )
     address: str = Field(description="From which address; `console` for the command line.")
-
-
-class AuditEvents(Unbounded[AuditEvent]):
-    """One page of the audit."""
-
-    total_count: Count = Field(
-        description="How many there are on all pages; "
-        f"{MAX_COUNT} stands for that many or more, for further they are not counted."
-    )

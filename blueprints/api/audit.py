@@ -3,7 +3,8 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from blueprints.answers.audit import AuditEvents
+from blueprints.answers import Unbounded
+from blueprints.answers.audit import AuditEvent
 from blueprints.api import listing
 from blueprints.api.operations import operation
 from blueprints.audit_schemas import AuditQuery
@@ -20,7 +21,7 @@ bp = Blueprint("api_audit", __name__, url_prefix="/api/audit")
     "Search what was done, newest first",
     needs=SYSTEM_ADMIN,
     who="System_Admins; with `projectId` the Admins of that project",
-    answers={200: AuditEvents},
+    answers={200: Unbounded[AuditEvent]},
     query=AuditQuery,
 )
 def search_audit(query: AuditQuery) -> ResponseReturnValue:

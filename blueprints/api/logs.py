@@ -1,6 +1,9 @@
 """/api/workflowruns/…/logs: what the steps of a run printed, and further log files of it."""
 
-from flask import Blueprint, Response, send_file
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, request, send_file
 from flask.typing import ResponseReturnValue
 
 from blueprints import settings
@@ -43,11 +46,7 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
         response = Response(data, mimetype="text/plain")
     else:
         offset = size
-        response = (
-            send_file(log.path, mimetype="text/plain", max_age=0)
-            if size
-            else Response("", mimetype="text/plain")
-        )
+        response = _send(log.path, max_age=0) if size else Response("", mimetype="text/plain")
     response.headers["X-Log-Offset"] = str(offset)
     response.headers["X-Log-Complete"] = "true" if log.is_over and offset >= size else "false"
     return response
@@ -108,8 +107,18 @@ def get_upload(run_id: str, log_name: str) -> ResponseReturnValue:
     row = uploads.get(load_run(run_id), log_name)
     path = uploads.path_of(settings().data_dir, row)
     try:
-        return send_file(path, mimetype="text/plain", etag=row.sha256)
+        return _send(path, etag=row.sha256)
     except FileNotFoundError:
         raise GalleyError(
             f"The file of the log {log_name!r} is missing in the data folder.", code="storage_error"
         ) from None
+
+
+def _send(path: Path, **options: Any) -> Response:
+    """A text, or the part of it that a Range asks for; one in other units than bytes is as none.
+
+    RFC 9110, 14.2: who does not understand a unit must ignore the header.
+    """
+    if not request.headers.get("Range", "bytes").lower().startswith("bytes"):
+        del request.environ["HTTP_RANGE"]
+    return send_file(path, mimetype="text/plain", **options)

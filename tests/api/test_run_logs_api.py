@@ -187,6 +187,8 @@ def test_an_uploaded_log_is_read_in_part_and_not_again_when_it_is_known(get, sen
     part = get(path, Range="bytes=2-4")
     assert (part.status_code, part.data) == (206, b"234")
     assert get(path, Range="bytes=20-").status_code == 416
+    whole = get(path, Range="lines=1-2")
+    assert (whole.status_code, len(whole.data)) == (200, len(get(path).data))
     whole = get(path)
     assert get(path, **{"If-None-Match": whole.headers["ETag"]}).status_code == 304
 
