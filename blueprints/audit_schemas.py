@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from blueprints.schemas import CursorQuery, Line, Moment
+from blueprints.schemas import CursorQuery, Moment
+from domain.texts import Line
 
 
 class AuditQuery(CursorQuery):

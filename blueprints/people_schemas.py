@@ -11,8 +11,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from blueprints.schemas import Line, Name, Schema, Slug, documented
+from blueprints.schemas import Schema
 from domain import patterns
+from domain.texts import Line, Name, Slug, documented
 
 RESERVED_USERNAMES = ("me", "tokens")
 """They have a meaning of their own in addresses."""

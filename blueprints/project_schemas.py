@@ -15,8 +15,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import tagged_union_schema
 
-from blueprints.schemas import Description, Line, Name, Schema, Script, Slug, documented
+from blueprints.schemas import Description, Schema, Script
 from domain import patterns
+from domain.texts import Line, Name, Slug, documented
 
 
 def _example(**members: Any) -> ConfigDict:

@@ -27,8 +27,8 @@ from domain import patterns
 from domain.errors import Invalid
 from domain.faults import fault_of
 from domain.paging import Page
-from domain.references import SLUG
-from domain.workflow_texts import MAX_SCRIPT_BYTES, trimmed
+from domain.texts import Slug, documented
+from domain.workflow_texts import MAX_SCRIPT_BYTES
 
 MAX_PAGE = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,51 +74,12 @@ def _plain(error: Any) -> dict[str, Any]:
 # ---- kinds of values -------------------------------------------------------------------------
 
 
-def _slug(value: str) -> str:
-    if not re.fullmatch(SLUG, value):
-        raise PydanticCustomError(
-            "invalid_format",
-            "must begin with a small letter or digit and hold only small letters, digits, "
-            "'.', '_' and '-', at most 100 of them.",
-        )
-    return value
-
-
-def one_line(value: str) -> str:
-    if not re.search(patterns.LINE, value):
-        raise PydanticCustomError("invalid_text", "must be one line without control characters.")
-    return value
-
-
 def _script(value: str) -> str:
     if len(value.encode()) > MAX_SCRIPT_BYTES:
         raise PydanticCustomError("too_long", "is longer than 64 KiB.")
     return value
 
 
-def documented(**schema: Any) -> Any:
-    """What the API's document says of a rule that is checked in code."""
-    return Field(json_schema_extra=schema)
-
-
-Slug = Annotated[
-    str,
-    StringConstraints(min_length=1),
-    AfterValidator(_slug),
-    documented(pattern=patterns.SLUG),
-]
-Line = Annotated[
-    str,
-    trimmed(200),
-    AfterValidator(one_line),
-    documented(pattern=patterns.LINE, maxLength=200),
-]
-Name = Annotated[
-    str,
-    trimmed(200, min_length=1),
-    AfterValidator(one_line),
-    documented(pattern=patterns.NAME, minLength=1, maxLength=200),
-]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
 Script = Annotated[
     str,

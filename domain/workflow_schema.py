@@ -18,15 +18,8 @@ from pydantic_core import CoreSchema
 
 from domain import workflow_example
 from domain.parameters import MAX_PARAMETERS
-from domain.workflow_texts import (
-    ArtifactPath,
-    Description,
-    Name,
-    ParameterName,
-    ReleaseId,
-    Script,
-    Slug,
-)
+from domain.texts import Name, Slug
+from domain.workflow_texts import ArtifactPath, Description, ParameterName, ReleaseId, Script
 
 MAX_INTEGER = 2**31 - 1
 KEPT_ID = "Sent back, it stays the same through changes; else it is made up."
