@@ -107,7 +107,6 @@ class Execution:
         path = log_path(
             self._settings.data_dir, self._held.run_id, self._held.step_id, self._held.attempt
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
         writer = LogWriter(
             path,
             self._secrets.values(),
