@@ -12,29 +12,19 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from bench import recovery
+from bench import pages, recovery
+from bench.rows import Row
 from bench.stack import Stack, data_folder, running
 from client import FINISHED
 
 STAGES, STEPS = 3, 3
 MIB = 1024 * 1024
-
-
-@dataclass
-class Row:
-    """One line of the answer."""
-
-    what: str
-    measured: str
-    reach: str
-    reached: bool
 
 
 def main() -> int:
@@ -51,11 +41,10 @@ def main() -> int:
     rows.append(
         Row("galley up to first page, second start", f"{second_start:.2f} s", "2 s", reached)
     )
+    rows += pages.rows()
     width = max(len(row.what) for row in rows)
     for row in rows:
-        print(
-            f"{'ok  ' if row.reached else 'MISS'} {row.what:{width}}  {row.measured:34} {row.reach}"
-        )
+        print(row.line(width))
     return 0 if all(row.reached for row in rows) else 1
 
 

@@ -26,12 +26,12 @@ def count(query: Any) -> int:
 
 
 def fetch_after(
-    query: Any, key: Any, page: Page, cursor: str | None
+    query: Any, key: Any, page: Page, cursor: str | None, *, counted: Any = None
 ) -> tuple[list[Any], int, str | None]:
     """Newest first by the id `key`: rows, how many in all (`count`), the next page's cursor.
 
     cursor: the last id of the page before; it beats the page number and, unlike it, neither skips
-    nor repeats a row when new ones arrive.
+    nor repeats a row when new ones arrive. counted: another query of the same rows, to count them.
     """
     ordered = query.order_by(key.desc()).limit(page.size + 1)
     if cursor is None:
@@ -42,5 +42,5 @@ def fetch_after(
     more = len(rows) > page.size
     rows = rows[: page.size]
     is_whole = cursor is None and page.number == 1 and not more
-    total = len(rows) if is_whole else count(query)
+    total = len(rows) if is_whole else count(query if counted is None else counted)
     return rows, total, rows[-1].id if more else None

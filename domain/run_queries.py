@@ -1,8 +1,10 @@
 """Finding runs and what belongs to them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from peewee import fn
 
 from domain import uploads, waiting
 from domain.errors import NotFound
@@ -19,7 +21,9 @@ from domain.models import (
     UploadedLog,
     Workflow,
     given,
+    is_sqlite,
 )
+from domain.paging import COUNTED_TO, count
 from domain.releases import releases_of_run
 from domain.statuses import FINISHED
 
@@ -57,6 +61,20 @@ def get_stage(run: Run, stage_run_id: str) -> StageRun:
     return stage
 
 
+def named(run_ids: Iterable[str]) -> dict[str, Run]:
+    """Run id → the run with its number and its workflow's name, of those that are still there."""
+    columns = (Run.id, Run.number, Workflow.id, Workflow.name)
+    rows = Run.select(*columns).join(Workflow).where(Run.id.in_(list(set(run_ids))))
+    return {row.id: row for row in rows}
+
+
+def steps_named(step_run_ids: Iterable[str]) -> dict[str, StepRun]:
+    """Step run id → the step with its name and its run's id, of those that are still there."""
+    columns = (StepRun.id, StepRun.name, StepRun.run)
+    rows = StepRun.select(*columns).where(StepRun.id.in_(list(set(step_run_ids))))
+    return {row.id: row for row in rows}
+
+
 def really_ran(step: StepRun) -> StepRun:
     """The step of an earlier run that a rerun kept in this one's place, if that is still there.
 
@@ -72,6 +90,15 @@ def attempt_is_over(step: StepRun, number: int) -> bool:
     return number < step.attempt or step.status in FINISHED
 
 
+@dataclass(frozen=True)
+class Found:
+    """Some runs, as two queries: what is good to count them by may be slow to sort."""
+
+    newest_first: Any
+    """See `with_workflows`."""
+    all: Any
+
+
 def find(
     *,
     projects: Iterable[str] | None = None,
@@ -80,14 +107,12 @@ def find(
     trigger_source: str | None = None,
     started_after: int | None = None,
     started_before: int | None = None,
-) -> Any:
-    """A query of runs, newest first, joined with their workflow.
+) -> Found:
+    """Runs that fit all of it. Times are epoch milliseconds of the start.
 
-    projects: only these; None for every project. The times are epoch milliseconds of the start.
+    projects: only of these; None for every project.
     """
-    query = Run.select(Run, Workflow.id, Workflow.name).join(Workflow).order_by(Run.id.desc())
-    if projects is not None:
-        query = query.where(Run.project_id.in_(list(projects)))
+    query = Run.select()
     if workflow_id is not None:
         query = query.where(Run.workflow == workflow_id)
     if statuses:
@@ -98,7 +123,28 @@ def find(
         query = query.where(Run.started_at >= started_after)
     if started_before is not None:
         query = query.where(Run.started_at < started_before)
-    return query
+    ordered = query.order_by(Run.id.desc())
+    if projects is None:
+        return Found(ordered, query)
+    among = list(projects)
+    of_them = query.where(Run.project_id.in_(among))
+    if len(among) > 1 and is_sqlite() and count(of_them) >= COUNTED_TO:
+        # SQLite keeps no statistics here and would sort all these runs. They are many, so the
+        # newest of whichever project are read instead, until there are enough of these.
+        return Found(ordered.where(fn.COALESCE(Run.project_id, "").in_(among)), of_them)
+    return Found(ordered.where(Run.project_id.in_(among)), of_them)
+
+
+def with_workflows(runs: Sequence[Run]) -> Sequence[Run]:
+    """The same runs with what a list shows of their workflows, read in one query.
+
+    Not by a join: it would be made for every run that is only counted.
+    """
+    of_them = Workflow.id.in_({run.workflow_id for run in runs})
+    known = {row.id: row for row in Workflow.select(Workflow.id, Workflow.name).where(of_them)}
+    for run in runs:
+        run.workflow = known[run.workflow_id]
+    return runs
 
 
 @dataclass(frozen=True)

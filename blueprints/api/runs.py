@@ -1,7 +1,5 @@
 """/api/workflowruns: following a run, stopping it, deciding what waits for a person."""
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
@@ -51,11 +49,15 @@ WHOM_THE_STAGE_ASKS = (
     query=RunQuery,
 )
 def list_runs(query: RunQuery) -> ResponseReturnValue:
-    rows, total, cursor = fetch_after(find(query), Run.id, query.as_page(), query.cursor)
-    return listing([present.run_item(row) for row in rows], total, query, nextCursor=cursor)
+    found = find(query)
+    rows, total, cursor = fetch_after(
+        found.newest_first, Run.id, query.as_page(), query.cursor, counted=found.all
+    )
+    items = [present.run_item(row) for row in run_queries.with_workflows(rows)]
+    return listing(items, total, query, nextCursor=cursor)
 
 
-def find(query: RunQuery) -> Any:
+def find(query: RunQuery) -> run_queries.Found:
     """The runs asked for among those that the caller may read, newest first."""
     actor = current_actor()
     if query.project_id is not None:

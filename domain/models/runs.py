@@ -43,7 +43,11 @@ class Run(Base):
         indexes = (
             (("workflow", "number"), True),
             (("workflow", "status", "number", "created_at"), False),
+            # Lists: the newest first, of a project or workflow, with a status or any.
+            (("workflow", "id"), False),
             (("project_id", "id"), False),
+            (("project_id", "status", "id"), False),
+            (("status", "id"), False),
         )
 
 
