@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: run test setup lint format bench soak lock clean help
+.PHONY: run test setup lint format bench soak screenshots lock clean help
 
 PY := .venv/bin/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
@@ -41,6 +41,9 @@ bench: .venv/installed-dev $(BROWSER_FILES) ## measure the speed; ARGS goes to t
 soak: .venv/installed-dev $(BROWSER_FILES) ## break a running Galley at random; SECONDS=600, and SEED to repeat it
 	@exec $(PY) -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
+screenshots: .venv/installed-dev $(BROWSER_FILES) ## make the pictures of the README; ARGS=--all: of every page
+	@exec $(PY) -m tools.screenshots $(ARGS)
+
 lock: .venv/installed-dev ## renew the lock files after a change of ranges; ARGS=--upgrade takes newer versions
 	$(PIP_INSTALL) uv
 	$(SETUP_REQUIRES) | $(UV_COMPILE) $(ARGS) --output-file requirements.lock pyproject.toml -
@@ -53,7 +56,7 @@ clean: ## remove all that the other commands made; the data in var/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # What only set-up needs is locked with the rest, so that it fetches nothing unpinned: what builds
 # Galley itself, and the icons.

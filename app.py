@@ -6,19 +6,31 @@ from urllib.parse import quote
 
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
+from flask_compress import Compress
 from werkzeug.routing import IntegerConverter, Map
 
 from blueprints import (
+    account,
+    admin,
     auth,
+    catalog,
     errors,
+    guards,
     health,
     metrics,
     pages_support,
     pipeline,
+    project_environments,
+    project_ingredients,
+    project_secrets,
+    project_suites,
     release,
     security,
+    styleguide,
     throttling,
 )
+from blueprints import projects as project_pages
+from blueprints import users as user_pages
 from blueprints import workflows as workflow_pages
 from blueprints.api import (
     audit,
@@ -57,6 +69,16 @@ BLUEPRINTS = (
     docs.bp,
     workflow_pages.bp,
     pipeline.bp,
+    project_pages.bp,
+    project_suites.bp,
+    project_environments.bp,
+    project_ingredients.bp,
+    project_secrets.bp,
+    catalog.bp,
+    user_pages.bp,
+    admin.bp,
+    account.bp,
+    styleguide.bp,
 )
 
 
@@ -93,10 +115,16 @@ def create_app(settings: Settings | None = None) -> Flask:
         # One more than is taken: a body of unknown length is cut here in silence (read_object).
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        # Pages and what they load; not the API, whose tags scripts send back.
+        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "image/svg+xml"],
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_ALGORITHM_STREAMING=["br", "gzip"],
+        COMPRESS_LEVEL=5,
     )
     app.url_map.merge_slashes = False
     app.url_map.converters["int"] = _SmallInteger
     serve(app, settings)
+    Compress(app)
     metrics.register(app)
     security.register(app)
     errors.register(app)
@@ -128,4 +156,9 @@ def _private_redis(settings: Settings) -> str:
 
 def _common_context() -> dict[str, Any]:
     """What base.html shows on every page."""
-    return {"theme": auth.chosen_theme(), "galley_version": release()}
+    return {
+        "theme": auth.chosen_theme(),
+        "shortcuts": auth.has_shortcuts(),
+        "own_projects": guards.own_projects,
+        "galley_version": release(),
+    }

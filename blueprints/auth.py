@@ -1,17 +1,15 @@
 """Signing in and out, and how the pages look to the person."""
 
-import re
-
 from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response
 
-from blueprints import throttling
+from blueprints import pages, throttling
 from blueprints.guards import address, current_actor, public
 from blueprints.people_schemas import SignIn
 from blueprints.schemas import check
-from blueprints.security import SignedIn
+from blueprints.security import begin_session
 from domain import people
 from domain.errors import Invalid, NotSignedIn, TooManyAttempts
 
@@ -22,12 +20,10 @@ THEMES = ("light", "dark")
 YEAR_SECONDS = 365 * 24 * 3600
 
 
-def safe_next(wanted: str | None) -> str:
-    """A place on this site to go to after signing in; never somebody else's."""
-    # Browsers read a backslash as a slash, and skip control characters: both can leave the site.
-    if wanted is None or not re.fullmatch(r"/(?![/\\])[!-\[\]-~]*", wanted):
-        return HOME
-    return HOME if wanted.startswith("/login") else wanted
+def after_sign_in(wanted: str | None) -> str:
+    """Where to go after signing in."""
+    there = pages.safe_next(wanted, HOME)
+    return HOME if there.startswith("/login") else there
 
 
 @bp.get("/")
@@ -60,10 +56,8 @@ def login() -> ResponseReturnValue:
     except NotSignedIn as error:
         return _form(given, wanted, error.message, 422)
     throttling.password_was_right(body.username)
-    session.clear()
-    session.permanent = True
-    login_user(SignedIn(user))
-    return redirect(safe_next(wanted), 303)
+    begin_session(user)
+    return redirect(after_sign_in(wanted), 303)
 
 
 @bp.post("/logout")
@@ -81,7 +75,7 @@ def logout() -> ResponseReturnValue:
 @public
 def theme() -> ResponseReturnValue:
     """Light, dark or the system's choice, in a cookie: it belongs to the screen, not the user."""
-    response = redirect(safe_next(request.form.get("next")), 303)
+    response = redirect(pages.safe_next(request.form.get("next"), HOME), 303)
     chosen = request.form.get("theme")
     if chosen in THEMES:
         response.set_cookie("theme", chosen, YEAR_SECONDS, secure=request.is_secure, samesite="Lax")
@@ -96,6 +90,23 @@ def chosen_theme() -> str | None:
     return theme if theme in THEMES else None
 
 
+@bp.post("/shortcuts")
+@public
+def shortcuts() -> ResponseReturnValue:
+    """Whether keys without Ctrl or Alt do something; in a cookie: it belongs to the keyboard."""
+    response = redirect(pages.safe_next(request.form.get("next"), HOME), 303)
+    if request.form.get("shortcuts") == "off":
+        secure = request.is_secure
+        response.set_cookie("shortcuts", "off", YEAR_SECONDS, secure=secure, samesite="Lax")
+    else:
+        response.delete_cookie("shortcuts", samesite="Lax")
+    return response
+
+
+def has_shortcuts() -> bool:
+    return request.cookies.get("shortcuts") != "off"
+
+
 def _form(
     given: dict[str, str],
     wanted: str | None,
@@ -106,7 +117,7 @@ def _form(
     page = render_template(
         "auth/login.html",
         form={"username": given.get("username", "")},
-        next=safe_next(wanted),
+        next=after_sign_in(wanted),
         error=error,
     )
     return Response(page, status, headers or {}, mimetype="text/html")

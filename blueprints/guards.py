@@ -11,10 +11,13 @@ from flask import current_app, g, request
 from flask_login import current_user
 
 from blueprints import is_api, throttling
-from domain import access, people
+from domain import access, people, projects
 from domain.access import USER, Actor
 from domain.errors import NotSignedIn
 from domain.models import Base, Ingredient, Project, Release, Run, User, Workflow, is_id
+from domain.paging import Page
+
+PROJECTS_SHOWN = 20
 
 View = TypeVar("View", bound=Callable[..., Any])
 Row = TypeVar("Row", bound=Base)
@@ -85,6 +88,12 @@ def _by_session() -> Actor:
     return access.actor_of(current_user.row, address=address())
 
 
+def own_projects() -> list[tuple[str, str]]:
+    """Id and name of the projects that the caller may read, for a menu: the first of them."""
+    rows, _ = projects.list_projects(current_actor(), Page(1, PROJECTS_SHOWN))
+    return [(row.id, row.name) for row in rows]
+
+
 # ---- load and check --------------------------------------------------------------------------
 
 
@@ -94,10 +103,10 @@ def load_project(project_id: str, role: str = USER, *, changes: bool = True) -> 
     return _found(Project.get_or_none(Project.id == project_id), "project", project_id)
 
 
-def load_workflow(workflow_id: str, role: str = USER) -> Workflow:
-    """A workflow that has not been deleted."""
+def load_workflow(workflow_id: str, role: str = USER, *, is_deleted: bool = False) -> Workflow:
+    """A workflow that has not been deleted; is_deleted: one that may be."""
     workflow = _by_id(Workflow, "workflow", workflow_id)
-    if workflow.deleted_at is not None:
+    if workflow.deleted_at is not None and not is_deleted:
         raise access.missing("workflow", workflow_id)
     access.require(current_actor(), role, workflow.project_id, kind="workflow", name=workflow_id)
     return workflow

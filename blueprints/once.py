@@ -27,7 +27,7 @@ def start_once(
     start: calls what it is given with the run, within the run's transaction. form_id: None for a
     form without one, which starts a run each time. choice: what the form says; by its `repr`.
     """
-    keyed = _key(form_id, choice) if form_id else None
+    keyed = key_of(form_id, choice)
     if keyed and (first := first_answer(keyed)):
         return first.headers["Location"]
     try:
@@ -39,7 +39,10 @@ def start_once(
     return _address(run)
 
 
-def _key(form_id: str, choice: Any) -> Keyed:
+def key_of(form_id: str | None, choice: Any) -> Keyed | None:
+    """What this request has in common only with itself, sent again; as in `start_once`."""
+    if form_id is None:
+        return None
     digest = hashlib.sha256(repr(choice).encode()).hexdigest()
     target = f"{request.method} {request.path} {digest}"
     return Keyed(current_actor().user_id, form_id, target, body_hash="")

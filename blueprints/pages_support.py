@@ -15,7 +15,7 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from domain import clock, faults
-from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
+from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 
 Json = Mapping[str, Any]
 
@@ -28,6 +28,7 @@ TAB_SIGNS = {
     "Cancelled": "⊘",
     "Skipped": "–",
 }
+DOTTED = (RUNNING, SUCCEEDED, FAILED, CANCELLED)
 _NAMES_SHOWN = 3
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours and cursor moves
@@ -53,6 +54,7 @@ def register(app: Flask) -> None:
         asset=asset,
         count=count,
         elapsed_ms=elapsed_ms,
+        favicon=favicon,
         faults_at=faults_at,
         now_ms=clock.now,
         pointer=pointer,
@@ -194,11 +196,17 @@ def asset(filename: str) -> str:
 
     A file that is missing (before set-up has fetched it) gets an address without a hash.
     """
-    folder = current_app.static_folder or ""
-    version = _version_query.__wrapped__ if current_app.debug else _version_query
-    return f"{current_app.static_url_path}/{filename}{version(Path(folder, filename))}"
+    address = _address.__wrapped__ if current_app.debug else _address
+    return address(current_app.static_folder or "", current_app.static_url_path or "", filename)
+
+
+def favicon(status: str | None) -> str:
+    """The address of the tab's sign; one with a dot for a run that has begun."""
+    return asset(f"favicon-{status}.svg" if status in DOTTED else "favicon.svg")
 
 
 @lru_cache
-def _version_query(path: Path) -> str:
-    return f"?v={sha256(path.read_bytes()).hexdigest()[:10]}" if path.is_file() else ""
+def _address(folder: str, root: str, filename: str) -> str:
+    path = Path(folder, filename)
+    version = f"?v={sha256(path.read_bytes()).hexdigest()[:10]}" if path.is_file() else ""
+    return f"{root}/{filename}{version}"

@@ -1,6 +1,6 @@
 """The pages of runs: the history, one run with its pipeline and log, and stopping it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from blueprints.pages_support import default_step, steps_of
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery, Outcome, Rerun, RunQuery
 from blueprints.schemas import Schema, check
-from domain import logs, outside, results, run_logs, run_queries, runs
+from domain import logs, outside, paging, results, run_logs, run_queries, runs
 from domain.access import SUPER_USER
 from domain.errors import NotFound
 from domain.models import Run, StepRun, new_id
@@ -56,19 +56,15 @@ class _Listing:
     """A page of the history as rows; counting and rendering are what costs."""
 
     query: RunQuery
-    found: Any
-    rows: list[Run]
+    found: run_queries.Found
+    rows: Sequence[Run]
     etag: str
 
     def context(self) -> dict[str, Any]:
         query = self.query
+        items = [present.run_item(row) for row in self.rows]
         return {
-            "runs": {
-                "items": [present.run_item(row) for row in self.rows],
-                "totalCount": self.found.count(),
-                "page": query.page,
-                "pageSize": query.page_size,
-            },
+            "runs": pages.listing(items, paging.count(self.found.all), query, is_unbounded=True),
             "filters": {
                 "status": query.status[0] if query.status else "",
                 "workflowId": query.workflow_id,
@@ -83,7 +79,9 @@ class _Listing:
 def _listing() -> _Listing:
     query = pages.read_query(RunQuery)
     found = find(query)
-    rows = list(found.paginate(query.page, query.page_size))
+    rows = run_queries.with_workflows(
+        list(found.newest_first.paginate(query.page, query.page_size))
+    )
     etag = pages.tag([(row.id, row.version, row.workflow.name) for row in rows])
     return _Listing(query, found, rows, etag)
 

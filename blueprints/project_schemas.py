@@ -139,7 +139,8 @@ class EnvironmentPut(Schema):
         driver = info.data.get("driver")
         if driver is None:
             return value
-        return DRIVERS[driver].model_validate(value, strict=True).model_dump(by_alias=True)
+        strict = info.context["strict"] if info.context else True
+        return DRIVERS[driver].model_validate(value, strict=strict).model_dump(by_alias=True)
 
     @classmethod
     def __get_pydantic_json_schema__(

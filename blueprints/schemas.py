@@ -49,7 +49,7 @@ S = TypeVar("S", bound=Schema)
 def check(schema: type[S], given: Mapping[str, Any], *, strict: bool = True) -> S:
     """`given` as `schema`. Raises Invalid with every fault; not strict: convert from text."""
     try:
-        return schema.model_validate(given, strict=strict)
+        return schema.model_validate(given, strict=strict, context={"strict": strict})
     except ValidationError as error:
         faults = [
             fault_of(_plain(item), item["loc"], schema.whole)

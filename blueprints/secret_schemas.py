@@ -39,6 +39,9 @@ def _variable(name: str) -> str:
     return name
 
 
+SecretName = Annotated[str, StringConstraints(min_length=1), AfterValidator(_variable)]
+
+
 def _value(value: str) -> str:
     if len(value.encode()) > MAX_BYTES:
         raise PydanticCustomError("too_long", "is longer than 32 KiB.")
@@ -75,7 +78,7 @@ class SecretPut(Schema):
 
 class _Address(Schema):
     whole: ClassVar[str] = "the address"
-    name: Annotated[str, AfterValidator(_variable)]
+    name: SecretName
 
 
 def check_secret_name(name: str) -> None:

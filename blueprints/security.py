@@ -2,10 +2,10 @@
 
 import secrets
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_cors import CORS
-from flask_login import LoginManager, UserMixin, current_user
+from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf import CSRFProtect
 
 from blueprints import guards, is_api
@@ -55,6 +55,13 @@ class SignedIn(UserMixin):
     def get_id(self) -> str:
         """What the session carries: a new password raises the number and so ends old sessions."""
         return f"{self.row.id}:{self.row.session_number}"
+
+
+def begin_session(user: User) -> None:
+    """From now on the browser acts for this person; nothing of a session before is left."""
+    session.clear()
+    session.permanent = True
+    login_user(SignedIn(user))
 
 
 def _load_session(session_id: str) -> SignedIn | None:

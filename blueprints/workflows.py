@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints import pages, run_actions
@@ -13,8 +13,9 @@ from blueprints.once import FormId, start_once
 from blueprints.present import runs as present_runs
 from blueprints.present import workflows as present
 from blueprints.run_form import Typed
+from blueprints.run_schemas import Status
 from blueprints.schemas import Schema, check
-from domain import run_queries, statistics, workflow_queries
+from domain import run_queries, statistics, workflow_queries, workflows
 from domain.access import SUPER_USER
 from domain.errors import Conflict, Invalid
 from domain.models import Run, Workflow, new_id
@@ -22,6 +23,11 @@ from domain.models import Run, Workflow, new_id
 bp = Blueprint("workflows", __name__, url_prefix="/workflows")
 
 LIST_PACE = "5s"
+FILTERS = ("search", "projectId", "isEnabled", "state", "sort", "pageSize")
+MARKS = 10
+"""Runs of a workflow that the list shows as marks."""
+RECENT_RUNS = 20
+"""Those that its rate and its usual duration are made of."""
 RUNS_SHOWN = 10
 
 
@@ -34,52 +40,76 @@ class StartForm(Schema):
 # ---- the list --------------------------------------------------------------------------------
 
 
+class ListQuery(WorkflowQuery):
+    state: Status | None = None
+    """How the last run of a workflow stands."""
+    deleted: str | None = None
+    """The workflow that was deleted just now, to offer to take that back."""
+
+
 @dataclass(frozen=True)
 class _Listing:
     """A page of the list as rows; rendering it is what costs."""
 
-    query: WorkflowQuery
+    query: ListQuery
     found: Any
     rows: list[Workflow]
-    last_runs: dict[str, Run]
+    last: dict[str, Run]
+    recent: dict[str, list[Run]]
     runnable: set[str]
     etag: str
 
     def context(self) -> dict[str, Any]:
-        items = [present.item(row, self.last_runs.get(row.id)) for row in self.rows]
+        query = self.query
+        items = [self._item(row) for row in self.rows]
         return {
-            "workflows": {
-                "items": items,
-                "totalCount": self.found.count(),
-                "page": self.query.page,
-                "pageSize": self.query.page_size,
-            },
-            "search": self.query.search,
-            "projectId": self.query.project_id,
-            "query": pages.filters("search", "projectId", "isEnabled", "sort", "pageSize"),
+            "workflows": pages.listing(items, self.found.count(), query),
+            "filters": query,
+            "query": pages.filters(*FILTERS),
             "runnable": self.runnable,
             "form_id": new_id(),
             "etag": self.etag,
             "pace": LIST_PACE,
         }
 
+    def _item(self, row: Workflow) -> dict[str, Any]:
+        runs = self.recent[row.id]
+        return {
+            **present.item(row, self.last.get(row.id)),
+            "recentRuns": [present.recent_run(run) for run in runs[:MARKS]],
+            **statistics.of_recent(runs),
+        }
+
 
 def _listing() -> _Listing:
-    query = pages.read_query(WorkflowQuery)
-    found = find(query)
+    query = pages.read_query(ListQuery)
+    found = find(query, last_status=query.state)
     rows = list(found.paginate(query.page, query.page_size))
-    last_runs = workflow_queries.last_runs(rows)
+    last = workflow_queries.last_runs(rows)
+    recent = workflow_queries.recent_runs(rows, RECENT_RUNS)
     actor = current_actor()
     runnable = {row.project_id for row in rows if actor.may(SUPER_USER, row.project_id)}
     looks = [(row.id, row.revision, row.is_enabled, row.run_count) for row in rows]
-    states = sorted((run.id, run.status) for run in last_runs.values())
+    shown = [*last.values(), *(run for runs in recent.values() for run in runs)]
+    states = sorted((run.id, run.status) for run in shown)
     etag = pages.tag(looks, states, sorted(runnable))
-    return _Listing(query, found, rows, last_runs, runnable, etag)
+    return _Listing(query, found, rows, last, recent, runnable, etag)
 
 
 @bp.get("")
 def list_page() -> ResponseReturnValue:
-    return render_template("workflows/list.html", **_listing().context())
+    listing = _listing()
+    return render_template(
+        "workflows/list.html", deleted=_deleted(listing.query.deleted), **listing.context()
+    )
+
+
+def _deleted(workflow_id: str | None) -> Workflow | None:
+    """The workflow that the reader has deleted and may take back."""
+    if workflow_id is None:
+        return None
+    row = Workflow.get_or_none(Workflow.id == workflow_id, ~Workflow.deleted_at.is_null())
+    return row if row and current_actor().may(SUPER_USER, row.project_id) else None
 
 
 @bp.get("/list")
@@ -88,6 +118,58 @@ def list_fragment() -> ResponseReturnValue:
     return pages.unless_known(
         listing.etag, lambda: render_template("workflows/_list.html", **listing.context())
     )
+
+
+# ---- what is done to one from the list -------------------------------------------------------
+
+
+@bp.post("/<workflow_id>/enable")
+def enable(workflow_id: str) -> ResponseReturnValue:
+    return _switch(workflow_id, True, "can be run again")
+
+
+@bp.post("/<workflow_id>/disable")
+def disable(workflow_id: str) -> ResponseReturnValue:
+    return _switch(workflow_id, False, "is switched off: nobody can start it")
+
+
+def _switch(workflow_id: str, is_enabled: bool, sentence: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    workflows.switch(workflow, is_enabled, actor=current_actor())
+    flash(f"{workflow.name} {sentence}.", "good")
+    return redirect(pages.back_to("/workflows"), 303)
+
+
+@bp.post("/<workflow_id>/copy")
+def copy(workflow_id: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    made = workflows.copy(workflow, actor=current_actor()).workflow
+    flash(f"This is the copy, {made.name}. It is switched off until you say otherwise.", "good")
+    return redirect(f"/workflows/{made.id}", 303)
+
+
+@bp.post("/<workflow_id>/delete")
+def delete(workflow_id: str) -> ResponseReturnValue:
+    """To the list, which offers to take it back."""
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    try:
+        workflows.delete(workflow, actor=current_actor())
+    except Conflict as error:
+        flash(error.message, "bad")
+        return redirect(pages.back_to("/workflows"), 303)
+    return redirect(f"/workflows?projectId={workflow.project_id}&deleted={workflow.id}", 303)
+
+
+@bp.post("/<workflow_id>/restore")
+def restore(workflow_id: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER, is_deleted=True)
+    try:
+        workflows.restore(workflow, actor=current_actor())
+    except Conflict as error:
+        flash(error.message, "bad")
+        return redirect(f"/workflows?projectId={workflow.project_id}", 303)
+    flash(f"{workflow.name} is back.", "good")
+    return redirect(f"/workflows/{workflow.id}", 303)
 
 
 # ---- one workflow ----------------------------------------------------------------------------
@@ -115,18 +197,24 @@ def _form_context(workflow: Workflow, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _history(workflow: Workflow) -> dict[str, Any]:
-    newest = run_queries.find(workflow_id=workflow.id).limit(RUNS_SHOWN)
+    newest = list(run_queries.find(workflow_id=workflow.id).newest_first.limit(RUNS_SHOWN))
     return {
         "metadata": statistics.metadata(workflow),
-        "runs": [present_runs.run_item(row) for row in newest],
+        "runs": [present_runs.run_item(row) for row in run_queries.with_workflows(newest)],
     }
 
 
 @bp.post("/<workflow_id>/runs")
 def start_run(workflow_id: str) -> ResponseReturnValue:
-    """To the new run; or the form again, with what was typed and what is wrong with it."""
+    """To the new run; or the form again, with what was typed and what is wrong with it.
+
+    The list sends no parameters: whoever starts a workflow there that asks for some gets its form.
+    """
     workflow = load_workflow(workflow_id, SUPER_USER)
     shown = present.workflow(workflow_queries.detail(workflow))
+    if "fromList" in request.form and any(p["required"] for p in shown["parameters"] or ()):
+        flash(f"{workflow.name} asks for parameters.", "info")
+        return redirect(f"/workflows/{workflow.id}#run-form", 303)
     typed = Typed(request.form, shown["parameters"])
     try:
         form = check(StartForm, {"formId": request.form.get("formId")}, strict=False)

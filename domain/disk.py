@@ -43,6 +43,12 @@ def look(settings: Settings) -> Room:
     return min((_room(settings, folder) for folder in _folders(settings)), key=_by_need)
 
 
+def marks(settings: Settings, folder: str) -> tuple[int, int]:
+    """Below how many free bytes on the disk of `folder` it warns, and no run begins."""
+    found = _disk_of(folder)
+    return _marks(settings, found.f_blocks * found.f_frsize)
+
+
 def has_room(settings: Settings) -> bool:
     """Whether this host may begin new runs."""
     return look(settings).state != FULL
@@ -84,15 +90,24 @@ def _folders(settings: Settings) -> tuple[str, ...]:
 def _room(settings: Settings, folder: str) -> Room:
     found = _disk_of(folder)
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    if free < _mark(settings.disk_stop_bytes, STOP_BYTES, STOP_SHARE * total):
+    warn, stop = _marks(settings, total)
+    if free < stop:
         return Room(FULL, folder, free)
-    if free < _mark(settings.disk_warn_bytes, WARN_BYTES, WARN_SHARE * total):
+    if free < warn:
         return Room(LOW, folder, free)
     return Room(OK, folder, free)
 
 
-def _mark(given: int | None, usual: int, share: float) -> float:
-    return min(usual, share) if given is None else given
+def _marks(settings: Settings, total: int) -> tuple[int, int]:
+    """total: the size of the disk."""
+    return (
+        _mark(settings.disk_warn_bytes, WARN_BYTES, WARN_SHARE * total),
+        _mark(settings.disk_stop_bytes, STOP_BYTES, STOP_SHARE * total),
+    )
+
+
+def _mark(given: int | None, usual: int, share: float) -> int:
+    return min(usual, int(share)) if given is None else given
 
 
 def _disk_of(folder: str) -> os.statvfs_result:

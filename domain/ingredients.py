@@ -46,10 +46,15 @@ def change_ingredient(
 
 
 def list_ingredients(
-    actor: Actor, page: Page, project_id: str | None = None
+    actor: Actor, page: Page, project_id: str | None = None, search: str = ""
 ) -> tuple[list[Ingredient], int]:
-    """The ingredients that the actor may read; of one project if it is named."""
+    """The ingredients that the actor may read; of one project if it is named.
+
+    search: part of the id or the name, regardless of case.
+    """
     query = Ingredient.select().order_by(Ingredient.id)
+    if search:
+        query = query.where(Ingredient.id.contains(search) | Ingredient.name.contains(search))
     if project_id is not None:
         query = query.where(Ingredient.project == project_id)
     if not actor.is_system_admin:
@@ -83,6 +88,22 @@ def packages_of(releases: list[Release]) -> dict[str, list[Package]]:
     for row in rows:
         found[row.release_id].append(row)
     return found
+
+
+def package_counts(releases: list[Release]) -> dict[str, int]:
+    """Release id → how many packages it has; one without any is not named."""
+    rows = (
+        Package.select(Package.release, fn.COUNT(Package.id))
+        .where(Package.release.in_([release.id for release in releases]))
+        .group_by(Package.release)
+    )
+    return dict(rows.tuples())
+
+
+def list_packages(release: Release, page: Page) -> tuple[list[Package], int]:
+    """By path."""
+    query = Package.select().where(Package.release == release.id).order_by(Package.path)
+    return fetch(query, page)
 
 
 def get_package(release: Release, path: str) -> Package:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,8 @@ def _keep_an_admin_beside(username: str, field: str) -> None:
 # ---- passwords -------------------------------------------------------------------------------
 
 
-def set_password(actor: Actor, username: str, password: str) -> None:
-    """Change a password and so end every session of that user."""
+def set_password(actor: Actor, username: str, password: str) -> User:
+    """Change a password and so end every session of that user. Returns them as they are then."""
     user = get_user(username)
     password_hash = generate_password_hash(password)
     with write():
@@ -126,9 +126,10 @@ def set_password(actor: Actor, username: str, password: str) -> None:
             User.id == user.id
         ).execute()
         audit.record(actor, "change_password", "user", username)
+        return get_user(username)
 
 
-def change_own_password(actor: Actor, current: str | None, password: str) -> None:
+def change_own_password(actor: Actor, current: str | None, password: str) -> User:
     """Change the actor's password and so end their sessions, this one as well.
 
     Raises Forbidden `wrong_credentials` unless `current` is their present password: who found a
@@ -139,7 +140,7 @@ def change_own_password(actor: Actor, current: str | None, password: str) -> Non
     if not _is_password_of(get_user(actor.username), current):
         _note(actor, "change_password_failed", actor.username)
         raise _unproven("wrong_password", "This is not your present password.")
-    set_password(actor, actor.username, password)
+    return set_password(actor, actor.username, password)
 
 
 def _unproven(code: str, message: str) -> Forbidden:
@@ -208,9 +209,18 @@ class Used:
 
 
 def create_token(
-    actor: Actor, user: User, name: str, *, scope: str = READ, days: int | None = None
+    actor: Actor,
+    user: User,
+    name: str,
+    *,
+    scope: str = READ,
+    days: int | None = None,
+    within: Callable[[Token], None] | None = None,
 ) -> tuple[Token, str]:
-    """A new token and its text, which is not kept and cannot be shown again."""
+    """A new token and its text, which is not kept and cannot be shown again.
+
+    within: called with the token inside the transaction that makes it.
+    """
     text = TOKEN_PREFIX + secrets.token_urlsafe(32)
     with write():
         token = Token.create(
@@ -222,6 +232,8 @@ def create_token(
         )
         detail = {"name": name, "user": user.username, "scope": scope}
         audit.record(actor, "create", "token", token.id, detail=detail)
+        if within is not None:
+            within(token)
     return token, text
 
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from domain.models import ReconcilerInfo, WorkerInfo
+from domain.models import ReconcilerInfo, Run, StepRun, WorkerInfo, Workflow
+from domain.statuses import RUNNING
 
 WORKER_MISSED_AFTER_MS = 60_000
 RECONCILER_MISSED_AFTER_MS = 30_000
@@ -39,3 +40,25 @@ def has_reconciler(at: int) -> bool:
     """Whether anybody repairs what crashes leave behind."""
     seen = ReconcilerInfo.seen_at > at - RECONCILER_MISSED_AFTER_MS
     return bool(ReconcilerInfo.select().where(seen).exists())
+
+
+def workers() -> list[WorkerInfo]:
+    """Every worker that has not signed off, by host, queue and name; some may be long gone."""
+    return list(WorkerInfo.select().order_by(WorkerInfo.host, WorkerInfo.queue, WorkerInfo.name))
+
+
+def reconcilers() -> list[ReconcilerInfo]:
+    """Every reconciler that has not signed off, those first that began first."""
+    return list(ReconcilerInfo.select().order_by(ReconcilerInfo.started_at, ReconcilerInfo.name))
+
+
+def steps_held() -> list[StepRun]:
+    """The steps that workers hold, each with its worker, its lease, its run and workflow."""
+    columns = (StepRun.id, StepRun.name, StepRun.queue, StepRun.worker, StepRun.lease_until)
+    return list(
+        StepRun.select(*columns, Run.id, Run.number, Workflow.id, Workflow.name)
+        .join(Run)
+        .join(Workflow)
+        .where(StepRun.status == RUNNING)
+        .order_by(StepRun.id)
+    )

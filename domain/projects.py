@@ -89,6 +89,12 @@ def list_members(project: Project, page: Page) -> tuple[list[Member], int]:
     return fetch(_members(project).order_by(User.username), page)
 
 
+def list_memberships(user_id: str, page: Page) -> tuple[list[Member], int]:
+    """Where a user has a role, each with its project."""
+    query = Member.select(Member, Project).join(Project).where(Member.user == user_id)
+    return fetch(query.order_by(Member.project), page)
+
+
 def _members(project: Project) -> Any:
     return Member.select(Member, User).join(User).where(Member.project == project.id)
 

@@ -83,6 +83,17 @@ def step_statistics(
     ]
 
 
+def of_recent(runs: Iterable[Run]) -> dict[str, Any]:
+    """successRate and medianMs of some runs of one workflow."""
+    judged = [run for run in runs if run.status in JUDGED]
+    succeeded = sum(run.status == SUCCEEDED for run in judged)
+    durations = [elapsed(run.started_at, run.completed_at) for run in judged]
+    return {
+        "successRate": rate(succeeded, len(judged) - succeeded),
+        "medianMs": percentile(sorted(ms for ms in durations if ms is not None), 50),
+    }
+
+
 # ---- with the database -----------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from peewee import fn
@@ -61,12 +63,14 @@ def find(
     projects: Collection[str] | None = None,
     search: str = "",
     is_enabled: bool | None = None,
+    last_status: str | None = None,
     sort: str = "name",
 ) -> Any:
     """A query of workflows, in a stable order.
 
     projects: only these; None for every project. search: part of the name, regardless of case.
-    sort: one of SORTS, or one with a minus before it for the reverse.
+    last_status: how their last run stands. sort: one of SORTS, or one with a minus before it for
+    the reverse.
     """
     key = SORTS[sort.removeprefix("-")]
     is_reverse = sort.startswith("-")
@@ -81,7 +85,29 @@ def find(
         query = query.where(Workflow.name_key.contains(search.casefold()))
     if is_enabled is not None:
         query = query.where(Workflow.is_enabled == is_enabled)
+    if last_status is not None:
+        last = Run.select(Run.id).where(Run.id == Workflow.last_run_id, Run.status == last_status)
+        query = query.where(fn.EXISTS(last))
     return query
+
+
+def recent_runs(workflows: Collection[Workflow], count: int) -> dict[str, list[Run]]:
+    """By the workflow's id its newest runs, the newest first, of all workflows in one query.
+
+    They are the last `count` that were started, without those that were deleted since.
+    """
+    found: dict[str, list[Run]] = {workflow.id: [] for workflow in workflows}
+    newest = [
+        (Run.workflow == workflow.id) & (Run.number > workflow.run_count - count)
+        for workflow in workflows
+        if workflow.run_count
+    ]
+    if newest:
+        columns = (Run.id, Run.workflow, Run.number, Run.status, Run.started_at, Run.completed_at)
+        rows = Run.select(*columns).where(reduce(or_, newest)).order_by(Run.number.desc())
+        for run in rows:
+            found[run.workflow_id].append(run)
+    return found
 
 
 def last_runs(workflows: Iterable[Workflow]) -> dict[str, Run]:

@@ -15,6 +15,8 @@ from domain.models import Run, Workflow, WorkflowRevision, locked, write
 from domain.normal_form import normalise
 from domain.workflow_queries import Detail, get_revision, missing_references
 
+MAX_NAME = 200
+
 if TYPE_CHECKING:  # pydantic is not for the processes that only start runs
     from domain.workflow_schema import ChangedWorkflow, Definition, NewWorkflow
 
@@ -108,6 +110,52 @@ def delete(workflow: Workflow, *, actor: Actor, if_match: Collection[str] | None
         if active:
             raise _has_active_runs(active)
         _record(actor, "delete", workflow)
+
+
+def restore(workflow: Workflow, *, actor: Actor) -> Workflow:
+    """Take back that it was deleted. Raises Conflict if its name was given away meanwhile."""
+    try:
+        with write():
+            same = (Workflow.id == workflow.id) & ~Workflow.deleted_at.is_null()
+            back = Workflow.update(deleted_at=None, **_stamp(actor)).where(same)
+            if back.execute():
+                _record(actor, "restore", workflow)
+    except IntegrityError as error:
+        raise _name_taken(error, workflow.project_id, workflow.name) from error
+    return Workflow.get_by_id(workflow.id)
+
+
+def copy(workflow: Workflow, *, actor: Actor) -> Detail:
+    """A new workflow that does the same, under a name that is free, switched off for now.
+
+    Raises Conflict if others take every name that it tries.
+    """
+    from domain.workflow_schema import NewWorkflow
+
+    definition = get_revision(workflow, workflow.revision).definition
+    for name in _names_of_copies(workflow.name):
+        if not name_faults(workflow.project_id, name):
+            break
+    body = {
+        **_without_ids(definition),
+        "name": name,
+        "projectId": workflow.project_id,
+        "isEnabled": False,
+    }
+    return create(NewWorkflow.model_validate(body), actor=actor)
+
+
+def _names_of_copies(name: str) -> Iterator[str]:
+    for number in range(1, 1000):
+        ending = " (copy)" if number == 1 else f" (copy {number})"
+        yield name[: MAX_NAME - len(ending)] + ending
+
+
+def _without_ids(part: Any) -> Any:
+    """A definition whose stages and steps will get ids of their own."""
+    if isinstance(part, dict):
+        return {key: _without_ids(value) for key, value in part.items() if key != "id"}
+    return [_without_ids(item) for item in part] if isinstance(part, list) else part
 
 
 def _columns(new: Definition) -> dict[str, Any]:

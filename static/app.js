@@ -8,11 +8,17 @@ const isPoll = (ctx) => POLLS.includes(ctx.sourceEvent?.type);
 
 document.addEventListener("htmx:config:request", (event) => {
   const { ctx } = event.detail;
+  if (ctx.sourceElement.matches("form.filters")) dropEmptyFields(ctx.request.body);
   if (!isPoll(ctx)) return;
   if (document.hidden) return event.preventDefault(); // hidden tabs rest
   const tag = ctx.sourceElement.dataset.etag;
   if (tag) ctx.request.headers["If-None-Match"] = tag; // an unchanged fragment is a 304: no swap
 });
+
+// The address of a filtered list names only what it is filtered by.
+function dropEmptyFields(body) {
+  for (const [name, value] of [...body]) if (value === "") body.delete(name);
+}
 
 // A poll that fails leaves the picture as it was; the page says so until one succeeds.
 const serverAnswers = (yes) => document.documentElement.classList.toggle("no-answer", !yes);
@@ -47,6 +53,78 @@ document.addEventListener("htmx:after:swap", () => {
   if (focusedId && document.activeElement === document.body)
     document.getElementById(focusedId)?.focus({ preventScroll: true });
   tick();
+  const sign = document.querySelector("[data-favicon]")?.dataset.favicon;
+  if (sign) write(document.querySelector("link[rel=icon]"), new URL(sign, location).href, "href");
+});
+
+// --- Keys --------------------------------------------------------------------------------------
+
+// Single keys do something only outside of fields, and only if the person wants them (WCAG 2.1.4).
+const PLACES = { w: "/workflows", r: "/runs", i: "/ingredients", e: "/environments" };
+let goingSince = 0; // when `g` was pressed
+
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+  if (document.documentElement.dataset.shortcuts === "off") return;
+  if (target.closest("input, textarea, select, [contenteditable]")) return;
+  const going = event.timeStamp - goingSince < 1500;
+  goingSince = key === "g" ? event.timeStamp : 0;
+  const place = going && document.querySelector(`.main-nav a[href^="${PLACES[key]}"]`);
+  const search = key === "/" && document.querySelector("input[type=search]");
+  if (place) location.href = place.href;
+  else if (search) search.focus();
+  else if (key === "?") document.getElementById("help")?.togglePopover();
+  else return;
+  event.preventDefault();
+});
+
+// --- Forms -------------------------------------------------------------------------------------
+
+// Who leaves a form with changes is asked first; sending it is no leaving.
+const changed = new Set();
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest("form[data-guard]");
+  if (form) changed.add(form);
+});
+document.addEventListener("submit", ({ target }) => changed.delete(target));
+addEventListener("beforeunload", (event) => {
+  if ([...changed].some((form) => form.isConnected)) event.preventDefault();
+});
+
+// The answer to a form[data-once] must not get lost to a second click.
+const sentAt = new WeakMap();
+document.addEventListener("submit", (event) => {
+  const { target, timeStamp } = event;
+  if (!target.matches("[data-once]")) return;
+  if (timeStamp - sentAt.get(target) < 3000) event.preventDefault();
+  else sentAt.set(target, timeStamp);
+});
+
+// A part of a form that only counts with one choice of a select: data-when="driver=directory".
+const showParts = () => {
+  for (const part of document.querySelectorAll("[data-when]")) {
+    const [name, value] = part.dataset.when.split("=");
+    const isChosen = part.closest("form").elements[name].value === value;
+    part.hidden = part.disabled = !isChosen;
+    part.closest("form").noValidate = false; // without a script the other parts must not be insisted on
+  }
+};
+document.addEventListener("change", showParts);
+document.addEventListener("DOMContentLoaded", showParts);
+
+// A button with data-copy="id" copies the text of that element.
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    toast("Copied.");
+  } catch {
+    getSelection().selectAllChildren(source);
+    toast("Press Ctrl+C to copy.");
+  }
 });
 
 // --- Times -------------------------------------------------------------------------------------

@@ -165,14 +165,14 @@ def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 )
 def list_environments(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = projects.list_environments(load_project(project_id), query.as_page())
-    return listing(_with_deployments(rows), total, query)
+    return listing(with_deployments(rows), total, query)
 
 
 @bp.get("/<project_id>/environments/<name>")
 @operation("Read an environment, and what is deployed there", answers={200: answers.Environment})
 def get_environment(project_id: str, name: str) -> ResponseReturnValue:
     row = projects.get_environment(load_project(project_id), name)
-    return jsonify(_with_deployments([row])[0])
+    return jsonify(with_deployments([row])[0])
 
 
 @bp.put("/<project_id>/environments/<name>")
@@ -188,10 +188,11 @@ def put_environment(project_id: str, name: str) -> ResponseReturnValue:
     check_name(name)
     values = read_json(EnvironmentPut).model_dump()
     row, is_new = projects.put_environment(current_actor(), project, name, values)
-    return _put_answer(_with_deployments([row])[0], is_new)
+    return _put_answer(with_deployments([row])[0], is_new)
 
 
-def _with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
+def with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
+    """Environments with what is in them, for the pages as well."""
     deployed, lost = projects.deployed_now(rows), projects.lost_in(rows)
     return [present.environment(row, deployed.get(row.id), lost.get(row.id)) for row in rows]
 

@@ -101,7 +101,7 @@ def list_workflows(query: WorkflowQuery) -> ResponseReturnValue:
     return listing([present.item(row, last_runs.get(row.id)) for row in rows], total, query)
 
 
-def find(query: WorkflowQuery) -> Any:
+def find(query: WorkflowQuery, *, last_status: str | None = None) -> Any:
     """The workflows asked for among those that the caller may read."""
     actor = current_actor()
     projects = None if actor.is_system_admin else list(actor.roles)
@@ -111,6 +111,7 @@ def find(query: WorkflowQuery) -> Any:
         projects=projects,
         search=query.search,
         is_enabled=query.is_enabled,
+        last_status=last_status,
         sort=query.sort,
     )
 

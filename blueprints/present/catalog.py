@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from blueprints.present import projects
 from domain.clock import rfc3339
-from domain.models import Ingredient, Package, Release
+from domain.deployed import Place, Standing, Told
+from domain.models import Environment, Ingredient, Package, Release, Run
 
 
 def ingredient(row: Ingredient, latest: Release | None) -> dict[str, Any]:
@@ -40,3 +42,58 @@ def release(row: Release, packages: Iterable[Package]) -> dict[str, Any]:
 
 def package(row: Package) -> dict[str, Any]:
     return {"path": row.path, "size": row.size, "sha256": row.sha256}
+
+
+# ---- for pages, which name what the API gives by id ------------------------------------------
+
+
+def made(
+    row: Release, packages: int, run: Run | None, places: Iterable[Place] = ()
+) -> dict[str, Any]:
+    """A release in a list. packages: how many it has; run: that made it, None if it is gone."""
+    return {
+        **release(row, ()),
+        "packageCount": packages,
+        "run": run_named(run),
+        "places": [
+            {
+                "name": place.environment.name,
+                "projectId": place.environment.project_id,
+                "isCertain": place.is_certain,
+            }
+            for place in places
+        ],
+    }
+
+
+def told(item: Told) -> dict[str, Any]:
+    """A deployment with its release and its run."""
+    return {
+        **projects.deployment(item.row),
+        "release": item.release
+        and {
+            "id": item.release.id,
+            "ingredientId": item.release.ingredient_id,
+            "version": item.release.version,
+        },
+        "run": run_named(item.run),
+        "isUnknown": item.is_unknown,
+    }
+
+
+def place(row: Environment, standing: Standing) -> dict[str, Any]:
+    """An environment and how it stands."""
+    return {
+        "name": row.name,
+        "projectId": row.project_id,
+        "driver": row.driver,
+        "description": row.description,
+        "requiresApproval": row.requires_approval,
+        "there": standing.there and told(standing.there),
+        "lost": standing.lost and told(standing.lost),
+        "underWay": standing.under_way and told(standing.under_way),
+    }
+
+
+def run_named(row: Run | None) -> dict[str, Any] | None:
+    return row and {"id": row.id, "number": row.number, "workflowName": row.workflow.name}

@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.access import Actor
 from domain.clock import rfc3339
-from domain.models import Token, User
+from domain.models import Member, Token, User
 
 
 def user(row: User) -> dict[str, Any]:
@@ -21,6 +21,11 @@ def me(row: User, actor: Actor) -> dict[str, Any]:
     """The caller, with their role in each of their projects and the scope they act with."""
     projects = [{"projectId": name, "role": role} for name, role in sorted(actor.roles.items())]
     return {**user(row), "projects": projects, "scope": actor.scope}
+
+
+def membership(row: Member) -> dict[str, Any]:
+    """The role of somebody in a project, for their own page."""
+    return {"projectId": row.project_id, "projectName": row.project.name, "role": row.role}
 
 
 def token(row: Token) -> dict[str, Any]:

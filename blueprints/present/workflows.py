@@ -34,6 +34,11 @@ def item(row: Workflow, last_run: Run | None) -> dict[str, Any]:
     }
 
 
+def recent_run(run: Run) -> dict[str, Any]:
+    """A mark in the list."""
+    return {"id": run.id, "number": run.number, "status": run.status}
+
+
 def workflow(detail: Detail) -> dict[str, Any]:
     row, definition = detail.workflow, detail.definition
     return {

@@ -175,8 +175,44 @@ def user(**more: Any) -> Arrange:
     return lambda world, _: {"username": world.username(), **more}
 
 
+def new(kind: str, field: str = "name", **data: Any) -> Arrange:
+    """The form of a page for something new in the project."""
+    return lambda world, _: {
+        "project_id": world.project.id,
+        "data": {field: world.name(kind), **data},
+    }
+
+
+def new_secret(world: World, _: Person) -> dict[str, Any]:
+    data = {"name": world.name("NEW").replace("-", "_"), "value": "battery staple"}
+    return {"project_id": world.project.id, "data": data}
+
+
+def new_member(world: World, _: Person) -> dict[str, Any]:
+    data = {"username": world.username(), "role": "User"}
+    return {"project_id": world.project.id, "data": data}
+
+
+def own_ingredient(**more: Any) -> Arrange:
+    return project_and("ingredient_id", lambda world: world.ingredient().id, **more)
+
+
+def new_user(world: World, _: Person) -> dict[str, Any]:
+    return {"data": {"username": world.name("new"), "isSystemAdmin": "false"}}
+
+
+def token_of_a_user(world: World, person: Person) -> dict[str, Any]:
+    return {"username": world.username(), "token_id": world.token(person)}
+
+
+def own_token(world: World, person: Person) -> dict[str, Any]:
+    return {"token_id": world.token(person)}
+
+
 FACTS = {"displayName": "New", "email": "", "isSystemAdmin": False}
 SCRIPT_PLACE = {"driver": "script", "settings": {"script": "true"}}
+SCRIPT_FORM = {"driver": "script", "settings.script": "true"}
+SETTINGS = "/projects/<project_id>/settings"
 
 TABLE = [
     # pages and probes
@@ -185,6 +221,8 @@ TABLE = [
     Route("POST", "/login", PUBLIC, 422),
     Route("POST", "/logout", PUBLIC, 303),
     Route("POST", "/theme", PUBLIC, 303),
+    Route("POST", "/shortcuts", PUBLIC, 303),
+    Route("GET", "/styleguide", PUBLIC, 404),  # only in development
     Route("GET", "/healthz", PUBLIC),
     Route("GET", "/readyz", PUBLIC),
     Route("GET", "/metrics", SIGNED_IN),
@@ -192,6 +230,11 @@ TABLE = [
     Route("GET", "/workflows/list", SIGNED_IN),
     Route("GET", "/workflows/<workflow_id>", USER, 200, workflow()),
     Route("POST", "/workflows/<workflow_id>/runs", SUPER_USER, 303, workflow()),
+    Route("POST", "/workflows/<workflow_id>/enable", SUPER_USER, 303, workflow()),
+    Route("POST", "/workflows/<workflow_id>/disable", SUPER_USER, 303, workflow()),
+    Route("POST", "/workflows/<workflow_id>/copy", SUPER_USER, 303, workflow()),
+    Route("POST", "/workflows/<workflow_id>/delete", SUPER_USER, 303, workflow()),
+    Route("POST", "/workflows/<workflow_id>/restore", SUPER_USER, 303, workflow()),
     Route("GET", "/runs", SIGNED_IN),
     Route("GET", "/runs/list", SIGNED_IN),
     Route("GET", "/runs/<run_id>", USER, 200, run()),
@@ -208,6 +251,105 @@ TABLE = [
     ),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/approve", SUPER_USER, 303, gated()),
     Route("POST", "/runs/<run_id>/stages/<stage_run_id>/reject", SUPER_USER, 303, gated()),
+    # the pages of projects
+    Route("GET", "/projects", SIGNED_IN),
+    Route(
+        "POST",
+        "/projects",
+        SYSTEM_ADMIN,
+        303,
+        lambda world, _: {"data": {"id": world.name("new"), "name": "New"}},
+    ),
+    Route("GET", SETTINGS, USER, 200, of_project()),
+    Route("POST", SETTINGS, ADMIN, 303, of_project(data={"name": "New"})),
+    Route("GET", f"{SETTINGS}/members", USER, 200, of_project()),
+    Route("POST", f"{SETTINGS}/members", ADMIN, 303, new_member),
+    Route(
+        "POST",
+        f"{SETTINGS}/members/<username>/remove",
+        ADMIN,
+        303,
+        project_and("username", World.member),
+    ),
+    Route("GET", f"{SETTINGS}/testsuites", USER, 200, of_project()),
+    Route("GET", f"{SETTINGS}/new-testsuite", SUPER_USER, 200, of_project()),
+    Route("POST", f"{SETTINGS}/testsuites", SUPER_USER, 303, new("suite", script="true")),
+    Route("GET", f"{SETTINGS}/testsuites/<name>", USER, 200, suite()),
+    Route("POST", f"{SETTINGS}/testsuites/<name>", SUPER_USER, 303, suite(data={"script": "true"})),
+    Route("POST", f"{SETTINGS}/testsuites/<name>/delete", SUPER_USER, 303, suite()),
+    Route("GET", f"{SETTINGS}/environments", USER, 200, of_project()),
+    Route("GET", f"{SETTINGS}/new-environment", SUPER_USER, 200, of_project()),
+    Route("POST", f"{SETTINGS}/environments", SUPER_USER, 303, new("place", **SCRIPT_FORM)),
+    Route("GET", f"{SETTINGS}/environments/<name>", USER, 200, environment()),
+    Route(
+        "POST", f"{SETTINGS}/environments/<name>", SUPER_USER, 303, environment(data=SCRIPT_FORM)
+    ),
+    Route("POST", f"{SETTINGS}/environments/<name>/delete", SUPER_USER, 303, environment()),
+    Route("GET", f"{SETTINGS}/ingredients", USER, 200, of_project()),
+    Route("GET", f"{SETTINGS}/new-ingredient", SUPER_USER, 200, of_project()),
+    Route("POST", f"{SETTINGS}/ingredients", SUPER_USER, 303, new("part", "id", name="New")),
+    Route("GET", f"{SETTINGS}/ingredients/<ingredient_id>", USER, 200, own_ingredient()),
+    Route(
+        "POST",
+        f"{SETTINGS}/ingredients/<ingredient_id>",
+        SUPER_USER,
+        303,
+        own_ingredient(data={"name": "New"}),
+    ),
+    Route("GET", f"{SETTINGS}/secrets", USER, 200, of_project()),
+    Route("POST", f"{SETTINGS}/secrets", ADMIN, 303, new_secret),
+    Route("GET", f"{SETTINGS}/secrets/<name>", USER, 200, secret()),
+    Route(
+        "POST", f"{SETTINGS}/secrets/<name>", ADMIN, 303, secret(data={"value": "battery staple"})
+    ),
+    Route("POST", f"{SETTINGS}/secrets/<name>/delete", ADMIN, 303, secret()),
+    # the pages of people
+    Route("GET", "/admin/users", SYSTEM_ADMIN),
+    Route("POST", "/admin/users", SYSTEM_ADMIN, 303, new_user),
+    Route("GET", "/admin/new-user", SYSTEM_ADMIN),
+    Route("GET", "/admin/users/<username>", SYSTEM_ADMIN, 200, user()),
+    Route("POST", "/admin/users/<username>", SYSTEM_ADMIN, 303, user(data=FACTS)),
+    Route(
+        "POST",
+        "/admin/users/<username>/password",
+        SYSTEM_ADMIN,
+        303,
+        user(data={"password": "battery staple"}),
+    ),
+    Route(
+        "POST",
+        "/admin/users/<username>/tokens/<token_id>/revoke",
+        SYSTEM_ADMIN,
+        303,
+        token_of_a_user,
+    ),
+    Route("POST", "/admin/users/<username>/delete", SYSTEM_ADMIN, 303, user()),
+    Route("GET", "/account", SIGNED_IN),
+    Route("GET", "/account/new-password", SIGNED_IN, 302),
+    Route("GET", "/account/tokens", SIGNED_IN, 302),
+    Route(
+        "POST", "/account", SIGNED_IN, 303, lambda *_: {"data": {"displayName": "", "email": ""}}
+    ),
+    # Everybody may try; these people have no password that could be the right one.
+    Route(
+        "POST",
+        "/account/new-password",
+        SIGNED_IN,
+        403,
+        lambda *_: {"data": {"password": "battery staple", "currentPassword": "a guess"}},
+    ),
+    Route("POST", "/account/tokens", SIGNED_IN, 200, lambda *_: {"data": {"name": "mine"}}),
+    Route("POST", "/account/tokens/<token_id>/revoke", SIGNED_IN, 303, own_token),
+    # what was made and where it went
+    Route("GET", "/ingredients", SIGNED_IN),
+    Route("GET", "/ingredients/<ingredient_id>", USER, 200, ingredient()),
+    Route("GET", "/releases/<release_id>", USER, 200, release),
+    Route("GET", "/environments", SIGNED_IN),
+    Route("GET", "/environments/<project_id>/<name>", USER, 200, environment()),
+    # the installation
+    Route("GET", "/admin/audit", SYSTEM_ADMIN),
+    Route("GET", "/admin/system", SYSTEM_ADMIN),
+    Route("GET", "/admin/system/state", SYSTEM_ADMIN),
     Route("GET", "/api/openapi.json", PUBLIC),
     Route("GET", "/api/docs", PUBLIC),
     # projects
@@ -331,7 +473,7 @@ TABLE = [
         "/api/users/tokens/<token_id>",
         SIGNED_IN,
         204,
-        lambda world, person: {"token_id": world.token(person)},
+        own_token,
     ),
     Route("GET", "/api/audit", SYSTEM_ADMIN),
     # workflows

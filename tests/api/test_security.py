@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from blueprints.auth import safe_next
+from blueprints.auth import after_sign_in
 from blueprints.throttling import TRIES_PER_ADDRESS, TRIES_PER_NAME, sender
 from domain import people as people_rules
 from domain.access import console
@@ -243,7 +243,7 @@ def test_a_page_takes_no_token(client, people):
     ],
 )
 def test_the_way_back_never_leaves_the_site(wanted, goes_to):
-    assert safe_next(wanted) == goes_to
+    assert after_sign_in(wanted) == goes_to
 
 
 def test_the_theme_is_remembered_and_can_be_left_to_the_system(people):

@@ -1,6 +1,9 @@
 """A whole Galley as `galley up` runs it, and things to run on it."""
 
+from __future__ import annotations
+
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -9,12 +12,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from domain.settings import CHECKOUT
 from tests.support.wait import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PASSWORD = "a password for tests"
 
@@ -37,6 +43,9 @@ echo done > "$GALLEY_OUTPUT/done.txt"
 """
 
 
+_numbers = itertools.count(1)
+
+
 @dataclass(frozen=True)
 class Galley:
     url: str
@@ -49,6 +58,15 @@ class Galley:
         """The id of the workflow of that name."""
         found = self.api.get("/api/workflows", params={"search": name}).json()["items"]
         return str(next(item["id"] for item in found if item["name"] == name))
+
+    def spare_workflow(self) -> str:
+        """A workflow that nobody else looks at; its name."""
+        name = f"Spare {next(_numbers)}"
+        script = "echo > $GALLEY_OUTPUT/a"
+        stages = _stages([_step("wheel", "Build", ingredientId="duck", buildScript=script)])
+        body = {"name": name, "projectId": "pond", "stages": stages}
+        _ok(self.api.post("/api/workflows", json=body))
+        return name
 
     def start(self, name: str, **parameters: Any) -> str:
         """Start a run; its id."""
@@ -67,6 +85,13 @@ class Galley:
         path = f"/api/workflowruns/{run_id}"
         eventually(lambda: self.api.get(path).json()["status"] == status, 20, f"{run_id} {status}")
         return run_id
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
+    page.goto("/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
 
 
 @contextlib.contextmanager

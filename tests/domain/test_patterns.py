@@ -1,6 +1,5 @@
 """The patterns of the API's document say what the code checks: a client can rely on them."""
 
-
 import jsonschema_rs
 import pytest
 from hypothesis import example, given

@@ -104,6 +104,118 @@ def test_a_query_that_makes_no_sense_is_refused_with_a_page(
     assert "Some of that is not right" in response.text
 
 
+def row_of(page: str, workflow: Workflow) -> str:
+    return page.partition(f'id="workflow-{workflow.id}"')[2].partition("</tr>")[0]
+
+
+def test_the_list_shows_how_the_recent_runs_went(visitor: FlaskClient, workflow: Workflow) -> None:
+    for status, took in (("Succeeded", 3000), ("Failed", 5000), ("Succeeded", 4000)):
+        run = start(workflow)
+        Run.update(status=status, started_at=1, completed_at=1 + took).where(
+            Run.id == run.id
+        ).execute()
+    start(workflow)
+    row = row_of(visitor.get("/workflows").text, workflow)
+    assert 'aria-label="1 failed, 1 pending, 2 succeeded"' in row
+    assert "66 %" in row
+    assert "4.0 s" in row
+    assert "Pending" in row  # the last one
+
+
+def test_a_workflow_whose_last_runs_were_deleted_still_names_its_last(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    run = start(workflow)
+    Workflow.update(run_count=100).where(Workflow.id == workflow.id).execute()
+    assert f'href="/runs/{run.id}"' in row_of(visitor.get("/workflows").text, workflow)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("state=Failed", ["Sick"]),
+        ("state=Succeeded", ["Well"]),
+        ("isEnabled=false", ["Asleep"]),
+        ("isEnabled=true", ["Sick", "Well"]),
+        ("search=l&state=Succeeded", ["Well"]),
+        ("state=Cancelled", []),
+        ("sort=-lastRunAt", ["Well", "Sick", "Asleep"]),
+    ],
+)
+def test_the_list_can_be_filtered_and_sorted(
+    visitor: FlaskClient, project: object, query: str, shown: list[str]
+) -> None:
+    for name, status in (("Sick", "Failed"), ("Well", "Succeeded"), ("Asleep", None)):
+        made = a_workflow([build("wheel")], name=name, isEnabled=status is not None)
+        if status:
+            run = start(made)
+            Run.update(status=status).where(Run.id == run.id).execute()
+    page = visitor.get(f"/workflows?{query}").text
+    assert re.findall(r'class="row-link"[^>]*>(\w+)<', page) == shown
+    assert f'hx-get="/workflows/list?{query.replace("&", "&amp;")}' in page or not shown
+
+
+def test_a_workflow_is_switched_off_and_on_where_the_reader_is(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    here = {"Referer": "http://localhost/workflows?search=rel"}
+    off = visitor.post(f"/workflows/{workflow.id}/disable", headers=here)
+    assert (off.status_code, off.location) == (303, "/workflows?search=rel")
+    page = visitor.get(off.location).text
+    assert "Release is switched off" in page
+    assert 'aria-label="Run Release"' not in page
+    visitor.post(f"/workflows/{workflow.id}/enable", headers={"Referer": "http://evil.test/x"})
+    assert 'aria-label="Run Release"' in visitor.get("/workflows").text
+
+
+def test_a_copy_does_the_same_but_not_before_somebody_says_so(
+    visitor: FlaskClient, asking: Workflow
+) -> None:
+    answers = [visitor.post(f"/workflows/{asking.id}/copy") for _ in range(2)]
+    assert "Asking (copy)" in visitor.get(answers[0].location).text
+    names = [row.name for row in Workflow.select().order_by(Workflow.id)]
+    assert names == ["Asking", "Asking (copy)", "Asking (copy 2)"]
+    old, new = (
+        WorkflowRevision.get(WorkflowRevision.workflow == row).definition
+        for row in Workflow.select().order_by(Workflow.id).limit(2)
+    )
+    assert new["parameters"] == old["parameters"]
+    assert new["stages"][0]["id"] != old["stages"][0]["id"]
+    assert not Workflow.get(Workflow.name == "Asking (copy)").is_enabled
+
+
+def test_what_is_deleted_can_be_taken_back_at_once(
+    visitor: FlaskClient, people: People, workflow: Workflow
+) -> None:
+    gone = visitor.post(f"/workflows/{workflow.id}/delete")
+    page = visitor.get(gone.location).text
+    assert "Release is deleted" in page
+    assert f'action="/workflows/{workflow.id}/restore"' in page
+    assert row_of(page, workflow) == ""
+    assert "restore" not in people.user.browser().get(gone.location).text
+    back = visitor.post(f"/workflows/{workflow.id}/restore")
+    assert "Release is back" in visitor.get(back.location).text
+
+
+def test_a_name_that_was_given_away_cannot_be_taken_back(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    visitor.post(f"/workflows/{workflow.id}/delete")
+    a_workflow([build("wheel")])
+    refused = visitor.post(f"/workflows/{workflow.id}/restore")
+    assert "already has a workflow named" in visitor.get(refused.location).text
+    assert Workflow.get_by_id(workflow.id).deleted_at is not None
+
+
+def test_a_workflow_that_runs_is_not_deleted_and_the_page_says_why(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    start(workflow)
+    refused = visitor.post(f"/workflows/{workflow.id}/delete")
+    assert "has runs in progress" in visitor.get(refused.location).text
+    assert Workflow.get_by_id(workflow.id).deleted_at is None
+
+
 # ---- starting a run --------------------------------------------------------------------------
 
 
@@ -114,6 +226,17 @@ def test_a_run_starts_from_the_list_with_one_press(
     run = Run.get()
     assert (response.status_code, response.location) == (303, f"/runs/{run.id}")
     assert (run.triggered_by, run.trigger_source) == (people.superuser.username, "web")
+
+
+def test_who_starts_a_workflow_that_asks_from_the_list_gets_its_form(
+    visitor: FlaskClient, asking: Workflow
+) -> None:
+    response = visitor.post(f"/workflows/{asking.id}/runs", data={"fromList": "1"})
+    assert (response.status_code, response.location) == (303, f"/workflows/{asking.id}#run-form")
+    page = visitor.get(f"/workflows/{asking.id}").text
+    assert "Asking asks for parameters" in page
+    assert "aria-invalid" not in page
+    assert Run.select().count() == 0
 
 
 def test_htmx_is_led_to_the_run(visitor: FlaskClient, workflow: Workflow) -> None:

@@ -1,0 +1,132 @@
+"""The pages for System_Admins that only show: who did what, and how the installation stands."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from blueprints import doorbell, pages, settings
+from blueprints.forms import Form
+from blueprints.guards import current_actor
+from blueprints.present import audit_sentences as sentences
+from blueprints.present import system as present
+from blueprints.schemas import CursorQuery, check
+from domain import audit, installation, run_queries
+from domain.access import require_system_admin
+from domain.clock import DAY_MS
+from domain.errors import Invalid
+from domain.models import AuditEvent
+from domain.texts import Line
+
+bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+SYSTEM_PACE = "5s"
+
+
+@bp.before_request
+def only_system_admins() -> None:
+    require_system_admin(current_actor(), changes=False)
+
+
+# ---- audit -----------------------------------------------------------------------------------
+
+
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise PydanticCustomError("invalid_format", "must be a day such as 2026-01-31.") from None
+
+
+Day = Annotated[date | None, BeforeValidator(_day)]
+"""None only where it was not given."""
+
+
+class AuditSearch(CursorQuery):
+    """The filters of the API, but with days instead of times: of UTC, `until` the last of them."""
+
+    project_id: Line | None = None
+    actor: Line | None = None
+    action: Line | None = None
+    kind: Line | None = None
+    object_id: Line | None = None
+    since: Day = None
+    until: Day = None
+
+    def wanted(self) -> audit.Wanted:
+        return audit.Wanted(
+            object_id=self.object_id,
+            actor=self.actor,
+            action=self.action,
+            project_id=self.project_id,
+            object_kind=self.kind,
+            since=_begin(self.since),
+            until=None if self.until is None else (_begin(self.until) or 0) + DAY_MS,
+        )
+
+
+FILTERS = ("actor", "action", "kind", "objectId", "projectId", "since", "until")
+
+
+def _begin(day: date | None) -> int | None:
+    """Milliseconds since the epoch."""
+    if day is None:
+        return None
+    return int(datetime.combine(day, time(), UTC).timestamp()) * 1000
+
+
+@bp.get("/audit")
+def audit_page() -> ResponseReturnValue:
+    """A filter that cannot be read comes back as it was typed, with what is wrong with it."""
+    values = {name: request.args.get(name, "") for name in FILTERS}
+    try:
+        query = pages.read_query(AuditSearch)
+    except Invalid as error:
+        nothing = pages.unbounded([], 0, check(CursorQuery, {}), None)
+        return _audit(Form(values, error.details), nothing), error.status
+    rows, total, cursor = audit.find(query.wanted(), query.as_page(), query.cursor)
+    return _audit(Form(values), pages.unbounded(_sentences(rows), total, query, cursor))
+
+
+def _audit(form: Form, events: dict[str, Any]) -> str:
+    return render_template(
+        "admin/audit.html",
+        part="audit",
+        form=form,
+        events=events,
+        query=pages.filters(*FILTERS, "pageSize"),
+        is_filtered=any(form.values.values()),
+        actions=[(word, word.replace("_", " ")) for word in sentences.ACTIONS],
+        kinds=list(sentences.KINDS.items()),
+    )
+
+
+def _sentences(rows: list[AuditEvent]) -> list[dict[str, Any]]:
+    steps = run_queries.steps_named(sentences.steps_to_name(rows))
+    runs = run_queries.named(sentences.runs_to_name(rows, steps))
+    named = sentences.Named(runs, steps)
+    return [sentences.sentence(row, named) for row in rows]
+
+
+# ---- system ----------------------------------------------------------------------------------
+
+
+@bp.get("/system")
+def system_page() -> ResponseReturnValue:
+    return render_template("admin/system.html", part="system", **_system())
+
+
+@bp.get("/system/state")
+def system_state() -> ResponseReturnValue:
+    """The polled part."""
+    found = _system()
+    return pages.unless_known(found["etag"], lambda: render_template("admin/_system.html", **found))
+
+
+def _system() -> dict[str, Any]:
+    facts = installation.look(settings())
+    shown = present.view(facts, settings(), redis_answers=doorbell().is_reachable())
+    return {"system": shown, "etag": pages.tag(shown), "pace": SYSTEM_PACE}
