@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -29,6 +29,11 @@ SYSTEM_PACE = "5s"
 @bp.before_request
 def only_system_admins() -> None:
     require_system_admin(current_actor(), changes=False)
+
+
+@bp.get("")
+def home() -> ResponseReturnValue:
+    return redirect("/admin/system")
 
 
 # ---- audit -----------------------------------------------------------------------------------

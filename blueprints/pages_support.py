@@ -29,6 +29,8 @@ TAB_SIGNS = {
     "Skipped": "–",
 }
 DOTTED = (RUNNING, SUCCEEDED, FAILED, CANCELLED)
+_ABOUT_FIELD = re.compile(r"^'[^']*' of [^.]*? (?=(?:must|is|has|takes)\b)")
+_IS_MISSING = re.compile(r"(?:An?|The) [\w -]+ needs (?:an? )?'?\w+'?\.")
 _NAMES_SHOWN = 3
 _ESCAPE_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours and cursor moves
@@ -139,7 +141,15 @@ def pointer(*parts: str | int) -> str:
 
 def faults_at(errors: Iterable[Json], field: str) -> list[str]:
     """The messages of the `errors` ({field, code, message}) about `field`, a JSON pointer."""
-    return [error["message"] for error in errors if error["field"] == field]
+    return [_beside(error["message"]) for error in errors if error["field"] == field]
+
+
+def _beside(message: str) -> str:
+    """A fault of the API as it is said beside the field, whose label says what it is about."""
+    if _IS_MISSING.fullmatch(message):
+        return "This is needed."
+    said = _ABOUT_FIELD.sub("", message).replace(", not text.", ".")
+    return said[:1].upper() + said[1:]
 
 
 def steps_of(run: Json) -> list[Json]:

@@ -156,3 +156,19 @@ def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
     assert {"hammer", "play", "hourglass"} <= named <= set(tool["ICONS"])
     sprite = tool["sprite"]()
     assert all(f'<symbol id="{name}" viewBox' in sprite for name in tool["ICONS"])
+
+
+@pytest.mark.parametrize(
+    ("message", "beside"),
+    [
+        ("'keep' of an environment must be a whole number, not text.", "Must be a whole number."),
+        ("'name' of a user is longer than 200 characters.", "Is longer than 200 characters."),
+        ("A test suite needs a name.", "This is needed."),
+        ("A test suite needs a 'timeoutSeconds'.", "This is needed."),
+        ("There is no user 'eve'.", "There is no user 'eve'."),
+        ("'unit' is taken.", "'unit' is taken."),
+    ],
+)
+def test_beside_its_field_a_fault_does_not_say_which_it_is(message: str, beside: str) -> None:
+    errors = [{"field": "/name", "code": "x", "message": message}]
+    assert support.faults_at(errors, "/name") == [beside]

@@ -99,9 +99,9 @@ def _reconciler(facts: Facts) -> dict[str, Any]:
     limit = facts.at - RECONCILER_MISSED_AFTER_MS
     alive = [row for row in facts.reconcilers if row.seen_at > limit]
     if alive:
-        says = f"One repairs, on {_host_name(alive[0].host)}"
+        says = f"One repairs, on {_host_name(alive[0].host)}."
         if len(alive) > 1:
-            says = f"{len(alive)} repair, the first on {_host_name(alive[0].host)}"
+            says = f"{len(alive)} repair, the first of them on {_host_name(alive[0].host)}."
         return _part("Reconciler", GOOD, "ok", says, since=rfc3339(alive[0].started_at))
     says = "Nobody repairs: steps of lost workers and lost messages wait for ever."
     return _part("Reconciler", BAD, "missing", says, command="galley reconciler")

@@ -347,6 +347,7 @@ TABLE = [
     Route("GET", "/environments", SIGNED_IN),
     Route("GET", "/environments/<project_id>/<name>", USER, 200, environment()),
     # the installation
+    Route("GET", "/admin", SYSTEM_ADMIN, 302),
     Route("GET", "/admin/audit", SYSTEM_ADMIN),
     Route("GET", "/admin/system", SYSTEM_ADMIN),
     Route("GET", "/admin/system/state", SYSTEM_ADMIN),

@@ -165,6 +165,8 @@ def _furnish(api: httpx.Client) -> None:
     duck = {"id": "duck", "projectId": "pond", "name": "Duck"}
     _ok(api.post("/api/ingredients", json=duck))
     _ok(api.put("/api/projects/pond/testsuites/unit", json={"script": FAILING_SUITE}))
+    nest = {"driver": "directory", "settings": {"path": "/nowhere/nest"}}
+    _ok(api.put("/api/projects/pond/environments/nest", json=nest))
     build = _step("wheel", "Build", ingredientId="duck", buildScript="echo > $GALLEY_OUTPUT/a")
     fail = _step("unit", "Test", testSuite="unit")
     gate = _step("gate", "Build", ingredientId="duck", buildScript=GATED_SCRIPT)

@@ -23,12 +23,35 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
     repeated = galley.eventually(again.json()["runId"], "Failed")
     succeeded = galley.eventually(galley.start("Larder"), "Succeeded")
     galley.eventually(gated, "Running")
+    release = galley.api.get("/api/ingredients/larder/releases").json()["items"][0]["id"]
+    settings = "/projects/pond/settings"
     yield {
         "workflows": "/workflows",
         "workflow": f"/workflows/{galley.workflow('Failing')}",
         "workflow that asks": f"/workflows/{galley.workflow('Asking')}",
         "runs": "/runs",
         "nothing": "/nothing",
+        "projects": "/projects",
+        "project": f"{settings}",
+        "members": f"{settings}/members",
+        "suites": f"{settings}/testsuites",
+        "suite": f"{settings}/testsuites/unit",
+        "new suite": f"{settings}/new-testsuite",
+        "environments of a project": f"{settings}/environments",
+        "environment's form": f"{settings}/environments/nest",
+        "ingredients of a project": f"{settings}/ingredients",
+        "secrets": f"{settings}/secrets",
+        "ingredients": "/ingredients",
+        "ingredient": "/ingredients/larder",
+        "release": f"/releases/{release}",
+        "environments": "/environments",
+        "environment": "/environments/pond/nest",
+        "users": "/admin/users",
+        "user": "/admin/users/admin",
+        "new user": "/admin/new-user",
+        "audit": "/admin/audit",
+        "system": "/admin/system",
+        "account": "/account",
         "running": f"/runs/{gated}",
         "failed": f"/runs/{failed}",
         "repeated": f"/runs/{repeated}",

@@ -316,18 +316,27 @@ def test_queues_tell_who_waits_and_what_to_start(visitor: FlaskClient, world: Wo
     assert "<time" in row(page, "queue-gpu")
 
 
-def test_a_disk_that_runs_full_is_told_with_its_marks(visitor: FlaskClient, app: Flask) -> None:
-    full = replace(app.config["GALLEY"], disk_stop_bytes=1 << 50, disk_warn_bytes=1 << 50)
-    given = app.config["GALLEY"]
-    app.config["GALLEY"] = full
-    try:
-        page = row(visitor.get("/admin/system").text, "part-Disk")
-    finally:
-        app.config["GALLEY"] = given
+def test_a_disk_that_runs_full_is_told_with_its_marks(
+    visitor: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = {"disk_stop_bytes": 1 << 50, "disk_warn_bytes": 1 << 50}
+    monkeypatch.setitem(app.config, "GALLEY", replace(app.config["GALLEY"], **marks))
+    page = row(visitor.get("/admin/system").text, "part-Disk")
     assert "full" in page
     assert "No run begins" in page
     assert "du -xh" in page
     assert page.count("1100 TB") == 2
+
+
+def test_addresses_are_told_without_what_is_secret_in_them(
+    visitor: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {"redis_url": "redis://me:hunter2@cache:7000/1", "storage_url": "s3://me:hunter2@b/p"}
+    monkeypatch.setitem(app.config, "GALLEY", replace(app.config["GALLEY"], **urls))
+    page = visitor.get("/admin/system").text
+    assert "cache:7000" in row(page, "part-Redis")
+    assert "not tried" in row(page, "part-Storage")
+    assert "hunter2" not in page
 
 
 def test_migrations_that_are_missing_are_told(visitor: FlaskClient) -> None:
