@@ -1,54 +1,181 @@
-"""The forms of superusers and admins: by mouse, by keys alone, without JavaScript."""
+"""What superusers and admins do on each of their pages: by mouse, by keys, without JavaScript."""
 
 import re
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 pytest.importorskip("pytest_playwright")
 
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
-from tests.browser.galley import Galley, sign_in
+from tests.browser.galley import Galley
+from tests.browser.hands import Keys, Mouse
 
-SUITES = "/projects/pond/settings/testsuites"
-
-
-def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the control has the focus, as somebody without a mouse does."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if target.evaluate("(control) => control === document.activeElement"):
-            return
-    raise AssertionError("it cannot be reached by the keyboard")
+SETTINGS = "/projects/pond/settings"
 
 
-def test_a_suite_is_made_after_a_fault_that_loses_nothing(
-    visitor: Page, complaints: list[str]
+@pytest.fixture(params=["mouse", "keys", "without JavaScript"])
+def hand(request: pytest.FixtureRequest, galley: Galley) -> Iterator[Mouse]:
+    """Of somebody who is signed in, and works with the page in one of these ways."""
+    if request.param == "without JavaScript":
+        plain_page: Page = request.getfixturevalue("plain_page")
+        plain_page.context.add_cookies(galley.cookies)
+        yield Mouse(plain_page)
+    else:
+        page: Page = request.getfixturevalue("visitor")
+        yield Keys(page) if request.param == "keys" else Mouse(page)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest, hand: Mouse) -> str:
+    """One that no other test and no other way gives."""
+    way = request.node.callspec.params["hand"].split()[0]
+    return f"{way}-{request.node.originalname.rpartition('_')[2]}"
+
+
+def says(hand: Mouse, sentence: str) -> None:
+    expect(hand.page.locator("main").get_by_text(sentence)).to_be_visible()
+
+
+def test_a_project_is_made_described_and_given_a_member(hand: Mouse, name: str) -> None:
+    hand.page.goto("/projects")
+    hand.fill("Id", name)
+    hand.fill("Name", f"The {name}")
+    hand.press("Make the project")
+    says(hand, "Say who may use it.")
+    hand.fill("Username", "admin")
+    hand.choose("Role", "SuperUser")
+    hand.press("Add")
+    says(hand, f"admin is SuperUser of The {name}.")
+    hand.press("Remove admin")
+    hand.agree("Remove admin")
+    says(hand, "is no member of")
+    hand.press("General", role="link")
+    hand.fill("Description optional", "What we try things with.")
+    hand.press("Save")
+    says(hand, "Saved.")
+
+
+def test_a_fault_beside_its_field_loses_nothing_of_a_suite(
+    hand: Mouse, name: str, complaints: list[str]
 ) -> None:
-    page = visitor
-    page.goto(SUITES)
-    page.get_by_role("link", name="New test suite").click()
-    page.get_by_label("Name", exact=True).fill("unit")
-    page.get_by_label("Script", exact=True).fill("make smoke")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("'unit' is taken.")).to_be_visible()
+    page = hand.page
+    page.goto(f"{SETTINGS}/testsuites")
+    hand.press("New test suite", role="link")
+    hand.fill("Name", "unit")
+    hand.fill("Script", "make smoke")
+    hand.press("Save")
+    says(hand, "'unit' is taken.")
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     expect(page.get_by_label("Script", exact=True)).to_have_value("make smoke")
-    assert len(complaints) == 1  # about the status 409
-    complaints.clear()
-    page.get_by_label("Name", exact=True).fill("smoke")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The test suite smoke is saved.")).to_be_visible()
-    page.get_by_role("link", name="smoke").click()
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete smoke").click()
-    expect(page.get_by_text("The test suite smoke is gone.")).to_be_visible()
+    complaints.clear()  # about the status 409
+    hand.fill("Name", name)
+    hand.press("Save")
+    says(hand, f"The test suite {name} is saved.")
+    hand.press(name, role="link")
+    hand.press("Delete")
+    hand.agree(f"Delete {name}")
+    says(hand, f"The test suite {name} is gone.")
+
+
+def test_an_environment_is_made_and_deleted(hand: Mouse, name: str) -> None:
+    hand.page.goto(f"{SETTINGS}/environments")
+    hand.press("New environment", role="link")
+    hand.fill("Name", name)
+    hand.choose("Driver", "storage")
+    hand.fill("Address", "s3://bucket/folder")
+    hand.press("Save")
+    says(hand, "s3://bucket/folder")
+    hand.press(name, role="link")
+    hand.press("Delete")
+    hand.agree(f"Delete {name}")
+    expect(hand.page.get_by_text("s3://bucket/folder")).to_have_count(0)
+
+
+def test_an_ingredient_is_made_and_renamed(hand: Mouse, name: str) -> None:
+    hand.page.goto(f"{SETTINGS}/ingredients")
+    hand.press("New ingredient", role="link")
+    hand.fill("Id", name)
+    hand.fill("Name", "Egg")
+    hand.press("Save")
+    hand.press("Egg", role="link")
+    hand.fill("Name", f"Egg of {name}")
+    hand.press("Save")
+    expect(hand.page.get_by_role("link", name=f"Egg of {name}").first).to_be_visible()
+
+
+def test_a_secret_is_stored_and_deleted(hand: Mouse, name: str) -> None:
+    name = name.upper().replace("-", "_")
+    hand.page.goto(f"{SETTINGS}/secrets")
+    hand.fill("Name", name)
+    hand.fill("Value", "correct horse battery")
+    hand.press("Store")
+    expect(hand.page.get_by_role("row").filter(has_text=name)).to_be_visible()
+    assert "correct horse" not in hand.page.content()
+    hand.press(f"Delete {name}")
+    hand.agree(f"Delete {name}")
+    expect(hand.page.get_by_role("row").filter(has_text=name)).to_have_count(0)
+
+
+def test_a_user_is_made_and_deleted(hand: Mouse, name: str) -> None:
+    hand.page.goto("/admin/users")
+    hand.press("New user", role="link")
+    hand.fill("Username", name)
+    hand.press("Make the user")
+    hand.fill("Name optional", "Ada Lovelace")
+    hand.press("Save")
+    says(hand, "Saved.")
+    hand.press("Delete")
+    hand.agree(f"Delete {name}")
+    expect(hand.page.get_by_role("link", name=name, exact=True)).to_have_count(0)
+
+
+def test_a_token_is_made_shown_once_and_revoked(hand: Mouse, name: str, galley: Galley) -> None:
+    page = hand.page
+    page.goto("/account#tokens")
+    page.locator("#token-title").scroll_into_view_if_needed()
+    hand.fill("Name", name)
+    hand.press("Make the token")
+    token = page.locator("#token")
+    expect(token).to_have_text(re.compile("gal_.+"))
+    headers = {"Authorization": f"Bearer {token.inner_text()}"}
+    assert httpx.get(f"{galley.url}/api/users/me", headers=headers).is_success
+    hand.press("Back to my tokens", role="link")
+    hand.press(f"Revoke {name}")
+    hand.agree(f"Revoke {name}")
+    expect(page.get_by_role("row").filter(has_text=name)).to_have_count(0)
+    assert httpx.get(f"{galley.url}/api/users/me", headers=headers).status_code == 401
+
+
+def test_the_audit_is_searched(hand: Mouse) -> None:
+    hand.page.goto("/admin/audit")
+    hand.choose("Kind", "project")
+    hand.press("Show")
+    expect(hand.page.locator(".events li").first).to_contain_text("the project")
+
+
+def test_what_was_built_and_where_it_is_can_be_found(hand: Mouse, galley: Galley) -> None:
+    galley.eventually(galley.start("Larder"), "Succeeded")
+    page = hand.page
+    page.goto("/environments?projectId=sample")
+    hand.press("galley", role="link")
+    expect(page.get_by_role("heading", name="galley", level=1)).to_be_visible()
+    page.goto("/ingredients")
+    hand.press("Larder", role="link")
+    version = page.locator("tbody .row-link").first.inner_text()
+    hand.press(version, role="link")
+    expect(page.get_by_role("heading", name=f"Larder {version}")).to_be_visible()
+    expect(page.locator("main a[href*='/packages/']")).not_to_have_count(0)
+
+
+# ---- what only a script can do ---------------------------------------------------------------
 
 
 def test_who_leaves_a_form_with_changes_is_asked_first(visitor: Page) -> None:
     page = visitor
-    page.goto(f"{SUITES}/unit")
+    page.goto(f"{SETTINGS}/testsuites/unit")
     page.get_by_label("Description").press_sequentially("half a thou")
     asked: list[str] = []
 
@@ -68,7 +195,7 @@ def test_who_leaves_a_form_with_changes_is_asked_first(visitor: Page) -> None:
 
 def test_the_settings_of_the_chosen_driver_alone_are_asked_for(visitor: Page) -> None:
     page = visitor
-    page.goto("/projects/pond/settings/environments/nest")
+    page.goto(f"{SETTINGS}/environments/nest")
     expect(page.get_by_label("Path")).to_be_visible()
     expect(page.get_by_label("Script", exact=True)).to_be_hidden()
     page.get_by_label("Driver").select_option("script")
@@ -76,67 +203,20 @@ def test_the_settings_of_the_chosen_driver_alone_are_asked_for(visitor: Page) ->
     expect(page.get_by_label("Script", exact=True)).to_be_visible()
 
 
-def test_by_keys_alone_a_token_is_made_copied_and_revoked(visitor: Page, galley: Galley) -> None:
-    page = visitor
-    page.goto("/account")
-    tab_to(page, page.locator("#tokens").get_by_label("Name", exact=True))
-    page.keyboard.type("by keys")
-    page.keyboard.press("Enter")
-    token = page.locator("#token")
-    expect(token).to_have_text(re.compile("gal_.+"))
-    headers = {"Authorization": f"Bearer {token.inner_text()}"}
-    assert httpx.get(f"{galley.url}/api/users/me", headers=headers).is_success
-    tab_to(page, page.get_by_role("button", name="Copy the token"))
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Copied.").or_(page.get_by_text("Press Ctrl+C"))).to_be_visible()
-    page.goto("/account")
-    row = page.get_by_role("row").filter(has_text="by keys")
-    tab_to(page, row.get_by_role("button"))
-    page.keyboard.press("Enter")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("row").filter(has_text="by keys")).to_have_count(0)
-    assert httpx.get(f"{galley.url}/api/users/me", headers=headers).status_code == 401
-
-
-def test_without_javascript_people_are_made_and_let_in(plain_page: Page) -> None:
-    page = plain_page
-    sign_in(page)
-    page.goto("/admin/users")
-    page.get_by_role("link", name="New user").click()
-    page.get_by_label("Username").fill("ada")
-    page.get_by_role("button", name="Make the user").click()
-    page.goto("/projects/pond/settings/members")
-    page.get_by_label("Username").fill("eve")
-    page.get_by_role("button", name="Add").click()
-    expect(page.get_by_text("There is no user 'eve'.")).to_be_visible()
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Role", exact=True).select_option("SuperUser")
-    page.get_by_role("button", name="Add").click()
-    expect(page.get_by_text("ada is SuperUser of Pond.")).to_be_visible()
-    page.get_by_role("button", name="Remove ada").click()
-    page.get_by_role("dialog").get_by_role("button", name="Remove ada").click()
-    expect(page.get_by_text("ada is no member of Pond any more.")).to_be_visible()
-
-
-def test_what_is_deployed_and_released_can_be_found_and_the_system_tells_how_it_is(
+def test_a_file_of_a_release_is_downloaded_and_its_digest_copied(
     visitor: Page, galley: Galley
 ) -> None:
     page = visitor
     galley.eventually(galley.start("Larder"), "Succeeded")
-    page.goto("/environments?projectId=sample")
-    page.get_by_role("link", name="galley", exact=True).click()
-    expect(page.get_by_role("heading", name="galley", level=1)).to_be_visible()
-    page.goto("/ingredients")
-    page.get_by_role("link", name="Larder", exact=True).click()
-    page.locator("tbody .row-link").first.click()
-    expect(page.get_by_role("link", name=re.compile("larder"))).not_to_have_count(0)
+    release = galley.api.get("/api/ingredients/larder/releases").json()["items"][0]["id"]
+    page.goto(f"/releases/{release}")
     with page.expect_download() as download:
         page.locator("main a[href*='/packages/']").first.click()
     assert download.value.suggested_filename
-    page.goto("/admin/system")
-    expect(page.get_by_text("3 listen")).to_be_visible()
-    page.goto("/admin/audit")
-    page.get_by_label("Action").select_option("start")
-    page.get_by_role("button", name="Show").click()
-    expect(page.locator(".events li").first).to_contain_text("started the run")
+    page.locator("main [data-copy]").first.click()
+    expect(page.get_by_text("Copied.").or_(page.get_by_text("Press Ctrl+C"))).to_be_visible()
+
+
+def test_the_system_tells_how_it_is(visitor: Page) -> None:
+    visitor.goto("/admin/system")
+    expect(visitor.get_by_text("3 listen")).to_be_visible()
