@@ -105,8 +105,12 @@ def _forbidden(role: str, own: str | None) -> Forbidden:
     if own is not None and ROLES.index(own) >= ROLES.index(role):
         return _read_only(role, own)
     mine = f"yours is {own}" if own else "you have none that counts here"
+    who = "A System_Admin" if role == SYSTEM_ADMIN else "An Admin of the project"
     return Forbidden(
-        f"This needs the role {role}; {mine}.", requiredRole=role, yourRole=own, code="forbidden"
+        f"This needs the role {role}; {mine}. {who} can change that.",
+        requiredRole=role,
+        yourRole=own,
+        code="forbidden",
     )
 
 
