@@ -9,11 +9,11 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf import CSRFProtect
 
 from blueprints import guards, is_api
-from blueprints.strict_json import is_storable
 from domain import people
 from domain.access import missing
 from domain.errors import BadRequest
 from domain.models import User, db
+from domain.strict_json import is_storable
 
 SESSION_DAYS = 14
 
@@ -111,6 +111,7 @@ def _invite(app: Flask, origins: tuple[str, ...]) -> None:
             "Link",
             "Location",
             "Retry-After",
+            "X-Log-Attempt",
             "X-Log-Complete",
             "X-Log-Offset",
             "X-Request-Id",

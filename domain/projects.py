@@ -9,12 +9,13 @@ from domain import audit
 from domain.access import Actor, missing
 from domain.clock import now
 from domain.deployments import UNKNOWN
-from domain.errors import Conflict, taken
+from domain.errors import Conflict, state, taken
 from domain.models import (
     Deployment,
     Environment,
     Member,
     Project,
+    Run,
     StepRun,
     TestSuite,
     User,
@@ -23,7 +24,11 @@ from domain.models import (
 )
 from domain.paging import Page, fetch, fetch_after
 from domain.people import get_user
+from domain.references import environment_lock
 from domain.statuses import FAILED, LIVE, SUCCEEDED
+
+MAX_NAMED = 10
+"""Runs that are named where they are in the way."""
 
 # ---- projects --------------------------------------------------------------------------------
 
@@ -143,26 +148,36 @@ def list_environments(project: Project, page: Page) -> tuple[list[Environment], 
 
 
 def delete_environment(actor: Actor, project: Project, name: str) -> None:
-    """Forget an environment and its deployments. Raises Conflict while one is in progress."""
+    """Forget an environment and its deployments.
+
+    Raises Conflict while a run that is in progress deploys to it, or is about to.
+    """
     environment = get_environment(project, name)
     with write():
-        of_it = Deployment.environment == environment.id
-        busy = Deployment.get_or_none(of_it, Deployment.status.in_(LIVE))
-        if busy is not None:
-            raise Conflict(
-                f"Something is being deployed into {name!r} right now.",
-                code="environment_busy",
-                details=[
-                    {
-                        "field": "",
-                        "code": "run_in_progress",
-                        "message": f"Run {busy.run_id} deploys here.",
-                        "runId": busy.run_id,
-                    }
-                ],
-            )
+        _refuse_while_deployed_to(environment)
         Environment.delete().where(Environment.id == environment.id).execute()
         audit.record(actor, "delete", "environment", name, project_id=project.id)
+
+
+def _refuse_while_deployed_to(environment: Environment) -> None:
+    """By the locks of the steps, which are theirs from the start of the run on."""
+    of_it = StepRun.lock_key == environment_lock(environment.id)
+    runs = (
+        Run.select(Run.id, Run.number)
+        .join(StepRun)
+        .where(of_it & StepRun.status.in_(LIVE) & Run.completed_at.is_null())
+    )
+    found = {run.id: run.number for run in runs.limit(MAX_NAMED)}
+    if found:
+        raise Conflict(
+            f"Runs that are in progress deploy into {environment.name!r}; wait for them or abort "
+            "them first.",
+            code="environment_busy",
+            details=[
+                state("run_in_progress", f"Run {number} deploys here.", runId=run_id)
+                for run_id, number in found.items()
+            ],
+        )
 
 
 def list_deployments(

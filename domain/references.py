@@ -53,6 +53,11 @@ def release_reference(text: str) -> ReleaseReference | None:
     return ReleaseReference(match["id"], match["ingredient"], match["version"]) if match else None
 
 
+def environment_lock(environment_id: str) -> str:
+    """What a Deploy step holds while it runs: one deployment to an environment at a time."""
+    return f"environment:{environment_id}"
+
+
 def artifact_path(text: str) -> ArtifactPath | None:
     """Read an `artifactPath`; None if it is empty, absolute or climbs out with `..`."""
     match = _ARTIFACT.fullmatch(text)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from domain.access import SUPER_USER, USER
 from domain.keys import Keys
 from domain.models import Environment, TestSuite
+from domain.references import environment_lock
 
 
 class RunPart(NamedTuple):
@@ -117,7 +118,7 @@ class Snapshot:
     def lock_key(self, step: Mapping[str, Any]) -> str | None:
         if step["type"] != "Deploy":
             return None
-        return f"environment:{self._environment(step['configuration']['target']).id}"
+        return environment_lock(self._environment(step["configuration"]["target"]).id)
 
     def approval(self, stage: Mapping[str, Any]) -> dict[str, Any] | None:
         """Who has to approve: what the stage asks for, or an environment it deploys to."""

@@ -77,6 +77,11 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "schema": {"enum": ["true", "false"]},
     },
+    "X-Log-Attempt": {
+        "description": "Which attempt's log it is.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "Content-Disposition": {
         "description": "An attachment, and the name of the file.",
         "required": True,

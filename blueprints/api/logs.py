@@ -29,13 +29,14 @@ bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")
     answers={200: TEXT, 206: TEXT, 304: None},
     errors=(412, 416),
     headers=("Range",),
-    gives=("X-Log-Offset", "X-Log-Complete"),
+    gives=("X-Log-Offset", "X-Log-Complete", "X-Log-Attempt"),
     query=LogQuery,
 )
 def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnValue:
     """The whole log as it is now, also by Range; or what came after byte `offset`, up to 256 KiB.
 
-    Without `attempt` it is that of the last one. Of a step that a rerun kept, it is the log of the
+    Without `attempt` it is that of the last one: who follows a log names the attempt, or goes on in
+    another one's when the step is tried again. Of a step that a rerun kept, it is the log of the
     step that really ran.
     """
     step = run_queries.get_step(load_run(run_id), step_run_id)
@@ -47,6 +48,7 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
     else:
         offset = size
         response = _send(log.path, max_age=0) if size else Response("", mimetype="text/plain")
+    response.headers["X-Log-Attempt"] = str(log.attempt)
     response.headers["X-Log-Offset"] = str(offset)
     response.headers["X-Log-Complete"] = "true" if log.is_over and offset >= size else "false"
     return response

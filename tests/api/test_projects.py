@@ -3,7 +3,8 @@
 import pytest
 
 from domain.errors import Conflict
-from domain.models import AuditEvent, Deployment, Environment, Member, StepRun, TestSuite
+from domain.models import AuditEvent, Deployment, Environment, Member, Run, StepRun, TestSuite
+from domain.references import environment_lock
 from tests.support.world import World
 
 DIRECTORY = {"driver": "directory", "settings": {"path": "/srv/site"}}
@@ -249,17 +250,21 @@ def test_deployments_are_listed_newest_first_and_followed_by_cursor(admin, world
     assert admin.get(f"{path}?cursor=nonsense").status_code == 422
 
 
-def test_an_environment_goes_with_its_history_but_not_while_something_is_deployed(admin, world):
+@pytest.mark.parametrize("status", ["Pending", "Running"])
+def test_an_environment_goes_with_its_history_but_not_while_a_run_deploys_to_it(
+    admin, world, status
+):
     place = world.environment()
-    busy = world.deployment(place, "Running")
+    world.deployment(place, "Failed")
+    step = world.run(type="Deploy", status=status, lock_key=environment_lock(place.id))
     path = f"/api/projects/pond/environments/{place.name}"
     refused = admin.delete(path)
     assert (refused.status_code, refused.json["error"]["code"]) == (
         Conflict.status,
         "environment_busy",
     )
-    assert refused.json["error"]["details"][0]["runId"] == busy.run_id
-    Deployment.update(status="Failed").execute()
+    assert refused.json["error"]["details"][0]["runId"] == step.run_id
+    Run.update(completed_at=1).execute()
     assert admin.delete(path).status_code == 204
     assert not Deployment.select().exists()
 

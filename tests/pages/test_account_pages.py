@@ -101,7 +101,7 @@ def test_a_wrong_address_is_said_beside_it_and_what_was_typed_stays(
     form = {"displayName": "Ann B.", "email": "ann at home"}
     refused = of_ann.post("/account", data=form)
     assert refused.status_code == 422
-    assert "must not hold spaces" in fault_of(refused.text, "email")
+    assert "Must not hold spaces" in fault_of(refused.text, "email")
     assert 'value="ann at home"' in refused.text
     assert 'value="Ann B."' in refused.text
     assert User.get_by_id(ann.user.id).display_name == ""

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.models import Deployment, Environment, Project, StepRun
+from domain.references import environment_lock
 from tests.conftest import KINDS
 from tests.support.forms import fields_of
 from tests.support.people import People
@@ -94,9 +95,9 @@ def test_what_is_refused_is_shown_as_it_was_typed(visitor: FlaskClient) -> None:
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
     assert fields["requiresApproval"].value == "true"
-    assert "must begin with a small letter" in fields["name"].fault
-    assert "must be an absolute path" in fields["settings.path"].fault
-    assert "must be a whole number" in fields["settings.keep"].fault
+    assert "Must begin with a small letter" in fields["name"].fault
+    assert "Must be an absolute path" in fields["settings.path"].fault
+    assert "Must be a whole number" in fields["settings.keep"].fault
     assert "fault-list" not in response.text
     assert Environment.select().count() == 0
 
@@ -110,7 +111,7 @@ def test_what_the_driver_needs_is_missed_beside_its_field(
     assert response.status_code == 422
     wrong = {name: field for name, field in fields_of(response.text).items() if field.is_invalid}
     assert list(wrong) == [f"settings.{needed[driver]}"]
-    assert wrong.popitem()[1].fault.startswith("An environment needs ")
+    assert wrong.popitem()[1].fault == "This is needed."
 
 
 def test_what_was_filled_in_for_another_driver_is_not_lost_unseen(visitor: FlaskClient) -> None:
@@ -138,7 +139,7 @@ def test_a_driver_that_does_not_exist_is_told_beside_its_field(
     response = visitor.post(PLACES, data={**sent("directory", path="/srv/nest"), **more})
     assert response.status_code == 422
     fields = fields_of(response.text)
-    assert "must be 'directory', 'script' or 'storage'" in fields["driver"].fault
+    assert "Must be 'directory', 'script' or 'storage'" in fields["driver"].fault
     assert fields["settings.path"].value == "/srv/nest"
 
 
@@ -175,11 +176,11 @@ def test_an_environment_stays_while_something_is_deployed_there(
     visitor: FlaskClient, world: World
 ) -> None:
     place = world.environment()
-    deployment = world.deployment(place, "Running")
+    step = world.run(type="Deploy", lock_key=environment_lock(place.id))
     response = visitor.post(f"{PLACES}/{place.name}/delete")
     assert response.status_code == 409
-    assert "Something is being deployed into &#39;" in response.text
-    assert f'href="/runs/{deployment.run_id}"' in response.text
+    assert "Runs that are in progress deploy into" in response.text
+    assert f'href="/runs/{step.run_id}"' in response.text
     assert fields_of(response.text)["settings.script"].value == "true"
     assert Environment.select().count() == 1
 

@@ -61,11 +61,11 @@ def test_an_ingredient_that_is_refused_is_shown_as_it_was_typed(visitor: FlaskCl
     assert response.status_code == 422
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
-    assert "must begin with a small letter" in fields["id"].fault
-    assert fields["name"].fault == "An ingredient needs a name."
+    assert "Must begin with a small letter" in fields["id"].fault
+    assert fields["name"].fault == "This is needed."
     renamed = visitor.post(f"{SETTINGS}/ingredients/duck", data={"name": "", "description": "x"})
     assert renamed.status_code == 422
-    assert fields_of(renamed.text)["name"].fault == "An ingredient needs a name."
+    assert fields_of(renamed.text)["name"].fault == "This is needed."
     assert Ingredient.select().count() == 1
 
 

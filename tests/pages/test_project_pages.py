@@ -66,8 +66,8 @@ def test_a_project_that_is_refused_is_shown_as_it_was_typed(people: People) -> N
     assert response.status_code == 422
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
-    assert "must begin with a small letter" in fields["id"].fault
-    assert fields["name"].fault == "A project needs a name."
+    assert "Must begin with a small letter" in fields["id"].fault
+    assert fields["name"].fault == "This is needed."
     assert fields["name"].is_invalid
     assert not fields["description"].is_invalid
     assert "fault-list" not in response.text
@@ -112,7 +112,7 @@ def test_a_change_that_is_refused_keeps_what_was_typed(admin: FlaskClient) -> No
     response = admin.post(SETTINGS, data={"name": "", "description": "Typed in vain."})
     assert response.status_code == 422
     fields = fields_of(response.text)
-    assert fields["name"].fault == "A project needs a name."
+    assert fields["name"].fault == "This is needed."
     assert fields["description"].value == "Typed in vain."
     assert "<h1>Settings of Pond</h1>" in response.text
     assert Project.get_by_id("pond").name == "Pond"
@@ -163,7 +163,7 @@ def test_a_username_that_nobody_has_is_told_beside_its_field(admin: FlaskClient)
 def test_a_role_that_does_not_exist_is_told_beside_its_field(admin: FlaskClient, role: str) -> None:
     response = admin.post(f"{SETTINGS}/members", data={"username": "stranger", "role": role})
     assert response.status_code == 422
-    assert "must be 'User', 'SuperUser' or 'Admin'" in fields_of(response.text)["role"].fault
+    assert "Must be 'User', 'SuperUser' or 'Admin'" in fields_of(response.text)["role"].fault
     assert fields_of(response.text)["username"].value == "stranger"
 
 
@@ -209,8 +209,8 @@ def test_a_suite_that_is_refused_is_shown_as_it_was_typed(visitor: FlaskClient) 
     assert response.status_code == 422
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
-    assert "must begin with a small letter" in fields["name"].fault
-    assert fields["script"].fault == "A test suite needs a script."
+    assert "Must begin with a small letter" in fields["name"].fault
+    assert fields["script"].fault == "This is needed."
     assert "must be a whole number" in fields["timeoutSeconds"].fault
     assert TestSuite.select().count() == 0
 

@@ -63,13 +63,13 @@ def test_a_key_keeps_its_lines_and_its_spaces(admin: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("form", "wrong"),
     [
-        ({"name": "MY-TOKEN", "value": VALUE}, {"name": "must begin with a letter"}),
-        ({"name": "GALLEY_TOKEN", "value": VALUE}, {"name": "has a meaning of its own"}),
-        ({"name": "", "value": VALUE}, {"name": "A secret needs a name."}),
+        ({"name": "MY-TOKEN", "value": VALUE}, {"name": "Must begin with a letter"}),
+        ({"name": "GALLEY_TOKEN", "value": VALUE}, {"name": "Has a meaning of its own"}),
+        ({"name": "", "value": VALUE}, {"name": "This is needed."}),
         ({"name": "TOKEN", "value": "xyz"}, {"value": "at least 4 characters"}),
-        ({"name": "TOKEN", "value": ""}, {"value": "A secret needs a value."}),
-        ({"name": "9", "value": "xyz"}, {"name": "must begin", "value": "at least 4 characters"}),
-        ({"name": "TOKEN", "value": VALUE * 2000}, {"value": "is longer than 32 KiB"}),
+        ({"name": "TOKEN", "value": ""}, {"value": "This is needed."}),
+        ({"name": "9", "value": "xyz"}, {"name": "Must begin", "value": "at least 4 characters"}),
+        ({"name": "TOKEN", "value": VALUE * 2000}, {"value": "Is longer than 32 KiB"}),
     ],
 )
 def test_a_refusal_keeps_the_name_and_never_the_value(

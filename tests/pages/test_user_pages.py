@@ -123,10 +123,10 @@ def test_no_name_is_in_the_way_of_the_form(root: FlaskClient, username: str) -> 
     ("given", "status", "field", "sentence"),
     [
         ({"username": "ann"}, 409, "username", "is taken"),
-        ({"username": "Bob!"}, 422, "username", "must begin with a small letter"),
+        ({"username": "Bob!"}, 422, "username", "Must begin with a small letter"),
         ({"username": "me"}, 422, "username", "meaning of its own"),
         ({"password": "short!!"}, 422, "password", "at least 8 characters"),
-        ({"email": "bob at home"}, 422, "email", "must not hold spaces"),
+        ({"email": "bob at home"}, 422, "email", "Must not hold spaces"),
     ],
 )
 def test_a_refused_user_is_shown_as_typed_with_the_fault_beside_its_field(
@@ -190,7 +190,7 @@ def test_a_user_is_changed_at_once(root: FlaskClient, ann: Person) -> None:
 def test_a_refused_change_is_shown_as_typed(root: FlaskClient, ann: Person) -> None:
     refused = root.post("/admin/users/ann", data={**FACTS, "email": "ann at home"})
     assert refused.status_code == 422
-    assert "must not hold spaces" in fault_of(refused.text, "email")
+    assert "Must not hold spaces" in fault_of(refused.text, "email")
     assert 'value="Ann B."' in refused.text
     assert User.get_by_id(ann.user.id).display_name == ""
 
