@@ -14,6 +14,7 @@ from blueprints import (
     admin,
     auth,
     catalog,
+    editor,
     errors,
     guards,
     health,
@@ -78,6 +79,7 @@ BLUEPRINTS = (
     user_pages.bp,
     admin.bp,
     account.bp,
+    editor.bp,
     styleguide.bp,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response, request
+from flask import Response, redirect, request
 
 from blueprints import release
 from blueprints.schemas import CursorQuery, PageQuery, Schema, check, query_parameters
@@ -90,6 +90,13 @@ def safe_next(wanted: str | None, otherwise: str) -> str:
 def is_partial() -> bool:
     """Whether htmx wants a piece of the page; else it wants the page, or is not there."""
     return request.headers.get("HX-Request-Type") == "partial"
+
+
+def lead_to(address: str) -> Response:
+    """The whole page goes there, also for htmx."""
+    if is_partial():
+        return Response(status=204, headers={"HX-Redirect": address})
+    return redirect(address, 303)  # type: ignore[return-value]
 
 
 def tag(*parts: object) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints import pages, run_actions
@@ -67,6 +67,7 @@ class _Listing:
             "filters": query,
             "query": pages.filters(*FILTERS),
             "runnable": self.runnable,
+            "may_make": current_actor().may_somewhere(SUPER_USER),
             "form_id": new_id(),
             "etag": self.etag,
             "pace": LIST_PACE,
@@ -226,9 +227,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
         )
     except (Invalid, Conflict) as error:
         return _refused(workflow, shown, typed, error)
-    if pages.is_partial():
-        return Response(status=204, headers={"HX-Redirect": address})
-    return redirect(address, 303)
+    return pages.lead_to(address)
 
 
 def _refused(

@@ -49,6 +49,10 @@ class Actor:
             return False
         return role == USER or not changes or self.may_write
 
+    def may_somewhere(self, role: str) -> bool:
+        """Whether there is a project in which what needs `role` is allowed."""
+        return self.is_system_admin or any(self.may(role, project) for project in self.roles)
+
 
 def actor_of(user: User, *, scope: str = WRITE, address: str = "") -> Actor:
     """The person with the roles they have now."""

@@ -27,11 +27,16 @@ def version_of(workflow: Workflow) -> str:
 
 
 def create(
-    new: NewWorkflow, *, actor: Actor, within: Callable[[Detail], None] | None = None
+    new: NewWorkflow,
+    *,
+    actor: Actor,
+    within: Callable[[Detail], None] | None = None,
+    comment: str = "",
 ) -> Detail:
     """Store a checked definition as revision 1. The caller has checked the role in the project.
 
-    within: called inside the transaction, for what must be stored with the workflow or not at all.
+    comment: why, for the history. within: called inside the transaction, for what must be stored
+    with the workflow or not at all.
     Raises Conflict `duplicate_name`, Invalid `unknown_id`.
     """
     plain = normalise(new)
@@ -49,7 +54,7 @@ def create(
             )
         except IntegrityError as error:
             raise _name_taken(error, new.project_id, new.name) from error
-        made = _save_revision(workflow, plain, actor)
+        made = _save_revision(workflow, plain, actor, comment)
         _record(actor, "create", workflow)
         if within:
             within(made)
@@ -62,10 +67,12 @@ def update(
     *,
     actor: Actor,
     if_match: Collection[str] | None = None,
+    comment: str = "",
 ) -> Detail:
     """Replace the definition; every save makes a revision, also one that changes nothing.
 
-    if_match: the versions (`version_of`) that may be replaced; None: whichever is there.
+    comment: why, for the history. if_match: the versions (`version_of`) that may be replaced; None:
+    whichever is there.
     Raises StaleRevision, NotFound (deleted meanwhile), Conflict `duplicate_name`, Invalid.
     """
     columns = _columns(changed)
@@ -80,7 +87,7 @@ def update(
         except IntegrityError as error:
             raise _name_taken(error, workflow.project_id, changed.name) from error
         plain = normalise(changed, definitions(saved, saved.revision - 1))
-        made = _save_revision(saved, plain, actor)
+        made = _save_revision(saved, plain, actor, comment)
         _record(actor, "update", saved, _changes(before, made))
     return made
 
@@ -194,8 +201,9 @@ def _stamp(actor: Actor) -> dict[str, Any]:
     return {"updated_at": now(), "updated_by": actor.username}
 
 
-def _save_revision(workflow: Workflow, plain: dict[str, Any], actor: Actor) -> Detail:
+def _save_revision(workflow: Workflow, plain: dict[str, Any], actor: Actor, comment: str) -> Detail:
     WorkflowRevision.create(
+        comment=comment,
         workflow=workflow.id,
         number=workflow.revision,
         definition=plain,

@@ -127,6 +127,51 @@ document.addEventListener("click", async ({ target }) => {
   }
 });
 
+// --- The editor --------------------------------------------------------------------------------
+
+// As if a button of that meaning had been pressed: it brings what was typed along.
+function act(form, what) {
+  const button = Object.assign(document.createElement("button"), { name: "do", value: what, hidden: true });
+  form.append(button);
+  form.requestSubmit(button);
+  button.remove();
+}
+
+// Alt and an arrow, Home or End move what has the focus.
+const MOVES = { ArrowUp: "back", ArrowDown: "on", ArrowLeft: "left", ArrowRight: "right", Home: "first", End: "last" };
+const STAGE_MOVES = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
+document.addEventListener("keydown", (event) => {
+  const part = event.altKey && event.target.closest(".editor [data-part]");
+  const way = part && (part.classList.contains("step") ? MOVES : STAGE_MOVES)[event.key];
+  if (!way) return;
+  event.preventDefault();
+  act(part.form, `move:${part.dataset.part}:${way}`);
+});
+
+// Steps are dragged within their stage and to others, stages by their heads. Sortable's own file says how.
+function makeSortable() {
+  const form = document.getElementById("editor");
+  if (!form || !window.Sortable) return;
+  const common = { animation: 120, onEnd: ({ item, to, newIndex }) => act(form, placeOf(item, to, newIndex)) };
+  for (const list of form.querySelectorAll("[data-steps]"))
+    if (!Sortable.get(list)) new Sortable(list, { ...common, group: "steps", draggable: "[data-step]" });
+  const board = form.querySelector(".pipeline");
+  if (!Sortable.get(board)) new Sortable(board, { ...common, draggable: "[data-stage]", handle: ".stage-head" });
+}
+const placeOf = (item, list, index) =>
+  item.dataset.step ? `place:${item.dataset.step}:${list.dataset.steps}:${index}` : `place:${item.dataset.stage}::${index}`;
+document.addEventListener("DOMContentLoaded", makeSortable);
+document.addEventListener("htmx:after:swap", makeSortable);
+
+// What was typed in the last moment before the page is left is kept as well.
+let isTyped = false;
+document.addEventListener("input", ({ target }) => (isTyped ||= Boolean(target.closest(".editor"))));
+document.addEventListener("htmx:after:request", () => (isTyped = false));
+addEventListener("pagehide", () => {
+  const form = document.getElementById("editor");
+  if (form && isTyped) navigator.sendBeacon(form.action, new FormData(form));
+});
+
 // --- Times -------------------------------------------------------------------------------------
 
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];

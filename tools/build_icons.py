@@ -12,6 +12,8 @@ from zipfile import ZipFile
 
 ICONS = (
     "activity",
+    "arrow-down",
+    "arrow-up",
     "arrow-left",
     "arrow-right",
     "check",
@@ -45,6 +47,7 @@ ICONS = (
     "play",
     "plus",
     "power",
+    "redo-2",
     "refresh-cw",
     "rocket",
     "scroll-text",

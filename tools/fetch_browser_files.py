@@ -20,6 +20,8 @@ INPUTS = ("package.json", "package-lock.json", ".npmrc")
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "htmx.org/LICENSE": "htmx.LICENSE.txt",
+    "sortablejs/Sortable.min.js": "sortable.min.js",
+    "sortablejs/LICENSE": "sortable.LICENSE.txt",
 }
 OLDEST_NPM = 7
 """The first that reads a lock file of version 3."""

@@ -22,6 +22,7 @@ from domain.models.catalog import (
     Secret,
     TestSuite,
 )
+from domain.models.drafts import Draft, DraftState
 from domain.models.people import AuditEvent, IdempotencyKey, Member, Project, Token, User
 from domain.models.runs import (
     Attempt,
@@ -55,6 +56,8 @@ ALL = [
     Secret,
     Workflow,
     WorkflowRevision,
+    Draft,
+    DraftState,
     Run,
     StageRun,
     StepRun,
@@ -74,6 +77,8 @@ __all__ = [
     "Base",
     "Deployment",
     "DiscardedFile",
+    "Draft",
+    "DraftState",
     "Environment",
     "IdempotencyKey",
     "Ingredient",

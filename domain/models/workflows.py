@@ -55,6 +55,7 @@ class WorkflowRevision(Base):
     number = IntegerField()
     definition = JSONField()
     """Name, description, parameters, concurrency and stages, as the API gives them."""
+    comment = CharField(max_length=1000, default="")
     created_at = Moment(default=now)
     created_by = CharField(max_length=100)
 

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Map
 
-from domain.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER
+from domain import drafts
+from domain.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
 from domain.models import Project, StageRun
 from tests.support.people import People, Person
 from tests.support.world import World
@@ -112,6 +113,16 @@ def new_workflow(world: World, _: Person) -> dict[str, Any]:
 
 def changed_workflow(world: World, _: Person) -> dict[str, Any]:
     return {"workflow_id": world.workflow().id, "json": definition(world)}
+
+
+def new_draft(world: World, _: Person) -> dict[str, Any]:
+    return {"data": {"projectId": world.project.id, "name": world.name("flow")}}
+
+
+def draft(world: World, person: Person) -> dict[str, Any]:
+    """Of the person who asks; nobody else has it."""
+    row = drafts.begin(Actor(person.user.id, "x"), world.project, world.name("flow"))
+    return {"draft_id": row.id}
 
 
 def definition(world: World) -> dict[str, Any]:
@@ -223,6 +234,15 @@ TABLE = [
     Route("POST", "/theme", PUBLIC, 303),
     Route("POST", "/shortcuts", PUBLIC, 303),
     Route("GET", "/styleguide", PUBLIC, 404),  # only in development
+    Route("GET", "/workflows/new", SIGNED_IN),
+    Route("POST", "/workflows/new", SUPER_USER, 303, new_draft),
+    Route("GET", "/workflows/<workflow_id>/edit", SUPER_USER, 302, workflow()),
+    Route("GET", "/drafts/<draft_id>", SUPER_USER, 200, draft),
+    Route("POST", "/drafts/<draft_id>", SUPER_USER, 303, draft),
+    Route("POST", "/drafts/<draft_id>/save", SUPER_USER, 422, draft),
+    Route("POST", "/drafts/<draft_id>/discard", SUPER_USER, 303, draft),
+    Route("GET", "/drafts/<draft_id>/conflicts", SUPER_USER, 303, draft),
+    Route("POST", "/drafts/<draft_id>/conflicts", SUPER_USER, 303, draft),
     Route("GET", "/healthz", PUBLIC),
     Route("GET", "/readyz", PUBLIC),
     Route("GET", "/metrics", SIGNED_IN),

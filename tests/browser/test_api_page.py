@@ -24,7 +24,7 @@ def test_it_is_fit_for_everybody_with_its_answers_open(
         call.evaluate("call => call.remove()")
     for answer in page.query_selector_all("details"):
         answer.evaluate("answer => answer.open = true")
-    assert faults(page, "API") == []
+    assert faults(page, "API", scheme) == []
     context.close()
 
 

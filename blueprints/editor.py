@@ -1,0 +1,336 @@
+"""The editor: a draft of a workflow, changed by one form post after the other.
+
+Every post brings what was typed about the part that is open, and may name something to do. So
+nothing typed is lost by opening another part, and it all works without a script.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from blueprints import editor_form, pages
+from blueprints.forms import Form, read_form, saved
+from blueprints.guards import current_actor, load_project, load_workflow
+from blueprints.schemas import Schema
+from domain import drafts, edits, ingredients, merging, projects
+from domain.access import SUPER_USER
+from domain.drafts import Present
+from domain.errors import Conflict, Invalid, StaleRevision
+from domain.faults import pointer
+from domain.merging import Merged
+from domain.models import Draft
+from domain.paging import Page
+from domain.texts import Name, Slug
+
+bp = Blueprint("editor", __name__)
+
+PICKS = 200
+"""How many ingredients, suites and environments a field offers."""
+KINDS = ("Build", "Test", "Deploy")
+WAYS = ("back", "on", "first", "last", "left", "right")
+NO_PART = ""
+"""The workflow itself."""
+CHOICES = ("yours", "base", "theirs")
+EMPTY: Mapping[str, str] = {}
+
+
+# ---- beginning -------------------------------------------------------------------------------
+
+
+class NewDraft(Schema):
+    project_id: Slug
+    name: Name
+
+
+@bp.get("/workflows/new")
+def new_page() -> ResponseReturnValue:
+    return _new_page(Form())
+
+
+@bp.post("/workflows/new")
+def begin() -> ResponseReturnValue:
+    def save() -> ResponseReturnValue:
+        body = read_form(NewDraft)
+        project = load_project(body.project_id, SUPER_USER)
+        return redirect(f"/drafts/{drafts.begin(current_actor(), project, body.name).id}", 303)
+
+    return saved(save, _new_page)
+
+
+def _new_page(form: Form) -> str:
+    actor = current_actor()
+    rows, _ = projects.list_projects(actor, Page(1, PICKS))
+    mine = [row.id for row in rows if actor.may(SUPER_USER, row.id)]
+    return render_template("editor/new.html", form=form, projects=mine, drafts=_unsaved())
+
+
+def _unsaved() -> list[Present]:
+    return [draft for draft in drafts.unsaved(current_actor()) if draft.draft.workflow_id is None]
+
+
+@bp.get("/workflows/<workflow_id>/edit")
+def edit(workflow_id: str) -> ResponseReturnValue:
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    return redirect(f"/drafts/{drafts.take_up(current_actor(), workflow).id}")
+
+
+# ---- the draft -------------------------------------------------------------------------------
+
+
+@bp.get("/drafts/<draft_id>")
+def show(draft_id: str) -> ResponseReturnValue:
+    return _page(drafts.present(_load(draft_id)), request.args.get("part", NO_PART))
+
+
+@bp.post("/drafts/<draft_id>")
+def change(draft_id: str) -> ResponseReturnValue:
+    """Take what was typed, then do what the pressed button says."""
+    draft = _load(draft_id)
+    part = request.form.get("part", NO_PART)
+    draft = _take_typed(draft, part)
+    act, _, rest = request.form.get("do", "").partition(":")
+    draft, part = _do(draft, part, act, rest)
+    if not pages.is_partial():
+        return redirect(f"/drafts/{draft.id}?part={part}#part", 303)
+    template = "editor/_editor.html" if act else "editor/_typed.html"
+    return _page(drafts.present(draft), part, template)
+
+
+def _take_typed(draft: Draft, part: str) -> Draft:
+    definition = drafts.present(draft).definition
+    try:
+        before = edits.find(definition, part)[2] if part else definition
+    except edits.NoSuchPartError:
+        return draft  # another tab has taken it away
+    if "name" not in request.form:
+        return draft
+    if part == NO_PART:
+        fields = editor_form.of_workflow(request.form)
+    elif "steps" in before:
+        fields = editor_form.of_stage(request.form)
+    else:
+        fields = editor_form.of_step(request.form, before)
+    name = fields["name"] or "a part without a name"
+    return drafts.change(
+        draft,
+        lambda present: edits.fill_in(present, part, fields)[0],
+        f"changed {name}",
+        topic=part or "workflow",
+    )
+
+
+def _do(draft: Draft, part: str, act: str, rest: str) -> tuple[Draft, str]:
+    """The draft afterwards, and the part that is open then."""
+    if act == "select":
+        return draft, rest
+    if act in ("undo", "redo"):
+        return (drafts.undo if act == "undo" else drafts.redo)(draft), part
+    opened = [part]
+
+    def edit(present: edits.Draft) -> edits.Draft:
+        changed, opened[0] = _edited(present, act, rest.split(":"))
+        return changed
+
+    if not act:
+        return draft, part
+    try:
+        draft = drafts.change(draft, edit, _words(act, rest.split(":")))
+    except (edits.NoSuchPartError, KeyError, ValueError):
+        return draft, part  # of a page that is older than the draft
+    return draft, opened[0]
+
+
+def _edited(draft: edits.Draft, act: str, rest: list[str]) -> tuple[edits.Draft, str]:
+    if act == "add_stage":
+        return edits.add_stage(draft, rest[0] or None)
+    if act == "add_step":
+        return edits.add_step(draft, rest[0], rest[1])
+    if act == "copy":
+        return edits.copy(draft, rest[0])
+    if act == "remove":
+        return edits.remove(draft, rest[0])
+    if act == "move":
+        return edits.move(draft, rest[0], rest[1])
+    if act == "place":
+        return edits.place(draft, rest[0], rest[1], int(rest[2]))
+    if act == "add_parameter":
+        return edits.fill_in(
+            draft,
+            NO_PART,
+            {"parameters": [*(draft["parameters"] or ()), {"name": "", "type": "string"}]},
+        )
+    if act == "remove_parameter":
+        left = [p for n, p in enumerate(draft["parameters"] or ()) if n != int(rest[0])]
+        return edits.fill_in(draft, NO_PART, {"parameters": left or None})
+    raise ValueError(act)
+
+
+def _words(act: str, rest: list[str]) -> str:
+    """For undo, and for who does not see what has moved."""
+    words = {
+        "add_stage": "added a stage",
+        "add_step": f"added a {rest[-1]} step",
+        "copy": "made a copy",
+        "remove": "removed a part",
+        "move": f"moved {rest[-1]}",
+        "place": "moved a part",
+        "add_parameter": "added a parameter",
+        "remove_parameter": "removed a parameter",
+    }
+    return words.get(act, act)
+
+
+# ---- saving ----------------------------------------------------------------------------------
+
+
+@bp.post("/drafts/<draft_id>/save")
+def save(draft_id: str) -> ResponseReturnValue:
+    """To the workflow; or the editor again, with what is in the way."""
+    draft = _take_typed(_load(draft_id), request.form.get("part", NO_PART))
+    now_is = drafts.present(draft)
+    if (merged := drafts.overtaken(now_is)) is not None:
+        if merged.conflicts:
+            return pages.lead_to(f"/drafts/{draft.id}/conflicts")
+        revision = _revision_of(draft)
+        now_is = drafts.present(drafts.rebase(draft, merged.definition, revision))
+        flash(f"Revision {revision} was saved meanwhile. What it changes is kept.", "info")
+    comment = request.form.get("comment", "").strip()[:1000]
+    try:
+        made = drafts.save(now_is, current_actor(), comment)
+    except StaleRevision:
+        return save(draft_id)  # somebody was faster once more
+    except (Invalid, Conflict) as error:
+        faults = error.details
+        part = request.form.get("part", NO_PART)
+        template = "editor/_editor.html" if pages.is_partial() else "editor/edit.html"
+        return _page(now_is, part, template, refused=faults), error.status
+    flash(f"{made.workflow.name} is saved as revision {made.workflow.revision}.", "good")
+    return pages.lead_to(f"/workflows/{made.workflow.id}")
+
+
+@bp.get("/drafts/<draft_id>/conflicts")
+def conflicts(draft_id: str) -> ResponseReturnValue:
+    """What somebody else saved meanwhile and overlaps, to choose from field by field."""
+    draft = _load(draft_id)
+    merged = drafts.overtaken(drafts.present(draft))
+    if merged is None or not merged.conflicts:
+        return redirect(f"/drafts/{draft.id}", 303)
+    return _conflicts_page(draft, merged)
+
+
+@bp.post("/drafts/<draft_id>/conflicts")
+def settle(draft_id: str) -> ResponseReturnValue:
+    """Take what was chosen, and save it; the editor again if something else is in the way."""
+    draft = _load(draft_id)
+    merged = drafts.overtaken(drafts.present(draft))
+    if merged is None:
+        return redirect(f"/drafts/{draft.id}", 303)
+    names = {conflict.key: f"conflict.{conflict.key}" for conflict in merged.conflicts}
+    chosen = {key: request.form.get(name, "") for key, name in names.items()}
+    if any(choice not in CHOICES for choice in chosen.values()):
+        return _conflicts_page(draft, merged, chosen), 422
+    drafts.rebase(draft, merging.settle(merged, chosen), _revision_of(draft))
+    return save(draft_id)
+
+
+def _conflicts_page(draft: Draft, merged: Merged, chosen: Mapping[str, str] = EMPTY) -> str:
+    workflow = load_workflow(draft.workflow_id, SUPER_USER)
+    return render_template(
+        "editor/conflicts.html",
+        draft=draft,
+        workflow=workflow,
+        conflicts=merged.conflicts,
+        chosen=chosen,
+        is_missing=bool(chosen),
+    )
+
+
+@bp.post("/drafts/<draft_id>/discard")
+def discard(draft_id: str) -> ResponseReturnValue:
+    draft = _load(draft_id)
+    drafts.discard(draft)
+    flash("The draft is gone.", "good")
+    workflow = draft.workflow_id
+    return redirect(f"/workflows/{workflow}" if workflow else "/workflows", 303)
+
+
+def _revision_of(draft: Draft) -> int:
+    return int(load_workflow(draft.workflow_id, SUPER_USER).revision)
+
+
+def _load(draft_id: str) -> Draft:
+    """The caller's own draft, in a project where they may save it."""
+    draft = drafts.get(current_actor(), draft_id)
+    load_project(draft.project_id, SUPER_USER)
+    return draft
+
+
+# ---- the page --------------------------------------------------------------------------------
+
+
+def _page(
+    now_is: Present,
+    part: str,
+    template: str = "editor/edit.html",
+    *,
+    refused: Any = (),
+) -> str:
+    definition = now_is.definition
+    found = drafts.check(now_is)
+    try:
+        path = edits.path_of(definition, part) if part else ()
+    except edits.NoSuchPartError:
+        part, path = NO_PART, ()
+    of = {pointer(edits.path_of(definition, part["id"])): part["id"] for part in _parts(definition)}
+    faults = _of_parts([*(fault.as_dict() for fault in found.errors), *refused], of)
+    warnings = _of_parts([fault.as_dict() for fault in found.warnings], of)
+    return render_template(
+        template,
+        draft=now_is.draft,
+        workflow=definition,
+        part=part,
+        opened=edits.find(definition, part)[2] if part else definition,
+        is_stage=len(path) == 2,
+        at=pointer(path),
+        faults=faults,
+        warnings=warnings,
+        faulty={fault["part"] for fault in faults},
+        names={part["id"]: part["name"] for part in _parts(definition)},
+        plan=found.steps,
+        undoes=now_is.undoes,
+        redoes=now_is.redoes,
+        said=now_is.said,
+        picks=_picks(now_is.draft.project_id),
+        kinds=KINDS,
+        roles=editor_form.ROLES,
+    )
+
+
+def _of_parts(faults: list[dict[str, Any]], of: dict[str, str]) -> list[dict[str, Any]]:
+    """Each once, with the part that it is about. of: pointer → part."""
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    for fault in faults:
+        at = fault["field"]
+        while at and at not in of:
+            at = at.rpartition("/")[0]
+        seen.setdefault((fault["field"], fault["message"]), {**fault, "part": of.get(at, NO_PART)})
+    return list(seen.values())
+
+
+def _parts(definition: edits.Draft) -> list[edits.Part]:
+    return [part for stage in definition["stages"] for part in (stage, *stage["steps"])]
+
+
+def _picks(project_id: str) -> dict[str, list[str]]:
+    """What the fields offer."""
+    project, page = load_project(project_id), Page(1, PICKS)
+    made, _ = ingredients.list_ingredients(current_actor(), page, project_id)
+    suites, _ = projects.list_test_suites(project, page)
+    places, _ = projects.list_environments(project, page)
+    return {
+        "ingredients": [row.id for row in made],
+        "suites": [row.name for row in suites],
+        "environments": [row.name for row in places],
+    }

@@ -1,0 +1,105 @@
+"""What was typed into the editor about one part of a draft, as fields of that part."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from domain.edits import CONFIGURATIONS
+
+Typed = MultiDict[str, str]
+ROLES = ("User", "SuperUser", "Admin")
+
+
+def of_workflow(typed: Typed) -> dict[str, Any]:
+    return {
+        "name": typed.get("name", ""),
+        "description": _text(typed, "description"),
+        "concurrency": typed.get("concurrency", "").strip() or None,
+        "parameters": _parameters(typed),
+    }
+
+
+def of_stage(typed: Typed) -> dict[str, Any]:
+    asks = typed.getlist("approval")[-1:] == ["true"]
+    roles = typed.getlist("roles") or ["SuperUser"]
+    return {
+        "name": typed.get("name", ""),
+        "runIf": typed.get("runIf", "success"),
+        "approval": {"required": True, "roles": roles} if asks else None,
+    }
+
+
+def of_step(typed: Typed, before: Mapping[str, Any]) -> dict[str, Any]:
+    """before: the step as it was. A step that becomes of another type begins that anew."""
+    kind = typed.get("type", before["type"])
+    fields = {
+        "name": typed.get("name", ""),
+        "timeoutSeconds": _number(typed, "timeoutSeconds"),
+        "retries": 0 if kind == "Deploy" else _number(typed, "retries"),
+        "queue": typed.get("queue", "").strip() or "default",
+    }
+    if kind not in CONFIGURATIONS:
+        return fields
+    if kind != before["type"]:
+        return {**fields, "type": kind, "configuration": dict(CONFIGURATIONS[kind])}
+    return {**fields, "configuration": _configuration(kind, typed)}
+
+
+def _configuration(kind: str, typed: Typed) -> dict[str, Any]:
+    members: dict[str, Any] = {name: _text(typed, name) for name in CONFIGURATIONS[kind]}
+    if kind == "Test":
+        lines = _text(typed, "releaseIds").splitlines()
+        members["releaseIds"] = [line.strip() for line in lines if line.strip()]
+    return members
+
+
+def _parameters(typed: Typed) -> list[dict[str, Any]] | None:
+    """One of each number n that has a field `parameters.n.name`; None where there are none."""
+    numbers = sorted(
+        int(number)
+        for name in typed
+        if name.startswith("parameters.") and name.endswith(".name")
+        if (number := name.split(".")[1]).isdecimal()
+    )
+    return [_parameter(typed, f"parameters.{number}.") for number in numbers] or None
+
+
+def _parameter(typed: Typed, prefix: str) -> dict[str, Any]:
+    def given(name: str) -> str:
+        return typed.getlist(prefix + name)[-1] if prefix + name in typed else ""
+
+    kind = given("type") or "string"
+    choices = [line.strip() for line in given("choices").splitlines() if line.strip()]
+    return {
+        "name": given("name"),
+        "description": given("description"),
+        "type": kind,
+        "default": _default(kind, given("default")),
+        "required": given("required") == "true",
+        "choices": choices if kind == "choice" else None,
+    }
+
+
+def _default(kind: str, text: str) -> Any:
+    if not text:
+        return None
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if kind == "number":
+        try:
+            return float(text) if "." in text else int(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _number(typed: Typed, name: str) -> Any:
+    """A number where it is one; else what was typed, which a check will find wrong."""
+    text = typed.get(name, "").strip()
+    return int(text) if text.isascii() and text.isdecimal() else text
+
+
+def _text(typed: Typed, name: str) -> str:
+    """Browsers send CR LF at the end of lines, which no shell understands."""
+    return typed.get(name, "").replace("\r\n", "\n")

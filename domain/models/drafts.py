@@ -1,0 +1,41 @@
+"""What somebody edits and has not saved yet."""
+
+from peewee import CharField, ForeignKeyField, IntegerField
+
+from domain.clock import now
+from domain.models.base import Base, Id, JSONField, Moment
+from domain.models.people import Project, User
+from domain.models.workflows import Workflow
+
+
+class Draft(Base):
+    """One person's draft of a workflow, with every state that it had, for undo and redo."""
+
+    id = Id()
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    project = ForeignKeyField(Project, on_delete="CASCADE", index=False)
+    workflow = ForeignKeyField(Workflow, null=True, on_delete="CASCADE", index=False)
+    """None for one that is not made yet."""
+    base_revision = IntegerField(null=True)
+    """The revision that the draft was made from, or last merged with."""
+    position = IntegerField(default=0)
+    """The number of the present state."""
+    changed_at = Moment(default=now)
+
+    class Meta:
+        indexes = ((("user", "workflow"), True),)
+
+
+class DraftState(Base):
+    id = Id()
+    draft = ForeignKeyField(Draft, on_delete="CASCADE", index=False)
+    number = IntegerField()
+    definition = JSONField()
+    """See domain/edits.py."""
+    said = CharField(max_length=300)
+    """What was done, in words."""
+    topic = CharField(max_length=100, default="")
+    """What is typed about: while it stays the same, the state is written over."""
+
+    class Meta:
+        indexes = ((("draft", "number"), True),)

@@ -1,0 +1,276 @@
+"""The editor as form posts: what each does to the draft, and that nothing typed is ever lost."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from domain import drafts, workflows
+from domain.definition import parse
+from domain.models import Draft, Project, Workflow, WorkflowRevision
+from domain.workflow_schema import ChangedWorkflow
+from tests.support.people import People
+from tests.support.pipelines import ACTOR, a_workflow, build
+
+PIECE = {"HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@pytest.fixture
+def workflow(project: Project) -> Workflow:
+    return a_workflow([build("wheel"), build("docs")], [build("sign")])
+
+
+@pytest.fixture
+def draft(visitor: FlaskClient, workflow: Workflow) -> str:
+    """The address of a draft of the workflow."""
+    answer = visitor.get(f"/workflows/{workflow.id}/edit")
+    assert answer.status_code == 302
+    return answer.location
+
+
+def definition() -> dict:
+    return drafts.present(Draft.get()).definition
+
+
+def names() -> list[list[str]]:
+    return [[step["name"] for step in stage["steps"]] for stage in definition()["stages"]]
+
+
+def step(name: str) -> dict:
+    steps = [step for stage in definition()["stages"] for step in stage["steps"]]
+    return next(step for step in steps if step["name"] == name)
+
+
+def form_of(known_as: str, **changed: str) -> dict[str, str]:
+    """What the panel of a Build step sends."""
+    found = step(known_as)
+    return {
+        "part": found["id"],
+        "name": known_as,
+        "type": "Build",
+        "ingredientId": found["configuration"]["ingredientId"],
+        "buildScript": found["configuration"]["buildScript"] or "",
+        "timeoutSeconds": "3600",
+        "retries": "0",
+        "queue": "default",
+        **changed,
+    }
+
+
+def edit_elsewhere(workflow: Workflow, **changed: object) -> None:
+    """Somebody else saves the first step with another script or name."""
+    present = Workflow.get_by_id(workflow.id)
+    revision = WorkflowRevision.get(
+        WorkflowRevision.workflow == present.id, WorkflowRevision.number == present.revision
+    )
+    body = revision.definition
+    body["stages"][0]["steps"][0]["configuration"].update(changed)
+    workflows.update(present, parse(body, ChangedWorkflow), actor=ACTOR)
+
+
+def test_a_workflow_is_made_from_nothing(visitor: FlaskClient, project: Project) -> None:
+    assert 'href="/workflows/new"' in visitor.get("/workflows").text
+    begun = visitor.post("/workflows/new", data={"projectId": "pond", "name": "Fresh"})
+    assert begun.status_code == 303
+    part = step("build")["id"]
+    visitor.post(begun.location, data={"do": f"select:{part}"})
+    filled = form_of("build", ingredientId="duck", buildScript="true\r\ntrue", name="egg")
+    page = visitor.post(begun.location, data=filled, follow_redirects=True).text
+    assert "It can be saved" in page
+    assert "makes a release of duck" in page
+    made = visitor.post(f"{begun.location}/save", data={"comment": "The first."})
+    workflow = Workflow.get()
+    assert (made.status_code, made.location) == (303, f"/workflows/{workflow.id}")
+    saved = WorkflowRevision.get()
+    assert saved.comment == "The first."
+    assert saved.definition["stages"][0]["steps"][0]["configuration"]["buildScript"] == "true\ntrue"
+    assert Draft.select().count() == 0
+
+
+def test_a_draft_waits_until_its_person_comes_back(
+    visitor: FlaskClient, people: People, workflow: Workflow, draft: str
+) -> None:
+    visitor.post(draft, data=form_of("wheel", buildScript="half a tho"))
+    assert visitor.get(f"/workflows/{workflow.id}/edit").location == draft
+    page = visitor.get(f"{draft}?part={step('wheel')['id']}").text
+    assert "half a tho" in page
+    assert people.admin.browser().get(draft).status_code == 404  # it is nobody else's
+    assert people.admin.browser().get(f"/workflows/{workflow.id}/edit").location != draft
+
+
+def test_a_draft_that_nobody_touched_begins_anew(
+    visitor: FlaskClient, workflow: Workflow, draft: str
+) -> None:
+    edit_elsewhere(workflow, buildScript="make")
+    visitor.get(f"/workflows/{workflow.id}/edit")
+    assert step("wheel")["configuration"]["buildScript"] == "make"
+
+
+def test_opening_another_part_keeps_what_was_typed(visitor: FlaskClient, draft: str) -> None:
+    other = step("sign")["id"]
+    answer = visitor.post(draft, data=form_of("wheel", queue="gpu", do=f"select:{other}"))
+    assert answer.location.endswith(f"?part={other}#part")
+    assert step("wheel")["queue"] == "gpu"
+    assert "Step sign" in visitor.get(answer.location).text
+
+
+@pytest.mark.parametrize(
+    ("act", "left"),
+    [
+        ("move:{wheel}:on", [["docs", "wheel"], ["sign"]]),
+        ("move:{wheel}:right", [["docs"], ["wheel", "sign"]]),
+        ("place:{docs}:{second}:1", [["wheel"], ["sign", "docs"]]),
+        ("copy:{sign}", [["wheel", "docs"], ["sign", "sign 2"]]),
+        ("remove:{docs}", [["wheel"], ["sign"]]),
+        ("add_step:{second}:Deploy", [["wheel", "docs"], ["sign", "deploy"]]),
+        ("add_stage:", [["wheel", "docs"], ["sign"], []]),
+        ("remove:{second}", [["wheel", "docs"]]),
+        ("remove:none", [["wheel", "docs"], ["sign"]]),
+        ("move:{wheel}:sideways", [["wheel", "docs"], ["sign"]]),
+        ("nonsense", [["wheel", "docs"], ["sign"]]),
+    ],
+)
+def test_a_button_does_what_it_says_and_undo_takes_it_back(
+    visitor: FlaskClient, draft: str, act: str, left: list[list[str]]
+) -> None:
+    ids = {name: step(name)["id"] for name in ("wheel", "docs", "sign")}
+    second = definition()["stages"][1]["id"]
+    visitor.post(draft, data={"do": act.format(second=second, **ids)})
+    assert names() == left
+    changed = Draft.get().position
+    visitor.post(draft, data={"do": "undo"})
+    assert names() == [["wheel", "docs"], ["sign"]]
+    visitor.post(draft, data={"do": "redo"})
+    assert names() == (left if changed else [["wheel", "docs"], ["sign"]])
+
+
+def test_undo_takes_back_all_that_was_typed_about_a_part_at_once(
+    visitor: FlaskClient, draft: str
+) -> None:
+    for script in ("m", "ma", "mak", "make"):
+        visitor.post(draft, data=form_of("wheel", buildScript=script), headers=PIECE)
+    assert step("wheel")["configuration"]["buildScript"] == "make"
+    visitor.post(draft, data={"do": "undo"})
+    assert step("wheel")["configuration"]["buildScript"] == "true"
+
+
+def test_typing_is_answered_with_what_is_wrong_beside_the_field(
+    visitor: FlaskClient, draft: str
+) -> None:
+    page = visitor.post(
+        draft, data=form_of("wheel", name="docs", timeoutSeconds="soon"), headers=PIECE
+    ).text
+    assert 'hx-target="#problems"' in page
+    assert "2 faults to mend" in page
+    assert "Must be a whole number." in page
+    assert re.search('id="f-timeoutSeconds"[^>]*aria-invalid="true"', page)
+    assert 'value="soon"' in page
+
+
+def test_what_a_run_would_lack_is_a_warning(visitor: FlaskClient, draft: str) -> None:
+    page = visitor.post(draft, data=form_of("wheel", ingredientId="goose"), headers=PIECE).text
+    assert "It can be saved" in page
+    assert "A run would still lack" in page
+    assert "goose" in page
+
+
+def test_a_step_of_another_type_begins_that_anew(visitor: FlaskClient, draft: str) -> None:
+    page = visitor.post(draft, data=form_of("wheel", type="Test"), headers=PIECE).text
+    assert step("wheel")["configuration"] == {"testSuite": "", "releaseIds": []}
+    assert "Test suite" in page
+
+
+def test_parameters_are_declared_row_by_row(visitor: FlaskClient, draft: str) -> None:
+    visitor.post(draft, data={"part": "", "name": "Release", "do": "add_parameter:"})
+    row = {"parameters.0.name": "level", "parameters.0.type": "number", "parameters.0.default": "3"}
+    sent = {"part": "", "name": "Release", **row, "parameters.0.required": "true"}
+    assert "It can be saved" in visitor.post(draft, data=sent, follow_redirects=True).text
+    (parameter,) = definition()["parameters"]
+    assert (parameter["name"], parameter["default"], parameter["required"]) == ("level", 3, True)
+    visitor.post(draft, data={**sent, "do": "remove_parameter:0"})
+    assert definition()["parameters"] is None
+
+
+def test_approval_and_its_roles(visitor: FlaskClient, draft: str) -> None:
+    stage = definition()["stages"][1]
+    sent = {"part": stage["id"], "name": stage["name"], "runIf": "always", "approval": "true"}
+    visitor.post(draft, data={**sent, "roles": ["Admin"]})
+    changed = definition()["stages"][1]
+    assert (changed["runIf"], changed["approval"]) == (
+        "always",
+        {"required": True, "roles": ["Admin"]},
+    )
+    visitor.post(draft, data={**sent, "approval": "false"})
+    assert definition()["stages"][1]["approval"] is None
+
+
+def test_a_draft_with_faults_is_not_saved_and_says_why(
+    visitor: FlaskClient, workflow: Workflow, draft: str
+) -> None:
+    refused = visitor.post(f"{draft}/save", data=form_of("wheel", ingredientId=""))
+    assert refused.status_code == 422
+    assert "1 fault to mend" in refused.text
+    assert Workflow.get_by_id(workflow.id).revision == 1
+    assert step("wheel")["configuration"]["ingredientId"] == ""
+
+
+def test_what_two_change_in_different_places_is_kept_of_both(
+    visitor: FlaskClient, workflow: Workflow, draft: str
+) -> None:
+    visitor.post(draft, data=form_of("docs", buildScript="make docs"))
+    edit_elsewhere(workflow, buildScript="make wheel")
+    saved = visitor.post(f"{draft}/save", follow_redirects=True)
+    assert "Revision 2 was saved meanwhile" in saved.text
+    newest = WorkflowRevision.get(WorkflowRevision.number == 3).definition
+    scripts = [step["configuration"]["buildScript"] for step in newest["stages"][0]["steps"]]
+    assert scripts == ["make wheel", "make docs"]
+
+
+@pytest.mark.parametrize(("choice", "left"), [("yours", "mine"), ("theirs", "others")])
+def test_what_two_change_in_the_same_place_is_asked_about(
+    visitor: FlaskClient, workflow: Workflow, draft: str, choice: str, left: str
+) -> None:
+    visitor.post(draft, data=form_of("wheel", buildScript="mine"))
+    edit_elsewhere(workflow, buildScript="others")
+    asked = visitor.post(f"{draft}/save")
+    assert asked.location == f"{draft}/conflicts"
+    page = visitor.get(asked.location).text
+    for text in ("mine", "others", "true"):
+        assert text in page
+    key = re.search(r'name="(conflict\.[^"]+)"', page)
+    assert key
+    unanswered = visitor.post(asked.location)
+    assert unanswered.status_code == 422
+    saved = visitor.post(asked.location, data={key[1]: choice})
+    assert saved.location == f"/workflows/{workflow.id}"
+    newest = WorkflowRevision.get(WorkflowRevision.number == 3).definition
+    assert newest["stages"][0]["steps"][0]["configuration"]["buildScript"] == left
+
+
+def test_a_draft_can_be_thrown_away(visitor: FlaskClient, workflow: Workflow, draft: str) -> None:
+    visitor.post(draft, data=form_of("wheel", buildScript="make"))
+    assert visitor.post(f"{draft}/discard").location == f"/workflows/{workflow.id}"
+    assert Draft.select().count() == 0
+
+
+def test_who_may_not_define_cannot_edit(people: People, workflow: Workflow) -> None:
+    reader = people.user.browser()
+    assert reader.get(f"/workflows/{workflow.id}/edit").status_code == 403
+    assert "/edit" not in reader.get(f"/workflows/{workflow.id}").text
+    assert reader.post("/workflows/new", data={"projectId": "pond", "name": "x"}).status_code == 403
+
+
+def test_who_lost_the_role_cannot_save_an_old_draft(
+    visitor: FlaskClient, people: People, draft: str
+) -> None:
+    from domain.models import Member
+
+    Member.update(role="User").execute()
+    assert visitor.post(f"{draft}/save").status_code == 403
+
+
+def test_a_script_in_a_draft_is_text(visitor: FlaskClient, draft: str) -> None:
+    evil = "</textarea><script>alert(1)</script>"
+    page = visitor.post(draft, data=form_of("wheel", buildScript=evil), follow_redirects=True).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
