@@ -1,6 +1,5 @@
 """`galley workflow`: definitions as files."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,15 +31,16 @@ def apply_workflow(file: Path) -> None:
 
 
 def _read_definition(file: Path) -> dict[str, Any]:
-    import yaml
+    from domain.source import language_of, read
 
     try:
-        definition = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{file} is neither YAML nor JSON: {error}") from None
-    if not isinstance(definition, dict):
-        raise click.ClickException(f"{file} must hold an object with name, projectId and stages.")
-    return definition
+        source = read(file.read_text(encoding="utf-8"), language_of(file.name))
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file} is not UTF-8: {error}") from None
+    if source.definition is None:
+        faults = [f"  line {f.line}, column {f.column}: {f.message}" for f in source.faults]
+        raise click.ClickException("\n".join([f"{file} cannot be read:", *faults]))
+    return source.definition
 
 
 @workflow.command("export")
@@ -48,16 +48,12 @@ def _read_definition(file: Path) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def export_workflow(name: str, as_json: bool) -> None:
     """Print the definition of the workflow NAME (or its id), as `apply` takes it."""
-    import yaml
-
+    from domain.source import short, write
     from domain.workflow_schema import READ_ONLY
 
     full = find(server(), name)
     definition = {key: value for key, value in full.items() if key not in READ_ONLY}
-    if as_json:
-        click.echo(json.dumps(definition, indent=2, ensure_ascii=False))
-    else:
-        click.echo(yaml.safe_dump(definition, sort_keys=False, allow_unicode=True), nl=False)
+    click.echo(write(short(definition), "json" if as_json else "yaml"), nl=False)
 
 
 def find(of: "Client", name: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import request
 
-from blueprints.strict_json import parse_object
 from domain.errors import Fault, Invalid, TooLarge, WrongMediaType
 from domain.faults import pointer
+from domain.strict_json import parse_object
 
 MAX_BODY_BYTES = 1024 * 1024
 

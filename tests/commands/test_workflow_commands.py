@@ -49,6 +49,18 @@ def test_every_fault_of_a_file_is_named(galley, tmp_path):
         assert f"  {field}: " in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("flow.yaml", "projectId: pond\nname: a: b\n"), ("flow.json", '{"name": "a",\n"name": 1}')],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_its_line(galley, tmp_path, name, text):
+    file = tmp_path / name
+    file.write_text(text)
+    done = galley("workflow", "apply", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{file} cannot be read:\n  line 2, column " in done.stderr
+
+
 def test_a_workflow_is_found_however_many_have_similar_names(server, client, monkeypatch):
     monkeypatch.setattr(http, "PAGE_SIZE", 2)
     stem = server.name("similar")

@@ -29,8 +29,8 @@ def parse(data: bytes) -> Any:
     try:
         value = json.loads(
             data.decode("utf-8"),
-            parse_int=_integer,
-            parse_float=_number,
+            parse_int=integer,
+            parse_float=number,
             parse_constant=_refuse_constant,
             object_pairs_hook=_object,
         )
@@ -67,16 +67,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _integer(digits: str) -> int:
+def integer(digits: str) -> int:
     # Text this long is out of range anyway, and Python refuses to convert thousands of digits.
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS + 1 else MAX_INTEGER + 1
 
 
-def _number(text: str) -> int | float:
+def number(text: str) -> int | float:
     """JSON has one kind of number: 3.0 is 3, as JSON Schema says too."""
-    number = float(text)
-    is_whole = number.is_integer() and abs(number) <= MAX_EXACT
-    return int(number) if is_whole else number
+    found = float(text)
+    is_whole = found.is_integer() and abs(found) <= MAX_EXACT
+    return int(found) if is_whole else found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -100,11 +100,11 @@ def _faults(value: Any) -> Iterator[Fault]:
                 yield Fault(pointer(path[1:]), "invalid_text", "A key holds a forbidden character.")
             elif isinstance(item, dict | list):
                 waiting.append(((*path, key), item))
-            elif problem := _problem(item):
-                yield Fault(pointer((*path, key)[1:]), *problem)
+            elif found := problem(item):
+                yield Fault(pointer((*path, key)[1:]), *found)
 
 
-def _problem(value: Any) -> tuple[str, str] | None:
+def problem(value: Any) -> tuple[str, str] | None:
     """Code and sentence for a text or number that cannot be kept."""
     if isinstance(value, str) and not is_storable(value):
         return "invalid_text", "Text must not hold NUL characters or half surrogate pairs."
