@@ -15,9 +15,11 @@ from blueprints import (
     auth,
     catalog,
     editor,
+    editor_source,
     errors,
     guards,
     health,
+    history,
     metrics,
     pages_support,
     pipeline,
@@ -80,6 +82,8 @@ BLUEPRINTS = (
     admin.bp,
     account.bp,
     editor.bp,
+    editor_source.bp,
+    history.bp,
     styleguide.bp,
 )
 

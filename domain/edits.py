@@ -71,6 +71,25 @@ def _number(typed: Any) -> Any:
         return typed.strip() or None
 
 
+def adopt(draft: Draft, definition: Mapping[str, Any]) -> Draft:
+    """A whole definition in the place of the draft's. Parts without an id keep their namesakes'.
+
+    definition: one that was checked, with every default filled in.
+    """
+    known = {part["name"]: part["id"] for siblings in _lists(draft) for part in siblings}
+    adopted = deepcopy(dict(definition))
+    adopted["stages"].sort(key=lambda stage: stage["order"])
+    taken = {part["id"] for siblings in _lists(adopted) for part in siblings}
+    for siblings in _lists(adopted):
+        for part in siblings:
+            part.pop("order", None)
+            kept = known.get(part["name"])
+            if not part["id"]:
+                part["id"] = kept if kept and kept not in taken else NEW + new_id()
+                taken.add(part["id"])
+    return {**draft, **adopted}
+
+
 # ---- finding ---------------------------------------------------------------------------------
 
 

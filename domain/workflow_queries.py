@@ -50,7 +50,12 @@ def get_revision(workflow: Workflow, number: int) -> WorkflowRevision:
 
 def find_revisions(workflow: Workflow) -> Any:
     """A query of the workflow's revisions, newest first, without their definitions."""
-    columns = (WorkflowRevision.number, WorkflowRevision.created_at, WorkflowRevision.created_by)
+    columns = (
+        WorkflowRevision.number,
+        WorkflowRevision.comment,
+        WorkflowRevision.created_at,
+        WorkflowRevision.created_by,
+    )
     return (
         WorkflowRevision.select(*columns)
         .where(WorkflowRevision.workflow == workflow.id)

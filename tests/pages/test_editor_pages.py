@@ -274,3 +274,78 @@ def test_a_script_in_a_draft_is_text(visitor: FlaskClient, draft: str) -> None:
     page = visitor.post(draft, data=form_of("wheel", buildScript=evil), follow_redirects=True).text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+# ---- source ----------------------------------------------------------------------------------
+
+BROKEN = """\
+name: Release
+stages:
+- name: one
+  order: soon
+  steps:
+  - name: wheel
+    type: Build
+    configuration: {ingredientId: duck, buildScript: make}
+  - name: wheel
+    type: Bake
+    configuration: {}
+"""
+
+
+@pytest.mark.parametrize("language", ["yaml", "json"])
+def test_the_source_that_is_shown_can_be_taken_as_it_is(
+    visitor: FlaskClient, draft: str, language: str
+) -> None:
+    before = definition()
+    path = f"{draft}/source?language={language}"
+    text = visitor.get(f"{path}&download=1").text
+    assert "wheel" in text
+    assert visitor.post(path, data={"text": text}).location == draft
+    assert definition() == before
+
+
+def test_source_becomes_the_draft_and_undo_takes_it_back(visitor: FlaskClient, draft: str) -> None:
+    kept = step("wheel")["id"]
+    text = BROKEN.replace("soon", "1").partition("  - name: wheel\n    type: Bake")[0]
+    assert visitor.post(f"{draft}/source", data={"text": text}).status_code == 303
+    assert names() == [["wheel"]]
+    assert (step("wheel")["id"], step("wheel")["configuration"]["buildScript"]) == (kept, "make")
+    assert visitor.post(f"{draft}/save").status_code == 303
+    assert WorkflowRevision.get(WorkflowRevision.number == 2).definition["stages"][0]["steps"]
+
+
+def test_every_fault_of_a_source_is_told_at_its_line(visitor: FlaskClient, draft: str) -> None:
+    refused = visitor.post(f"{draft}/source", data={"text": BROKEN})
+    assert refused.status_code == 422
+    lines = re.findall(r"<strong>Line (\d+):", refused.text)
+    assert lines == ["4", "9", "10"]
+    assert "Bake" in refused.text
+    assert names() == [["wheel", "docs"], ["sign"]]
+    nonsense = visitor.post(f"{draft}/source", data={"text": "a: [1"})
+    assert "Line 1" in nonsense.text
+
+
+# ---- history ---------------------------------------------------------------------------------
+
+
+def test_the_history_tells_what_changed_and_brings_it_back(
+    visitor: FlaskClient, people: People, workflow: Workflow, draft: str
+) -> None:
+    visitor.post(draft, data=form_of("wheel", buildScript="make\nmake install", queue="gpu"))
+    visitor.post(f"{draft}/save", data={"comment": "For the new machines."})
+    path = f"/workflows/{workflow.id}/history"
+    page = people.user.browser().get(path).text
+    assert "For the new machines." in page
+    assert "/restore" not in page
+    page = visitor.get(f"{path}/2").text
+    assert re.search("default.*gpu", page, re.DOTALL)
+    assert "+ make install" in page
+    assert "- true" in page
+    assert "There is none before it" in visitor.get(f"{path}/1").text
+    assert "+ true" in visitor.get(f"{path}/1?against=2").text
+    back = visitor.post(f"{path}/1/restore")
+    assert "Revision 1 is back, as revision 3." in visitor.get(back.location).text
+    revisions = {r.number: r.definition for r in WorkflowRevision.select()}
+    assert revisions[3] == revisions[1]
+    assert visitor.get(f"{path}/9").status_code == 404

@@ -211,7 +211,7 @@ def test_a_suite_that_is_refused_is_shown_as_it_was_typed(visitor: FlaskClient) 
     assert {name: fields[name].value for name in given} == given
     assert "Must begin with a small letter" in fields["name"].fault
     assert fields["script"].fault == "This is needed."
-    assert "must be a whole number" in fields["timeoutSeconds"].fault
+    assert "Must be a whole number" in fields["timeoutSeconds"].fault
     assert TestSuite.select().count() == 0
 
 

@@ -77,6 +77,9 @@ echo "$@" >> "$CALLS"
 mkdir -p node_modules/htmx.org/dist
 echo script > node_modules/htmx.org/dist/htmx.min.js
 echo licence > node_modules/htmx.org/LICENSE
+mkdir -p node_modules/sortablejs
+echo script > node_modules/sortablejs/Sortable.min.js
+echo licence > node_modules/sortablejs/LICENSE
 """
 FAILING_NPM = """#!/bin/sh
 if [ "$1" = --version ]; then echo 10.2.4; exit; fi
@@ -124,7 +127,13 @@ def test_files_and_licences_are_copied_and_no_package_script_is_run(checkout: Ch
     done = checkout.fetch(WORKING_NPM)
     assert (done.returncode, done.stderr) == (0, "")
     names = {path.name for path in checkout.vendor.iterdir()}
-    assert names == {".stamp", "htmx.LICENSE.txt", "htmx.min.js"}
+    assert names == {
+        ".stamp",
+        "htmx.LICENSE.txt",
+        "htmx.min.js",
+        "sortable.LICENSE.txt",
+        "sortable.min.js",
+    }
     assert "ci --ignore-scripts" in checkout.calls.read_text()
 
 

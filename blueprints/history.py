@@ -1,0 +1,101 @@
+"""The revisions of a workflow: who changed what and why, and how to go back."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template
+from flask.typing import ResponseReturnValue
+
+from blueprints import pages
+from blueprints.guards import current_actor, load_workflow
+from blueprints.schemas import PageQuery
+from domain import workflow_queries, workflows
+from domain.access import SUPER_USER
+from domain.clock import rfc3339
+from domain.definition import parse
+from domain.differences import Difference, differences, text_lines
+from domain.errors import Conflict, Invalid
+from domain.models import WorkflowRevision
+from domain.paging import fetch
+from domain.workflow_schema import ChangedWorkflow
+
+bp = Blueprint("history", __name__, url_prefix="/workflows/<workflow_id>/history")
+
+
+LONG = 80
+"""Characters of a text that is shown by its lines."""
+
+
+class CompareQuery(PageQuery):
+    against: int | None = None
+    """The revision to compare with; else the one before."""
+
+
+@bp.get("")
+def list_page(workflow_id: str) -> ResponseReturnValue:
+    workflow, query = load_workflow(workflow_id), pages.read_query(PageQuery)
+    rows, total = fetch(workflow_queries.find_revisions(workflow), query.as_page())
+    return render_template(
+        "history/list.html",
+        workflow=workflow,
+        revisions=pages.listing([_item(row) for row in rows], total, query),
+        may_define=current_actor().may(SUPER_USER, workflow.project_id),
+    )
+
+
+@bp.get("/<int:number>")
+def show(workflow_id: str, number: int) -> ResponseReturnValue:
+    """What a revision changed, against the one before or any other."""
+    workflow, query = load_workflow(workflow_id), pages.read_query(CompareQuery)
+    row = workflow_queries.get_revision(workflow, number)
+    against = query.against if query.against is not None else number - 1
+    other = workflow_queries.get_revision(workflow, against) if against >= 1 else None
+    return render_template(
+        "history/show.html",
+        workflow=workflow,
+        revision=_item(row),
+        against=other and _item(other),
+        found=[_told(item) for item in differences(other.definition, row.definition)]
+        if other
+        else [],
+        numbers=range(workflow.revision, 0, -1),
+        may_define=current_actor().may(SUPER_USER, workflow.project_id),
+    )
+
+
+@bp.post("/<int:number>/restore")
+def restore(workflow_id: str, number: int) -> ResponseReturnValue:
+    """Save an old revision anew; what came between stays in the history."""
+    workflow = load_workflow(workflow_id, SUPER_USER)
+    row = workflow_queries.get_revision(workflow, number)
+    changed = parse(row.definition, ChangedWorkflow, project_id=workflow.project_id)
+    comment = f"Revision {number} again."
+    try:
+        made = workflows.update(workflow, changed, actor=current_actor(), comment=comment)
+    except (Conflict, Invalid) as error:
+        flash(error.message, "bad")
+        return redirect(f"/workflows/{workflow.id}/history", 303)
+    flash(f"Revision {number} is back, as revision {made.workflow.revision}.", "good")
+    return redirect(f"/workflows/{workflow.id}", 303)
+
+
+def _told(item: Difference) -> dict[str, Any]:
+    """With its lines, where it is a text that is best read line by line."""
+    texts = [value for value in (item.before, item.after) if isinstance(value, str)]
+    is_text = item.field is not None and any("\n" in text or len(text) > LONG for text in texts)
+    return {
+        "kind": item.kind,
+        "where": " / ".join(item.where) or "Workflow",
+        "field": item.field,
+        "before": item.before,
+        "after": item.after,
+        "lines": text_lines(item.before, item.after) if is_text else None,
+    }
+
+
+def _item(row: WorkflowRevision) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "createdAt": rfc3339(row.created_at),
+        "createdBy": row.created_by,
+        "comment": row.comment,
+    }
