@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.galley import Galley
 from tests.browser.test_appearance import faults
 
-LIKE_ALL = "#createWorkflow, #uploadLogs, #download"
+LIKE_ALL = "#createWorkflow, #uploadLogs"
 """Calls of every kind; axe would take a minute for all."""
 
 

@@ -16,6 +16,8 @@ RULES = {
     # All else is the same in both.
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
+IN_DARK = ("workflows", "workflow that asks", "failed", "running", "members", "suite", "editor")
+"""Pages that have every part between them; colours are those of the parts."""
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +77,8 @@ def test_every_page_is_fit_for_everybody_on_every_screen(
     page.goto("/")
     wrong = faults(page, "sign-in", scheme)
     context.add_cookies(galley.cookies)
-    for name, address in addresses.items():
-        page.goto(address)
+    for name in addresses if scheme == "light" else IN_DARK:
+        page.goto(addresses[name])
         wrong += faults(page, name, scheme)
     context.close()
     assert wrong == []
