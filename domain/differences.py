@@ -1,125 +1,167 @@
-"""What differs between two definitions, told so that a person can read it. Pure.
+"""What differs between two definitions, part by part and field by field. Pure."""
 
-Stages and steps are told apart by their ids, parameters by their names.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
-Definition = Mapping[str, Any]
-Part = Mapping[str, Any]
+from domain.outline import Key, Outline, Part, changed_fields, shown, weave
 
-FIELDS = ("name", "description", "concurrency")
-PART_FIELDS = ("name", "type", "runIf", "approval", "timeoutSeconds", "retries", "queue")
-CONTEXT_LINES = 3
+CONTEXT = 3
+"""How many lines are told around those that differ."""
+NO_NEWLINE = "No line break at the end"
 
 
 @dataclass(frozen=True)
 class Difference:
-    kind: str
-    """added, removed, moved or changed."""
+    kind: Literal["added", "removed", "moved", "changed"]
     where: tuple[str, ...]
-    """The names of what it is in: ("Build", "wheel"); empty for the workflow itself."""
-    field: str | None = None
-    """None: the whole part."""
-    before: Any = None
-    after: Any = None
-    """Values; of a step that moved, the names of its stages."""
+    """For a person: ("Build", "wheel"); () for the workflow itself."""
+    path: tuple[str, ...]
+    """("stages", <id>, "steps", <id>, "configuration", "buildScript")."""
+    field: str | None
+    """None if it is about the whole part."""
+    before: Any
+    after: Any
+    """Values; of a part that moved, words for its place. None for what is not there."""
 
 
-def differences(before: Definition, after: Definition) -> list[Difference]:
-    """In the order in which the later one is read, what was removed at the end."""
-    return [
-        *_changed(before, after, (), FIELDS),
-        *_of_parameters(before, after),
-        *_of_parts(before, after),
-    ]
+def differences(before: Part, after: Part) -> list[Difference]:
+    """In the order in which a person reads the definition; what was removed, where it was."""
+    old = Outline(before)
+    new = Outline(after, like=old)
+    return list(_told(old, new))
+
+
+def _told(old: Outline, new: Outline) -> Iterator[Difference]:
+    moved = _moved(old, new)
+    for path, one, other in changed_fields(old.definition, new.definition):
+        yield _changed((), path, one, other)
+    if _declares(old) != _declares(new):
+        names = [_names(version) if _declares(version) else None for version in (old, new)]
+        yield _changed((), ("parameters",), *names)
+    for parameter in _all(old, new, "parameters"):
+        yield from _of_part(old, new, parameter, moved)
+    for stage in _all(old, new, "stages"):
+        yield from _of_part(old, new, stage, moved)
+        for step in _all(old, new, stage):
+            if (new.home.get(step) or old.home[step]) == stage:
+                yield from _of_part(old, new, step, moved)
+
+
+def _of_part(old: Outline, new: Outline, key: Key, moved: set[Key]) -> Iterator[Difference]:
+    if key not in old.parts:
+        yield Difference("added", new.where(key), new.path(key), None, None, new.parts[key])
+        return
+    if key not in new.parts:
+        yield Difference("removed", old.where(key), old.path(key), None, old.parts[key], None)
+        return
+    where, path = new.where(key), new.path(key)
+    if key in moved:
+        yield Difference("moved", where, path, None, *_way(old, new, key))
+    for inner, one, other in changed_fields(old.parts[key], new.parts[key]):
+        yield _changed(where, (*path, *inner), one, other)
+
+
+def _way(old: Outline, new: Outline, key: Key) -> tuple[str, str]:
+    """From where to where, in words: the stages, or the neighbours in the same one."""
+    one, other = old.home.get(key), new.home.get(key)
+    if one and other and one != other:
+        return old.name(one), new.name(other)
+    return old.place(key), new.place(key)
+
+
+def _changed(where: tuple[str, ...], path: tuple[str, ...], one: Any, other: Any) -> Difference:
+    field = path[-1]
+    return Difference("changed", where, path, field, shown(field, one), shown(field, other))
+
+
+def _all(old: Outline, new: Outline, of: str | Key) -> list[Key]:
+    return weave(new.lists.get(of, ()), old.lists.get(of, ()))
+
+
+def _declares(version: Outline) -> bool:
+    """Whether it says which parameters there are; else a run takes any."""
+    return isinstance(version.definition.get("parameters"), list)
+
+
+def _names(version: Outline) -> list[str]:
+    return [version.name(key) for key in version.lists["parameters"]]
+
+
+# ---- moves -----------------------------------------------------------------------------------
+
+
+def _moved(old: Outline, new: Outline) -> set[Key]:
+    elsewhere = {step for step, stage in new.home.items() if old.home.get(step, stage) != stage}
+    for of, keys in new.lists.items():
+        places = {key: place for place, key in enumerate(old.lists.get(of, ()))}
+        stayed = [key for key in keys if key in places]
+        in_order = _longest_rise([places[key] for key in stayed])
+        elsewhere |= {key for key in stayed if places[key] not in in_order}
+    return elsewhere
+
+
+def _longest_rise(numbers: Sequence[int]) -> set[int]:
+    """The most of these different numbers that ascend: what kept its order."""
+    ends: list[int] = []
+    """The least number with which a rise of each length can end."""
+    before: dict[int, int | None] = {}
+    for number in numbers:
+        length = bisect_left(ends, number)
+        before[number] = ends[length - 1] if length else None
+        ends[length : length + 1] = [number]
+    rise: set[int] = set()
+    last = ends[-1] if ends else None
+    while last is not None:
+        rise.add(last)
+        last = before[last]
+    return rise
+
+
+# ---- text ------------------------------------------------------------------------------------
+
+
+def lines_of(text: str) -> list[str]:
+    """With their line breaks. Only LF is one, as for a shell."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def text_lines(before: str | None, after: str | None) -> list[tuple[str, str]]:
-    """(sign, line): "-" was there, "+" is there now, " " is beside it, "@" is left out."""
-    lines = unified_diff(
-        (before or "").splitlines(), (after or "").splitlines(), lineterm="", n=CONTEXT_LINES
-    )
-    found = [(line[:1], line[1:]) for line in list(lines)[2:]]
-    return [("@", "…") if sign == "@" else (sign, line) for sign, line in found]
+    """What differs, line by line: ("+" or "-" or " ", line), with some lines around it.
 
-
-def _changed(
-    before: Part, after: Part, where: tuple[str, ...], fields: Iterable[str]
-) -> Iterator[Difference]:
-    for field in fields:
-        old, new = before.get(field), after.get(field)
-        if old != new:
-            yield Difference("changed", where, field, old, new)
-
-
-def _of_parameters(before: Definition, after: Definition) -> Iterator[Difference]:
-    old = {parameter["name"]: parameter for parameter in before.get("parameters") or ()}
-    new = {parameter["name"]: parameter for parameter in after.get("parameters") or ()}
-    for name, parameter in new.items():
-        where = ("Parameters", name)
-        if name not in old:
-            yield Difference("added", where, None, None, parameter)
-        else:
-            yield from _changed(old[name], parameter, where, parameter)
-    for name, parameter in old.items():
-        if name not in new:
-            yield Difference("removed", ("Parameters", name), None, parameter, None)
-
-
-def _of_parts(before: Definition, after: Definition) -> Iterator[Difference]:
-    old, new = _parts_of(before), _parts_of(after)
-    moved = _moved(before, after)
-    for key, (where, part) in new.items():
-        if key not in old:
-            yield Difference("added", where, None, None, part)
+    ("@", "…") stands before each place of the text, and ("\\", …) behind a last line without a
+    break, where only one of the texts ends so.
+    """
+    old, new = lines_of(before or ""), lines_of(after or "")
+    is_told = bool(old and new) and old[-1].endswith("\n") != new[-1].endswith("\n")
+    told: list[tuple[str, str]] = []
+    for line in list(unified_diff(old, new, n=CONTEXT, lineterm=""))[2:]:
+        if line[0] == "@":
+            told.append(("@", "…"))
             continue
-        was_at, was = old[key]
-        if key in moved:
-            yield Difference("moved", where, None, _stage(was_at), _stage(where))
-        yield from _changed(was, part, where, PART_FIELDS)
-        members, old_members = part.get("configuration") or {}, was.get("configuration") or {}
-        yield from _changed(old_members, members, where, dict.fromkeys([*old_members, *members]))
-    for key, (where, part) in old.items():
-        if key not in new:
-            yield Difference("removed", where, None, part, None)
+        told.append((line[0], line[1:].removesuffix("\n")))
+        if is_told and not line.endswith("\n"):
+            told.append(("\\", NO_NEWLINE))
+    return told
 
 
-def _parts_of(definition: Definition) -> dict[str, tuple[tuple[str, ...], Part]]:
-    parts: dict[str, tuple[tuple[str, ...], Part]] = {}
-    for stage in definition["stages"]:
-        parts[stage["id"]] = (stage["name"],), stage
-        for step in stage["steps"]:
-            parts[step["id"]] = (stage["name"], step["name"]), step
-    return parts
+def merge_lines(base: str, yours: str, theirs: str) -> str | None:
+    """The text with the changes of both; None if lines touch that they changed otherwise."""
+    lines = lines_of(base)
+    changes = sorted({*_changes(lines, lines_of(yours)), *_changes(lines, lines_of(theirs))})
+    if any(later[0] <= earlier[1] for earlier, later in pairwise(changes)):
+        return None
+    for begin, end, instead in reversed(changes):
+        lines[begin:end] = instead
+    return "".join(lines)
 
 
-def _stage(where: tuple[str, ...]) -> str | None:
-    """Of a step."""
-    return where[0] if len(where) > 1 else None
-
-
-def _moved(before: Definition, after: Definition) -> set[str]:
-    """Stages and steps that stand elsewhere, relative to those that stayed."""
-    old_stages, new_stages = ([s["id"] for s in side["stages"]] for side in (before, after))
-    moved = _out_of_order(old_stages, new_stages)
-    was_in = {step["id"]: stage for stage in before["stages"] for step in stage["steps"]}
-    for stage in after["stages"]:
-        known = [step["id"] for step in stage["steps"] if step["id"] in was_in]
-        stayed = [key for key in known if was_in[key]["id"] == stage["id"]]
-        moved.update(set(known) - set(stayed))
-        if stayed:
-            were = [step["id"] for step in was_in[stayed[0]]["steps"]]
-            moved |= _out_of_order(were, stayed)
-    return moved
-
-
-def _out_of_order(before: list[str], after: list[str]) -> set[str]:
-    common = set(before) & set(after)
-    old, new = ([key for key in side if key in common] for side in (before, after))
-    blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
-    in_order = {key for block in blocks for key in new[block.b : block.b + block.size]}
-    return set(new) - in_order
+def _changes(base: list[str], other: list[str]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """(first line, line behind the last, what stands there now)."""
+    for tag, begin, end, start, stop in SequenceMatcher(None, base, other).get_opcodes():
+        if tag != "equal":
+            yield begin, end, tuple(other[start:stop])

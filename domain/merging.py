@@ -1,217 +1,279 @@
-"""A three-way merge of definitions: what two changed since the revision that both began from. Pure.
+"""Three-way merge of definitions: a draft, what it was made from, and what was saved since. Pure.
 
-Stages and steps are told apart by their ids. Of each field the side that changed it has its way;
-where both changed it differently there is a conflict, and so where one removed what the other
-changed, or both put parts into another order.
+What only one side changed is taken; what both changed otherwise is a conflict for a person.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
-Definition = Mapping[str, Any]
-Part = dict[str, Any]
+from domain.differences import merge_lines
+from domain.faults import pointer
+from domain.outline import (
+    LISTS,
+    MISSING,
+    UNTOLD,
+    Key,
+    Outline,
+    Part,
+    changed_fields,
+    meaning,
+    same,
+    shown,
+    weave,
+)
+
+T = TypeVar("T")
+S = TypeVar("S")
 Path = tuple[str, ...]
-Order = list[tuple[str, list[str]]]
-"""The ids of the stages, each with those of its steps."""
+KIND = ("type", "configuration")
+"""Of a step: a configuration makes sense for its type only."""
 
-WORKFLOW_FIELDS = ("name", "description", "parameters", "concurrency")
-SIDES = ("yours", "base", "theirs")
+
+class Three(NamedTuple, Generic[T]):
+    """The same of each version."""
+
+    base: T
+    yours: T
+    theirs: T
+
+    def each(self, make: Callable[[T], S]) -> "Three[S]":
+        return Three(make(self.base), make(self.yours), make(self.theirs))
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """Both changed the same. None is a part that a side has not."""
-
     path: Path
+    """As that of a `Difference`; of an order, the list's."""
     where: tuple[str, ...]
-    """The names of what it is in, for a person."""
     field: str | None
-    """None: the whole part."""
+    """None if it is about the whole part; "stage" and "order" are fields too."""
     base: Any
     yours: Any
     theirs: Any
+    """None for what is not there."""
 
     @property
     def key(self) -> str:
-        """Names it in a form."""
-        return ".".join((*self.path, self.field or "part"))
+        """Stays the same as long as the three versions do."""
+        return pointer(self.path)
 
 
 @dataclass(frozen=True)
 class Merged:
-    definition: Part
-    """With yours in the place of each conflict."""
+    definition: dict[str, Any]
+    """With yours where there is a conflict."""
     conflicts: list[Conflict]
-    sides: tuple[Definition, Definition, Definition]
-    """What was merged: base, yours, theirs."""
+    versions: Three[Part]
 
 
-def merge(base: Definition, yours: Definition, theirs: Definition) -> Merged:
-    merge = _Merge(base, yours, theirs, {})
-    return Merged(merge.definition(), merge.conflicts, (base, yours, theirs))
+def merge(base: Part, yours: Part, theirs: Part) -> Merged:
+    return _merge(Three(base, yours, theirs), {})
 
 
-def settle(merged: Merged, choices: Mapping[str, str]) -> Part:
-    """The definition with each conflict as it was chosen: its key → one of SIDES."""
-    return _Merge(*merged.sides, choices).definition()
+def settle(merged: Merged, choices: Mapping[str, str]) -> dict[str, Any]:
+    """The definition with a choice for each conflict: its key → "yours", "base" or "theirs"."""
+    if wrong := set(choices.values()) - set(Three._fields):
+        raise ValueError(f"No version is called {wrong.pop()!r}.")
+    return _merge(merged.versions, choices).definition
+
+
+def _merge(versions: Three[Part], choices: Mapping[str, str]) -> Merged:
+    run = _Merge(versions, choices)
+    definition = deepcopy(run.definition())
+    return Merged(definition, deepcopy(run.conflicts), versions)
+
+
+def _lines(texts: Three[Any]) -> str | None:
+    return merge_lines(*texts) if all(isinstance(text, str) for text in texts) else None
 
 
 class _Merge:
-    def __init__(
-        self,
-        base: Definition,
-        yours: Definition,
-        theirs: Definition,
-        choices: Mapping[str, str],
-    ) -> None:
-        self._whole = (base, yours, theirs)
-        self._parts = [_parts_of(side) for side in self._whole]
-        self._choices = choices
+    """One pass over all parts, in reading order."""
+
+    def __init__(self, versions: Three[Part], choices: Mapping[str, str]) -> None:
+        base = Outline(versions.base)
+        yours = Outline(versions.yours, like=base)
+        self.versions = Three(base, yours, Outline(versions.theirs, like=base, beside=yours))
+        self.choices = choices
         self.conflicts: list[Conflict] = []
+        self.kept: dict[Key, dict[str, Any]] = {}
+        self.homes: dict[Key, Key] = {}
+        self.orders: dict[str | Key, list[Key]] = {}
 
-    def definition(self) -> Part:
-        fields = {
-            name: self._field((), (), name, *(side.get(name) for side in self._whole))
-            for name in WORKFLOW_FIELDS
-        }
-        known = list(dict.fromkeys(key for parts in reversed(self._parts) for key in parts))
-        kept = {key: part for key in known if (part := self._part(key)) is not None}
-        stages = [
-            {**kept[stage], "steps": [kept[step] for step in steps]}
-            for stage, steps in self._order(kept)
-        ]
-        return {**deepcopy(dict(self._whole[1])), **fields, "stages": stages}
+    def definition(self) -> dict[str, Any]:
+        merged = self.fields(self.versions.each(lambda version: version.definition), (), ())
+        self.order("parameters", ("parameters",), ("Parameters",))
+        for parameter in self.all("parameters"):
+            self.part(parameter)
+        self.order("stages", ("stages",), ("Stages",))
+        for stage in self.all("stages"):
+            self.part(stage)
+            version = self.version_of(stage)
+            self.order(stage, (*version.path(stage), "steps"), version.where(stage))
+            for step in self.all(stage):
+                if self.version_of(step).home[step] == stage:
+                    self.part(step)
+        return merged | self.parameters() | {"stages": self.stages()}
 
-    # ---- fields ----
+    def all(self, of: str | Key) -> list[Key]:
+        return weave(*self.versions.each(lambda version: version.lists.get(of, [])))
 
-    def _field(
-        self,
-        path: Path,
-        where: tuple[str, ...],
-        name: str | None,
-        base: Any,
-        yours: Any,
-        theirs: Any,
-    ) -> Any:
-        if yours in (theirs, base):
-            return deepcopy(theirs)
-        if theirs == base:
-            return deepcopy(yours)
-        conflict = Conflict(path, where, name, base, yours, theirs)
-        self.conflicts.append(conflict)
-        chosen = dict(zip(SIDES, (yours, base, theirs), strict=True))
-        return deepcopy(chosen[self._choices.get(conflict.key, "yours")])
+    def version_of(self, key: Key) -> Outline:
+        """The one whose words are used for the part."""
+        return next(version for version in self.versions if key in version.parts)
 
-    # ---- parts ----
+    # ---- what becomes of a part --------------------------------------------------------------
 
-    def _part(self, key: str) -> Part | None:
-        """A stage without its steps, or a step; None if it goes."""
-        base, yours, theirs = (parts.get(key) for parts in self._parts)
-        found = [part for part in (yours, theirs, base) if part is not None]
-        path, where = (key,), (str(found[0].get("name", "")),)
-        if base is None and (yours is None or theirs is None):
-            return deepcopy(found[0])  # one side has added it
-        if yours is None or theirs is None:
-            whole: Part | None = self._field(
-                path, where, None, *(self._with_steps(n, key) for n in range(3))
+    def part(self, key: Key) -> None:
+        yours, theirs = self.versions.yours, self.versions.theirs
+        if key in yours.parts and key in theirs.parts:
+            self.combine(key)
+        elif key in yours.parts:
+            self.take_or_remove(key, yours, theirs)
+        elif key in theirs.parts:
+            self.take_or_remove(key, theirs, yours)
+
+    def combine(self, key: Key) -> None:
+        """Of what both have, whatever each has changed."""
+        version = self.version_of(key)
+        path, where = version.path(key), version.where(key)
+        parts = self.versions.each(lambda version: version.parts.get(key, {}))
+        self.kept[key] = self.fields(parts, path, where)
+        if key[0] == "steps":
+            homes = self.versions.each(lambda version: version.home.get(key, MISSING))
+            names = self.versions.each(
+                lambda version: version.name(version.home[key]) if key in version.home else None
             )
-            return whole and {name: value for name, value in whole.items() if name != "steps"}
-        names = dict.fromkeys(name for part in found for name in part)
-        sides = (base or {}, yours, theirs)
-        merged = {}
+            self.homes[key] = self.pick(homes, (*path, "stage"), where, "stage", names)
+
+    def take_or_remove(self, key: Key, keeper: Outline, other: Outline) -> None:
+        """Of what only one has: it was added here, or removed there."""
+        base, stage = self.versions.base, keeper.home.get(key)
+        if stage in base.parts and stage not in other.parts:
+            return  # it shares the lot of its stage
+        if key not in base.parts:
+            self.take(key, keeper)
+        elif self.is_touched(key, keeper, other):
+            parts = self.versions.each(lambda version: version.parts.get(key))
+            chosen = self.ask(parts, base.path(key), base.where(key), None)
+            version = getattr(self.versions, chosen)
+            self.take(key, version)
+            for step in self.family(key, keeper, other):
+                self.take(step, version)
+
+    def take(self, key: Key, version: Outline) -> None:
+        if key in version.parts:
+            own = version.parts[key].items()
+            self.kept[key] = {name: value for name, value in own if name not in LISTS}
+            if key in version.home:
+                self.homes[key] = version.home[key]
+
+    def is_touched(self, key: Key, keeper: Outline, other: Outline) -> bool:
+        """Whether the keeper did something with what the other removed."""
+        base = self.versions.base
+        if changed_fields(base.parts[key], keeper.parts[key]):
+            return True
+        if key in keeper.home and keeper.home[key] != base.home[key]:
+            return True
+        return any(
+            base.home.get(step) != key
+            or (step not in other.parts and self.is_touched(step, keeper, other))
+            for step in keeper.lists.get(key, ())
+        )
+
+    def family(self, stage: Key, keeper: Outline, other: Outline) -> Iterator[Key]:
+        """The steps that the other removed together with their stage, or never saw."""
+        for step in self.all(stage):
+            home = keeper.home.get(step) or self.versions.base.home.get(step)
+            if step not in other.parts and home == stage:
+                yield step
+
+    # ---- fields ------------------------------------------------------------------------------
+
+    def fields(self, parts: Three[Part], path: Path, where: tuple[str, ...]) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        names = dict.fromkeys([*parts.yours, *parts.theirs, *parts.base])
+        is_step = any("configuration" in part for part in parts)
+        if is_step and len({str(part.get("type")) for part in parts}) > 1:
+            kinds = parts.each(lambda part: {name: part[name] for name in KIND if name in part})
+            merged = dict(self.pick(kinds, (*path, "type"), where, "type"))
+            names = dict.fromkeys(name for name in names if name not in KIND)
         for name in names:
-            values = [side.get(name) for side in sides]
-            is_nested = name == "configuration" and yours.get("type") == theirs.get("type")
-            merged[name] = (
-                self._configuration(path, where, values)
-                if is_nested
-                else self._field(path, where, name, *values)
-            )
+            values = parts.each(lambda part, name=name: part.get(name, MISSING))  # type: ignore[misc]
+            value = MISSING
+            if name == "configuration" and all(isinstance(value, Mapping) for value in values):
+                value = self.fields(values, (*path, name), where)
+            elif name not in LISTS:
+                value = self.pick(values, (*path, name), where, name)
+            if value is not MISSING:
+                merged[name] = value
         return merged
 
-    def _configuration(self, path: Path, where: tuple[str, ...], values: list[Any]) -> Part:
-        sides = [value or {} for value in values]
-        names = dict.fromkeys(name for side in sides for name in side)
-        return {
-            name: self._field((*path, "configuration"), where, name, *(s.get(name) for s in sides))
-            for name in names
-        }
+    def pick(
+        self,
+        values: Three[Any],
+        path: Path,
+        where: tuple[str, ...],
+        field: str,
+        words: Three[Any] | None = None,
+    ) -> Any:
+        """What was changed; where both changed it, lines or what is chosen. words: for a person."""
+        meant = values.each(lambda value: meaning(field, value))
+        for base, yours, theirs in (values, meant):
+            if same(theirs, base) or same(yours, theirs):
+                return values.yours
+            if same(yours, base):
+                return values.theirs
+        if path[-1] in UNTOLD:
+            return values.yours
+        if field == "buildScript" and (text := _lines(values)) is not None:
+            return text
+        words = words or values.each(lambda value: shown(field, value))
+        return getattr(values, self.ask(words, path, where, field))
 
-    def _with_steps(self, side: int, key: str) -> Part | None:
-        """A part of a side with all that is in it: who removes a stage removes its steps."""
-        for stage in self._whole[side]["stages"]:
-            if stage["id"] == key:
-                return dict(stage)
-        return self._parts[side].get(key)
+    def ask(self, values: Three[Any], path: Path, where: tuple[str, ...], field: str | None) -> str:
+        conflict = Conflict(path, where, field, *values)
+        self.conflicts.append(conflict)
+        return self.choices.get(conflict.key, "yours")
 
-    # ---- order ----
+    # ---- lists -------------------------------------------------------------------------------
 
-    def _order(self, kept: Mapping[str, Part]) -> Iterator[tuple[str, list[str]]]:
-        base, yours, theirs = (_order_of(side) for side in self._whole)
-        common = set.intersection(*(set(parts) for parts in self._parts)) & set(kept)
-        plain = [_only(order, common) for order in (base, yours, theirs)]
-        if plain[1] in (plain[0], plain[2]):
-            first, second = theirs, yours
-        elif plain[2] == plain[0]:
-            first, second = yours, theirs
-        else:
-            named = [_names(order, side) for order, side in zip(plain, self._parts, strict=True)]
-            chosen = self._field((), (), "order", *named)
-            first, second = (theirs, yours) if chosen == named[2] else (yours, theirs)
-            if chosen == named[0]:
-                first = base
-        order = _only(first, set(kept))
-        for other in (second, theirs, yours, base):
-            order = _joined(order, _only(other, set(kept)), kept)
-        return iter(order)
+    def order(self, of: str | Key, path: Path, where: tuple[str, ...]) -> None:
+        """How those follow each other that all three have; others go behind their neighbours."""
+        lists = self.versions.each(lambda version: version.lists.get(of, []))
+        in_all = set(lists.base) & set(lists.yours) & set(lists.theirs)
+        common = lists.each(lambda keys: [key for key in keys if key in in_all])
+        named = zip(self.versions, common, strict=True)
+        names = Three(*([version.name(key) for key in keys] for version, keys in named))
+        first = self.pick(common, path, where, "order", names)
+        self.orders[of] = weave(first, lists.yours, lists.theirs, lists.base)
 
+    def parameters(self) -> dict[str, Any]:
+        """The member of a definition, if it is there: null is not an empty list."""
+        kept = [self.kept[key] for key in self.orders["parameters"] if key in self.kept]
+        given = self.versions.each(lambda v: v.definition.get("parameters", MISSING))
+        empty = given.each(lambda value: [] if isinstance(value, list) else value)
+        value = kept or self.pick(empty, ("parameters",), (), "parameters")
+        return {} if value is MISSING else {"parameters": value}
 
-def _parts_of(definition: Definition) -> dict[str, Part]:
-    """Every stage (without its steps) and step by its id."""
-    parts: dict[str, Part] = {}
-    for stage in definition["stages"]:
-        parts[stage["id"]] = {name: value for name, value in stage.items() if name != "steps"}
-        parts.update((step["id"], step) for step in stage["steps"])
-    return parts
+    def stages(self) -> list[dict[str, Any]]:
+        keys = [key for key in self.orders["stages"] if key in self.kept]
+        homes = {step: self.home(step, keys) for step in self.homes}
+        stages = []
+        for key in keys:
+            order = weave(self.orders[key], homes)
+            steps = [self.kept[step] for step in order if homes.get(step) == key]
+            stages.append({**self.kept[key], "steps": steps})
+        numbers = [stage["order"] for stage in stages if isinstance(stage.get("order"), int)]
+        if numbers != sorted(set(numbers)):
+            for number, stage in enumerate(stages, 1):
+                stage["order"] = number
+        return stages
 
-
-def _order_of(definition: Definition) -> Order:
-    return [
-        (stage["id"], [step["id"] for step in stage["steps"]]) for stage in definition["stages"]
-    ]
-
-
-def _only(order: Order, keys: set[str]) -> Order:
-    return [
-        (stage, [step for step in steps if step in keys]) for stage, steps in order if stage in keys
-    ]
-
-
-def _names(order: Order, parts: Mapping[str, Part]) -> list[str]:
-    return [
-        f"{parts[stage]['name']}: {', '.join(str(parts[step]['name']) for step in steps)}"
-        for stage, steps in order
-    ]
-
-
-def _joined(order: Order, other: Order, kept: Mapping[str, Part]) -> Order:
-    """The order, and those kept parts of the other that it lacks, each behind its neighbour."""
-    order = [(stage, list(steps)) for stage, steps in order]
-    placed = {key for stage, steps in order for key in (stage, *steps)}
-    before: str | None = None
-    for stage, steps in other:
-        if stage not in placed:
-            stages = [key for key, _ in order]
-            order.insert(stages.index(before) + 1 if before in stages else 0, (stage, []))
-            placed.add(stage)
-        mine = next(own for key, own in order if key == stage)
-        neighbour: str | None = None
-        for step in steps:
-            if step not in placed:
-                mine.insert(mine.index(neighbour) + 1 if neighbour in mine else len(mine), step)
-                placed.add(step)
-            neighbour = step
-        before = stage
-    return order
+    def home(self, step: Key, stages: list[Key]) -> Key | None:
+        """Where it was put; if that was removed, where somebody still has it."""
+        base, yours, theirs = (version.home.get(step) for version in self.versions)
+        wanted = (self.homes[step], yours, theirs, base, *stages)
+        return next((stage for stage in wanted if stage in stages), None)

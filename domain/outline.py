@@ -1,0 +1,171 @@
+"""A definition taken apart: its stages, steps and parameters, each under a key that stays. Pure.
+
+So two definitions can be held against each other, wherever in them a part has moved to.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from domain.normal_form import objects_in
+from domain.source import DEFAULTS
+
+Part = Mapping[str, Any]
+Key = tuple[str, str]
+"""Its kind, and what tells it apart: ("steps", <id>), ("parameters", <name>)."""
+
+MISSING: Any = object()
+"""The value of a field that is not there."""
+LISTS = ("parameters", "stages", "steps")
+UNTOLD = ("id", "order")
+"""Fields that tell a person nothing. The place in the list says what `order` says."""
+NUMBERS = ("concurrency", "timeoutSeconds", "retries")
+
+
+class Outline:
+    """The parts of one definition."""
+
+    def __init__(
+        self, definition: Part, like: "Outline | None" = None, beside: "Outline | None" = None
+    ) -> None:
+        """like: an earlier version. A part without an id is its namesake there.
+
+        beside: another version made from `like`. What both added under one name, without an id, is
+        one part only if it is the same.
+        """
+        self.definition = definition
+        self.parts: dict[Key, Part] = {}
+        self.lists: dict[str | Key, list[Key]] = {}
+        """Of "parameters" and "stages", and of each stage the steps."""
+        self.home: dict[Key, Key] = {}
+        """The stage of each step."""
+        self._like, self._beside = like, beside
+        stages = [stage for _, stage in objects_in(definition, "stages")]
+        steps = [[step for _, step in objects_in(stage, "steps")] for stage in stages]
+        self._given = {("stages", str(stage["id"])) for stage in stages if stage.get("id")}
+        self._given |= {("steps", str(s["id"])) for inner in steps for s in inner if s.get("id")}
+        parameters = [parameter for _, parameter in objects_in(definition, "parameters")]
+        self.lists["parameters"] = [self._add("parameters", part) for part in parameters]
+        self.lists["stages"] = [self._add("stages", part) for part in stages]
+        for stage, inner in zip(self.lists["stages"], steps, strict=True):
+            self.lists[stage] = [self._add("steps", step, stage) for step in inner]
+
+    def _add(self, kind: str, part: Part, stage: Key | None = None) -> Key:
+        name, number = str(part.get("name", "")), 1
+        has_id = kind != "parameters" and bool(part.get("id"))
+        key = (kind, str(part["id"])) if has_id else self._namesake(kind, name)
+        while key in self.parts or (not has_id and self._is_of_another(key, part, stage)):
+            number += 1
+            key = (kind, f"{name} ({number})")
+        self.parts[key] = part
+        if stage is not None:
+            self.home[key] = stage
+        return key
+
+    def _namesake(self, kind: str, name: str) -> Key:
+        known = self._like.parts.items() if self._like else ()
+        same = (key for key, part in known if key[0] == kind and part.get("name") == name)
+        return next(same, (kind, name))
+
+    def _is_of_another(self, key: Key, part: Part, stage: Key | None) -> bool:
+        if key in self._given:
+            return True
+        if self._beside is None or key not in self._beside.parts:
+            return False
+        is_new = self._like is None or key not in self._like.parts
+        is_same = same(part, self._beside.parts[key]) and self._beside.home.get(key) == stage
+        return is_new and not is_same
+
+    # ---- in words ----------------------------------------------------------------------------
+
+    def name(self, key: Key) -> str:
+        return str(self.parts[key].get("name") or "without a name")
+
+    def where(self, key: Key) -> tuple[str, ...]:
+        if key[0] == "parameters":
+            return ("Parameters", self.name(key))
+        stage = self.home.get(key)
+        return (self.name(stage), self.name(key)) if stage else (self.name(key),)
+
+    def path(self, key: Key) -> tuple[str, ...]:
+        stage = self.home.get(key)
+        return (*stage, *key) if stage else key
+
+    def place(self, key: Key) -> str:
+        """Among its siblings: "first" or such as "after lint"."""
+        siblings = self.lists[self.home.get(key) or key[0]]
+        at = siblings.index(key)
+        return f"after {self.name(siblings[at - 1])}" if at else "first"
+
+
+def weave(first: Iterable[Key], *others: Iterable[Key]) -> list[Key]:
+    """All keys in one order: that of the first; the others' behind their neighbour there."""
+    woven = list(first)
+    for other in others:
+        theirs, place = list(other), 0
+        known, all_theirs = set(woven), set(theirs)
+        for key in theirs:
+            if key in known:
+                place = woven.index(key)
+            else:
+                while place < len(woven) and woven[place] not in all_theirs:
+                    place += 1  # what only the first has there comes before
+                woven.insert(place, key)
+            place += 1
+    return woven
+
+
+# ---- values ----------------------------------------------------------------------------------
+
+
+def same(one: Any, other: Any) -> bool:
+    """As JSON: true is not 1, and 1 is not 1.0."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def meaning(field: str, value: Any) -> Any:
+    """What a save makes of it. In a draft, numbers may be text, and defaults be left out."""
+    if isinstance(value, str) and field in NUMBERS:
+        try:
+            return int(value)
+        except ValueError:
+            value = value.strip() or MISSING
+    if field == "buildScript" and isinstance(value, str) and not value.strip():
+        return None
+    return DEFAULTS.get(field) if value is MISSING else value
+
+
+def shown(field: str, value: Any) -> Any:
+    """For a person: who approves instead of an object; None for what is not there."""
+    if field == "approval" and isinstance(value, Mapping) and value.get("required", True) is True:
+        return list(value.get("roles", ()))
+    return None if value is MISSING else value
+
+
+def fields(part: Part) -> dict[tuple[str, ...], Any]:
+    """Those that a part has itself, by their paths; of a configuration each member."""
+    found: dict[tuple[str, ...], Any] = {}
+    for name, value in part.items():
+        if name == "configuration" and isinstance(value, Mapping):
+            found |= {(name, member): inner for member, inner in value.items()}
+        elif name not in (*LISTS, *UNTOLD):
+            found[(name,)] = value
+    return found
+
+
+def changed_fields(before: Part, after: Part) -> list[tuple[tuple[str, ...], Any, Any]]:
+    """The path, the earlier and the later value of each field that means something else.
+
+    The members of a configuration come last: scripts are long.
+    """
+    old, new = fields(before), fields(after)
+    paths = sorted({**new, **old}, key=len)
+    pairs = [(path, old.get(path, MISSING), new.get(path, MISSING)) for path in paths]
+    return [
+        (path, one, other)
+        for path, one, other in pairs
+        if not same(meaning(path[-1], one), meaning(path[-1], other))
+    ]
