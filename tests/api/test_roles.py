@@ -628,7 +628,9 @@ def test_everybody_gets_what_their_role_and_scope_give(
     is_sqlite = app.config["GALLEY"].is_sqlite
     wrong = []
     for name, role in ROLE_OF.items() if is_sqlite else [("sysadmin", SYSTEM_ADMIN)]:
-        for way in WAYS if is_sqlite else WAYS[:1]:
+        # Pages take no tokens, whosever they are.
+        is_once = not is_sqlite or (route.is_page and name != "sysadmin")
+        for way in WAYS[:1] if is_once else WAYS:
             status, response = ask(app, route, getattr(people, name), way, world)
             if status != expected(route, role, way):
                 wrong.append((name, way, status, response.get_data(as_text=True)[:300]))
