@@ -1,5 +1,6 @@
 """What was typed into the editor about one part of a draft, as fields of that part."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from domain.edits import CONFIGURATIONS
 
 Typed = MultiDict[str, str]
+PARAMETER_NAME = r"parameters\.([0-9]{1,4})\.name"
 ROLES = ("User", "SuperUser", "Admin")
 
 
@@ -57,10 +59,7 @@ def _configuration(kind: str, typed: Typed) -> dict[str, Any]:
 def _parameters(typed: Typed) -> list[dict[str, Any]] | None:
     """One of each number n that has a field `parameters.n.name`; None where there are none."""
     numbers = sorted(
-        int(number)
-        for name in typed
-        if name.startswith("parameters.") and name.endswith(".name")
-        if (number := name.split(".")[1]).isdecimal()
+        int(found[1]) for name in typed if (found := re.fullmatch(PARAMETER_NAME, name))
     )
     return [_parameter(typed, f"parameters.{number}.") for number in numbers] or None
 
@@ -97,7 +96,7 @@ def _default(kind: str, text: str) -> Any:
 def _number(typed: Typed, name: str) -> Any:
     """A number where it is one; else what was typed, which a check will find wrong."""
     text = typed.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdecimal() else text
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else text
 
 
 def _text(typed: Typed, name: str) -> str:

@@ -167,6 +167,15 @@ def test_typing_is_answered_with_what_is_wrong_beside_the_field(
     assert 'value="soon"' in page
 
 
+@pytest.mark.parametrize("typed", ["9" * 5000, "٣", "-1", "1e3", ""])
+def test_whatever_is_typed_for_a_number_is_kept(
+    visitor: FlaskClient, draft: str, typed: str
+) -> None:
+    sent = form_of("wheel", retries=typed, **{f"parameters.{typed}.name": "x"})
+    assert visitor.post(draft, data=sent, headers=PIECE).status_code == 200
+    assert step("wheel")["retries"] == typed
+
+
 def test_what_a_run_would_lack_is_a_warning(visitor: FlaskClient, draft: str) -> None:
     page = visitor.post(draft, data=form_of("wheel", ingredientId="goose"), headers=PIECE).text
     assert "It can be saved" in page
