@@ -4,7 +4,7 @@ Every post brings what was typed about the part that is open, and may name somet
 nothing typed is lost by opening another part, and it all works without a script.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request
@@ -12,14 +12,13 @@ from flask.typing import ResponseReturnValue
 
 from blueprints import editor_form, pages
 from blueprints.forms import Form, read_form, saved
-from blueprints.guards import current_actor, load_project, load_workflow
+from blueprints.guards import current_actor, load_draft, load_project, load_workflow
 from blueprints.schemas import Schema
 from domain import drafts, edits, ingredients, merging, projects
 from domain.access import SUPER_USER
-from domain.drafts import Present
+from domain.drafts import Overtaken, Present
 from domain.errors import Conflict, Invalid, StaleRevision
 from domain.faults import pointer
-from domain.merging import Merged
 from domain.models import Draft
 from domain.paging import Page
 from domain.texts import Name, Slug
@@ -29,11 +28,9 @@ bp = Blueprint("editor", __name__)
 PICKS = 200
 """How many ingredients, suites and environments a field offers."""
 KINDS = ("Build", "Test", "Deploy")
-WAYS = ("back", "on", "first", "last", "left", "right")
 NO_PART = ""
 """The workflow itself."""
 CHOICES = ("yours", "base", "theirs")
-EMPTY: Mapping[str, str] = {}
 
 
 # ---- beginning -------------------------------------------------------------------------------
@@ -81,13 +78,13 @@ def edit(workflow_id: str) -> ResponseReturnValue:
 
 @bp.get("/drafts/<draft_id>")
 def show(draft_id: str) -> ResponseReturnValue:
-    return _page(drafts.present(_load(draft_id)), request.args.get("part", NO_PART))
+    return _page(drafts.present(load_draft(draft_id)), request.args.get("part", NO_PART))
 
 
 @bp.post("/drafts/<draft_id>")
 def change(draft_id: str) -> ResponseReturnValue:
     """Take what was typed, then do what the pressed button says."""
-    draft = _load(draft_id)
+    draft = load_draft(draft_id)
     part = request.form.get("part", NO_PART)
     draft = _take_typed(draft, part)
     act, _, rest = request.form.get("do", "").partition(":")
@@ -121,65 +118,43 @@ def _take_typed(draft: Draft, part: str) -> Draft:
     )
 
 
+ACTS: Mapping[str, tuple[Callable[..., tuple[edits.Draft, str]], str]] = {
+    "add_stage": (lambda draft, after: edits.add_stage(draft, after or None), "added a stage"),
+    "add_step": (edits.add_step, "added a {} step"),
+    "copy": (edits.copy, "made a copy"),
+    "remove": (edits.remove, "removed a part"),
+    "move": (edits.move, "moved {}"),
+    "place": (lambda draft, *to: edits.place(draft, to[0], to[1], int(to[2])), "moved a part"),
+    "add_parameter": (lambda draft, _: edits.add_parameter(draft), "added a parameter"),
+    "remove_parameter": (
+        lambda draft, number: edits.remove_parameter(draft, int(number)),
+        "removed a parameter",
+    ),
+}
+"""What a button can ask for: the edit, and how it is told, for undo and who does not see it."""
+
+
 def _do(draft: Draft, part: str, act: str, rest: str) -> tuple[Draft, str]:
     """The draft afterwards, and the part that is open then."""
     if act == "select":
         return draft, rest
     if act in ("undo", "redo"):
         return (drafts.undo if act == "undo" else drafts.redo)(draft), part
+    if act not in ACTS:
+        return draft, part
+    make, told = ACTS[act]
+    arguments = rest.split(":")
     opened = [part]
 
     def edit(present: edits.Draft) -> edits.Draft:
-        changed, opened[0] = _edited(present, act, rest.split(":"))
+        changed, opened[0] = make(present, *arguments)
         return changed
 
-    if not act:
-        return draft, part
     try:
-        draft = drafts.change(draft, edit, _words(act, rest.split(":")))
-    except (edits.NoSuchPartError, KeyError, ValueError):
+        draft = drafts.change(draft, edit, told.format(arguments[-1]))
+    except (edits.NoSuchPartError, KeyError, ValueError, TypeError, IndexError):
         return draft, part  # of a page that is older than the draft
     return draft, opened[0]
-
-
-def _edited(draft: edits.Draft, act: str, rest: list[str]) -> tuple[edits.Draft, str]:
-    if act == "add_stage":
-        return edits.add_stage(draft, rest[0] or None)
-    if act == "add_step":
-        return edits.add_step(draft, rest[0], rest[1])
-    if act == "copy":
-        return edits.copy(draft, rest[0])
-    if act == "remove":
-        return edits.remove(draft, rest[0])
-    if act == "move":
-        return edits.move(draft, rest[0], rest[1])
-    if act == "place":
-        return edits.place(draft, rest[0], rest[1], int(rest[2]))
-    if act == "add_parameter":
-        return edits.fill_in(
-            draft,
-            NO_PART,
-            {"parameters": [*(draft["parameters"] or ()), {"name": "", "type": "string"}]},
-        )
-    if act == "remove_parameter":
-        left = [p for n, p in enumerate(draft["parameters"] or ()) if n != int(rest[0])]
-        return edits.fill_in(draft, NO_PART, {"parameters": left or None})
-    raise ValueError(act)
-
-
-def _words(act: str, rest: list[str]) -> str:
-    """For undo, and for who does not see what has moved."""
-    words = {
-        "add_stage": "added a stage",
-        "add_step": f"added a {rest[-1]} step",
-        "copy": "made a copy",
-        "remove": "removed a part",
-        "move": f"moved {rest[-1]}",
-        "place": "moved a part",
-        "add_parameter": "added a parameter",
-        "remove_parameter": "removed a parameter",
-    }
-    return words.get(act, act)
 
 
 # ---- saving ----------------------------------------------------------------------------------
@@ -188,14 +163,13 @@ def _words(act: str, rest: list[str]) -> str:
 @bp.post("/drafts/<draft_id>/save")
 def save(draft_id: str) -> ResponseReturnValue:
     """To the workflow; or the editor again, with what is in the way."""
-    draft = _take_typed(_load(draft_id), request.form.get("part", NO_PART))
+    draft = _take_typed(load_draft(draft_id), request.form.get("part", NO_PART))
     now_is = drafts.present(draft)
-    if (merged := drafts.overtaken(now_is)) is not None:
-        if merged.conflicts:
+    if (found := drafts.overtaken(now_is)) is not None:
+        if found.merged.conflicts:
             return pages.lead_to(f"/drafts/{draft.id}/conflicts")
-        revision = _revision_of(draft)
-        now_is = drafts.present(drafts.rebase(draft, merged.definition, revision))
-        flash(f"Revision {revision} was saved meanwhile. What it changes is kept.", "info")
+        now_is = drafts.present(drafts.rebase(draft, found.merged.definition, found.revision))
+        flash(f"Revision {found.revision} was saved meanwhile. What it changes is kept.", "info")
     comment = request.form.get("comment", "").strip()[:1000]
     try:
         made = drafts.save(now_is, current_actor(), comment)
@@ -213,58 +187,49 @@ def save(draft_id: str) -> ResponseReturnValue:
 @bp.get("/drafts/<draft_id>/conflicts")
 def conflicts(draft_id: str) -> ResponseReturnValue:
     """What somebody else saved meanwhile and overlaps, to choose from field by field."""
-    draft = _load(draft_id)
-    merged = drafts.overtaken(drafts.present(draft))
-    if merged is None or not merged.conflicts:
+    draft = load_draft(draft_id)
+    found = drafts.overtaken(drafts.present(draft))
+    if found is None or not found.merged.conflicts:
         return redirect(f"/drafts/{draft.id}", 303)
-    return _conflicts_page(draft, merged)
+    return _conflicts_page(draft, found)
 
 
 @bp.post("/drafts/<draft_id>/conflicts")
 def settle(draft_id: str) -> ResponseReturnValue:
     """Take what was chosen, and save it; the editor again if something else is in the way."""
-    draft = _load(draft_id)
-    merged = drafts.overtaken(drafts.present(draft))
-    if merged is None:
+    draft = load_draft(draft_id)
+    found = drafts.overtaken(drafts.present(draft))
+    if found is None:
         return redirect(f"/drafts/{draft.id}", 303)
-    names = {conflict.key: f"conflict.{conflict.key}" for conflict in merged.conflicts}
-    chosen = {key: request.form.get(name, "") for key, name in names.items()}
-    if any(choice not in CHOICES for choice in chosen.values()):
-        return _conflicts_page(draft, merged, chosen), 422
-    drafts.rebase(draft, merging.settle(merged, chosen), _revision_of(draft))
+    keys = [conflict.key for conflict in found.merged.conflicts]
+    chosen = {key: request.form.get(f"conflict.{key}", "") for key in keys}
+    is_of_page = request.form.get("revision") == str(found.revision)
+    if not is_of_page or any(choice not in CHOICES for choice in chosen.values()):
+        return _conflicts_page(draft, found, chosen), 422
+    drafts.rebase(draft, merging.settle(found.merged, chosen), found.revision)
     return save(draft_id)
 
 
-def _conflicts_page(draft: Draft, merged: Merged, chosen: Mapping[str, str] = EMPTY) -> str:
-    workflow = load_workflow(draft.workflow_id, SUPER_USER)
+def _conflicts_page(draft: Draft, found: Overtaken, chosen: Mapping[str, str] | None = None) -> str:
+    """chosen: None before anything was sent."""
     return render_template(
         "editor/conflicts.html",
         draft=draft,
-        workflow=workflow,
-        conflicts=merged.conflicts,
-        chosen=chosen,
-        is_missing=bool(chosen),
+        workflow=load_workflow(draft.workflow_id, SUPER_USER),
+        revision=found.revision,
+        conflicts=found.merged.conflicts,
+        chosen=chosen or {},
+        is_missing=chosen is not None,
     )
 
 
 @bp.post("/drafts/<draft_id>/discard")
 def discard(draft_id: str) -> ResponseReturnValue:
-    draft = _load(draft_id)
+    draft = load_draft(draft_id)
     drafts.discard(draft)
     flash("The draft is gone.", "good")
     workflow = draft.workflow_id
     return redirect(f"/workflows/{workflow}" if workflow else "/workflows", 303)
-
-
-def _revision_of(draft: Draft) -> int:
-    return int(load_workflow(draft.workflow_id, SUPER_USER).revision)
-
-
-def _load(draft_id: str) -> Draft:
-    """The caller's own draft, in a project where they may save it."""
-    draft = drafts.get(current_actor(), draft_id)
-    load_project(draft.project_id, SUPER_USER)
-    return draft
 
 
 # ---- the page --------------------------------------------------------------------------------

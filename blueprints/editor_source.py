@@ -6,10 +6,9 @@ from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints import pages
-from blueprints.guards import current_actor, load_project
+from blueprints.guards import load_draft
 from blueprints.schemas import Schema
 from domain import drafts, edits, source
-from domain.access import SUPER_USER
 from domain.definition import parse
 from domain.errors import Invalid
 from domain.models import Draft
@@ -27,7 +26,7 @@ class SourceQuery(Schema):
 
 @bp.get("")
 def show(draft_id: str) -> ResponseReturnValue:
-    draft, query = _load(draft_id), pages.read_query(SourceQuery)
+    draft, query = load_draft(draft_id), pages.read_query(SourceQuery)
     text = source.write(source.short(_shared(draft)), query.language)
     if query.download:
         response = Response(text, mimetype="text/plain")
@@ -40,7 +39,7 @@ def show(draft_id: str) -> ResponseReturnValue:
 @bp.post("")
 def take(draft_id: str) -> ResponseReturnValue:
     """Into the draft, as one change; or the text again, with every fault at its line."""
-    draft, query = _load(draft_id), pages.read_query(SourceQuery)
+    draft, query = load_draft(draft_id), pages.read_query(SourceQuery)
     language, text = query.language, request.form.get("text", "").replace("\r\n", "\n")
     if (file := request.files.get("file")) and file.filename:
         language = source.language_of(file.filename)
@@ -73,9 +72,3 @@ def _page(draft: Draft, language: str, text: str, faults: list[LocatedFault] | N
         text=text,
         faults=faults or [],
     )
-
-
-def _load(draft_id: str) -> Draft:
-    draft = drafts.get(current_actor(), draft_id)
-    load_project(draft.project_id, SUPER_USER)
-    return draft

@@ -11,10 +11,10 @@ from flask import current_app, g, request
 from flask_login import current_user
 
 from blueprints import is_api, throttling
-from domain import access, people, projects
-from domain.access import USER, Actor
+from domain import access, drafts, people, projects
+from domain.access import SUPER_USER, USER, Actor
 from domain.errors import NotSignedIn
-from domain.models import Base, Ingredient, Project, Release, Run, User, Workflow, is_id
+from domain.models import Base, Draft, Ingredient, Project, Release, Run, User, Workflow, is_id
 from domain.paging import Page
 
 PROJECTS_SHOWN = 20
@@ -110,6 +110,13 @@ def load_workflow(workflow_id: str, role: str = USER, *, is_deleted: bool = Fals
         raise access.missing("workflow", workflow_id)
     access.require(current_actor(), role, workflow.project_id, kind="workflow", name=workflow_id)
     return workflow
+
+
+def load_draft(draft_id: str) -> Draft:
+    """One of the caller's own, in a project where they may save it."""
+    draft = drafts.get(current_actor(), draft_id)
+    load_project(draft.project_id, SUPER_USER)
+    return draft
 
 
 def load_run(run_id: str, role: str = USER) -> Run:

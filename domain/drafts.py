@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from peewee import IntegrityError
+
 from domain import edits, workflows
 from domain.access import Actor, missing
 from domain.clock import now
@@ -34,6 +36,15 @@ class Present:
     redoes: str | None
 
 
+@dataclass(frozen=True)
+class Overtaken:
+    """What was saved since a draft was begun, merged with it."""
+
+    merged: Merged
+    revision: int
+    """The one that it was merged with."""
+
+
 # ---- finding and making ----------------------------------------------------------------------
 
 
@@ -46,14 +57,16 @@ def begin(actor: Actor, project: Project, name: str) -> Draft:
 def take_up(actor: Actor, workflow: Workflow) -> Draft:
     """The person's draft of a workflow: the one that was begun, else one of what it is now."""
     of_it = (Draft.user == actor.user_id) & (Draft.workflow == workflow.id)
-    with write():
-        draft: Draft | None = Draft.get_or_none(of_it)
-        if draft is not None and draft.base_revision != workflow.revision and _is_untouched(draft):
-            draft.delete_instance()
-            draft = None
-        if draft is None:
-            draft = _new(actor, workflow.project_id, workflow, _definition(workflow))
-        return draft
+    try:
+        with write():
+            draft: Draft | None = Draft.get_or_none(of_it)
+            is_old = draft is not None and draft.base_revision != workflow.revision
+            if draft is not None and is_old and _is_untouched(draft):
+                draft.delete_instance()
+                draft = None
+            return draft or _new(actor, workflow.project_id, workflow, _definition(workflow))
+    except IntegrityError:  # another tab was faster
+        return Draft.get(of_it)
 
 
 def _new(
@@ -190,19 +203,24 @@ def check(now_is: Present) -> Examined:
     return examine(body, workflow)
 
 
-def overtaken(now_is: Present) -> Merged | None:
+def overtaken(now_is: Present) -> Overtaken | None:
     """The draft merged with what was saved since it was begun; None if nothing was."""
     draft, workflow = now_is.draft, _workflow(now_is.draft)
     if workflow is None or workflow.revision == draft.base_revision:
         return None
     base = _definition(workflow, draft.base_revision)
-    return merge(base, now_is.definition, _definition(workflow))
+    merged = merge(base, now_is.definition, _definition(workflow))
+    return Overtaken(merged, workflow.revision)
 
 
 def rebase(draft: Draft, definition: edits.Draft, revision: int) -> Draft:
-    """Go on with what was merged, from that revision on."""
+    """Go on with what was merged, from that revision on.
+
+    Nothing before it can be gone back to: saved from here, it would undo what others saved.
+    """
     draft = change(draft, lambda _: definition, f"merged with revision {revision}")
     with write():
+        _states(draft).where(DraftState.number != draft.position).execute()
         Draft.update(base_revision=revision).where(Draft.id == draft.id).execute()
     return Draft.get_by_id(draft.id)
 

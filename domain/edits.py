@@ -230,6 +230,20 @@ def fill_in(draft: Draft, part_id: str, fields: Mapping[str, Any]) -> str:
     return part_id
 
 
+@_on_a_copy
+def add_parameter(draft: Draft) -> str:
+    draft["parameters"] = [*(draft["parameters"] or ()), {"name": "", "type": "string"}]
+    return ""
+
+
+@_on_a_copy
+def remove_parameter(draft: Draft, number: int) -> str:
+    """Counted from 0. Without any declared, a run may be given whichever."""
+    left = [item for n, item in enumerate(draft["parameters"] or ()) if n != number]
+    draft["parameters"] = left or None
+    return ""
+
+
 # ---- new parts -------------------------------------------------------------------------------
 
 

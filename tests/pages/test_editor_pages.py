@@ -250,10 +250,27 @@ def test_what_two_change_in_the_same_place_is_asked_about(
     assert key
     unanswered = visitor.post(asked.location)
     assert unanswered.status_code == 422
-    saved = visitor.post(asked.location, data={key[1]: choice})
+    stale = visitor.post(asked.location, data={key[1]: choice, "revision": "1"})
+    assert stale.status_code == 422
+    saved = visitor.post(asked.location, data={key[1]: choice, "revision": "2"})
     assert saved.location == f"/workflows/{workflow.id}"
     newest = WorkflowRevision.get(WorkflowRevision.number == 3).definition
     assert newest["stages"][0]["steps"][0]["configuration"]["buildScript"] == left
+
+
+def test_a_merge_that_cannot_be_saved_yet_cannot_be_undone_either(
+    visitor: FlaskClient, workflow: Workflow, draft: str
+) -> None:
+    """Saved from before it, the draft would take back what others saved."""
+    visitor.post(draft, data=form_of("docs", ingredientId=""))
+    edit_elsewhere(workflow, buildScript="make wheel")
+    assert visitor.post(f"{draft}/save").status_code == 422
+    visitor.post(draft, data={"do": "undo"})
+    assert step("wheel")["configuration"]["buildScript"] == "make wheel"
+    visitor.post(draft, data=form_of("docs", ingredientId="duck"))
+    visitor.post(f"{draft}/save")
+    newest = WorkflowRevision.get(WorkflowRevision.number == 3).definition
+    assert newest["stages"][0]["steps"][0]["configuration"]["buildScript"] == "make wheel"
 
 
 def test_a_draft_can_be_thrown_away(visitor: FlaskClient, workflow: Workflow, draft: str) -> None:
