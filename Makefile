@@ -15,8 +15,9 @@ PYTHONS := $(PYTHON) python3.12 python3.11 python3 python3.13 python3.14
 
 BROWSER_FILES := static/vendor/.stamp static/vendor/icons.svg
 
-# Two more than there are cores: the tests that kill processes mostly wait.
-PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8 --dist worksteal
+# One more than there are cores: the tests that kill processes mostly wait. Each costs a browser and
+# a server of its own.
+PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 1))) --maxprocesses 8 --dist worksteal
 
 run: .venv/installed $(BROWSER_FILES) ## install what is missing and start Galley
 	@exec .venv/bin/galley up

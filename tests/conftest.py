@@ -5,6 +5,7 @@ PostgreSQL; with DATABASE_URL=postgresql://… they run on that server
 alone. GALLEY_REQUIRE_POSTGRES and GALLEY_REQUIRE_BROWSER turn skips into failures.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -43,6 +44,12 @@ for name in [n for n in os.environ if n.startswith("GALLEY_") and "REQUIRE" not 
     del os.environ[name]
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: looking through it for garbage again and again takes a twentieth."""
+    gc.collect()
+    gc.freeze()
 
 
 def skip_or_fail(switch: str, reason: str) -> None:
@@ -99,9 +106,8 @@ def postgres_url(
     postgres_server.drop(name)
 
 
-@pytest.fixture(params=KINDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """A fresh data folder and a migrated, empty database, of both kinds in turn."""
+def fresh_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """A fresh data folder and a migrated, empty database of the kind that is asked for."""
     plain = settings_for(tmp_path / "data")
     plain.data_dir.mkdir()
     if request.param == "sqlite":
@@ -110,6 +116,12 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     url = request.getfixturevalue("postgres_url")
     postgres.empty(url, [model._meta.table_name for model in reversed(models.ALL)])
     return replace(plain, database_url=url)
+
+
+settings = pytest.fixture(params=KINDS)(fresh_settings)
+"""Both kinds in turn. Folders about HTTP try one: what they call is tried on both already."""
+both_databases = pytest.mark.parametrize("settings", KINDS, indirect=True)
+"""For a test of such a folder that is to be tried on both all the same."""
 
 
 @pytest.fixture

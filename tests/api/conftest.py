@@ -9,10 +9,13 @@ from blueprints.api.operations import operation_of
 from blueprints.error_codes import ERRORS, FAULTS
 from domain.models import Project
 from domain.settings import Settings
+from tests.conftest import KINDS, fresh_settings
 from tests.support import application, contract
 from tests.support import people as people_support
 from tests.support.people import People
 from tests.support.world import World
+
+settings = pytest.fixture(params=KINDS[:1])(fresh_settings)
 
 
 @pytest.fixture

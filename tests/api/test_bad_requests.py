@@ -6,9 +6,6 @@ import pytest
 
 from blueprints.guards import public
 from domain.models import AuditEvent, Project, Token, User
-from tests.conftest import KINDS
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 def error_of(response):

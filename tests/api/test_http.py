@@ -7,12 +7,9 @@ import pytest
 from werkzeug.http import parse_options_header
 
 from app import create_app
-from tests.conftest import KINDS
 from tests.support.world import World
 
 ELSEWHERE = "https://dash.example.com"
-
-on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 @pytest.fixture
@@ -28,7 +25,6 @@ def world(app, project):
 # ---- methods ----
 
 
-@on_one_database
 def test_head_says_what_get_would_say_without_its_body(client, headers, project):
     shown = client.get("/api/projects/pond", headers=headers)
     head = client.head("/api/projects/pond", headers=headers)
@@ -36,7 +32,6 @@ def test_head_says_what_get_would_say_without_its_body(client, headers, project)
     assert head.content_length == shown.content_length
 
 
-@on_one_database
 @pytest.mark.parametrize("who", ["nobody", "somebody"])
 def test_options_says_which_methods_there_are(client, headers, who):
     response = client.options("/api/projects/pond", headers=headers if who == "somebody" else None)
@@ -45,7 +40,6 @@ def test_options_says_which_methods_there_are(client, headers, who):
     assert response.data == b""
 
 
-@on_one_database
 def test_a_method_that_is_not_taken_is_told_with_those_that_are(client, headers):
     response = client.patch("/api/projects/pond", headers=headers)
     assert response.status_code == 405
@@ -55,7 +49,6 @@ def test_a_method_that_is_not_taken_is_told_with_those_that_are(client, headers)
 # ---- bodies ----
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -81,7 +74,6 @@ def test_a_call_that_takes_no_body_ignores_none(client, headers, world, body, st
         assert [detail["field"] for detail in details] == ["/force", "/a~1b"]
 
 
-@on_one_database
 def test_a_form_is_no_body_for_a_call_without_one(client, headers, world):
     run = world.run()
     path = f"/api/workflowruns/{run.run_id}/abort"
@@ -100,7 +92,6 @@ def links_of(response) -> dict[str, str]:
     return found
 
 
-@on_one_database
 def test_the_links_of_a_list_lead_through_all_of_it(client, headers, world):
     names = [world.test_suite() for _ in range(5)]
     address = "/api/projects/pond/testsuites?pageSize=2"
@@ -117,7 +108,6 @@ def test_the_links_of_a_list_lead_through_all_of_it(client, headers, world):
     assert steps == 3
 
 
-@on_one_database
 def test_the_links_of_a_list_without_bound_go_on_with_its_cursor(client, headers, world):
     ingredient = world.ingredient()
     releases = [world.release(ingredient).id for _ in range(3)]
@@ -135,7 +125,6 @@ def test_the_links_of_a_list_without_bound_go_on_with_its_cursor(client, headers
 # ---- other origins ----
 
 
-@on_one_database
 def test_no_other_origin_is_invited_unless_somebody_set_it(client, headers):
     response = client.get("/api/projects", headers={**headers, "Origin": ELSEWHERE})
     assert "Access-Control-Allow-Origin" not in response.headers
@@ -144,7 +133,6 @@ def test_no_other_origin_is_invited_unless_somebody_set_it(client, headers):
     assert "Access-Control-Allow-Origin" not in preflight.headers
 
 
-@on_one_database
 def test_an_origin_that_was_set_may_use_the_api_with_a_token_but_no_session(
     app, settings, people, headers
 ):
@@ -166,7 +154,6 @@ def test_an_origin_that_was_set_may_use_the_api_with_a_token_but_no_session(
     assert "Access-Control-Allow-Origin" not in page.headers
 
 
-@on_one_database
 def test_who_reads_under_a_condition_that_does_not_hold_is_told_so(client, headers, world):
     workflow = world.workflow()
     response = client.get(

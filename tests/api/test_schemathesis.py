@@ -84,7 +84,6 @@ def callers(people) -> Iterator[dict[str, str]]:
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_the_server_does_what_the_document_says(case, app, known, callers):
     case.operation.app = case.operation.schema.app = app
     address_in(case, known)

@@ -6,10 +6,7 @@ from flask import Flask
 from blueprints.secret_schemas import SecretPut
 from domain.models import AuditEvent, IdempotencyKey, Secret
 from domain.secret_values import values_of
-from tests.conftest import KINDS
 from tests.support.keys import KEYS
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 PATH = "/api/projects/pond/secrets"
 VALUE = "correct horse battery"

@@ -6,9 +6,6 @@ from blueprints.throttling import TRIES_PER_ADDRESS
 from domain import people as people_rules
 from domain.clock import now
 from domain.models import Token
-from tests.conftest import KINDS
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 def guess(client, address: str = "192.0.2.1", text: str = "gal_guess"):

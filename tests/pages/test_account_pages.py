@@ -15,11 +15,8 @@ from domain.access import READ, console
 from domain.clock import DAY_MS, now
 from domain.models import Member, Project, Token, User
 from domain.settings import Settings
-from tests.conftest import KINDS
 from tests.support.forms import form_id_in
 from tests.support.people import People, Person
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 OLD, NEW = "correct horse", "battery staple"
 CHANGE = {"currentPassword": OLD, "password": NEW}

@@ -7,11 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.models import Project
-from tests.conftest import KINDS
 from tests.support.people import People
 from tests.support.pipelines import a_workflow, build, start
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 def menu(page: str) -> str:

@@ -8,12 +8,9 @@ from flask.testing import FlaskClient
 
 from domain.models import Deployment, Environment, Project, StepRun
 from domain.references import environment_lock
-from tests.conftest import KINDS
 from tests.support.forms import fields_of
 from tests.support.people import People
 from tests.support.world import World
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 PLACES = "/projects/pond/settings/environments"
 NEW = "/projects/pond/settings/new-environment"

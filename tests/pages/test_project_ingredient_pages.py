@@ -5,12 +5,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.models import Ingredient, Project
-from tests.conftest import KINDS
 from tests.support.forms import fields_of
 from tests.support.people import People
 from tests.support.world import World
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 SETTINGS = "/projects/pond/settings"
 

@@ -7,13 +7,10 @@ from flask.testing import FlaskClient
 from domain import project_secrets
 from domain.models import Project, Secret
 from domain.secret_values import values_of
-from tests.conftest import KINDS
 from tests.support.forms import fields_of
 from tests.support.keys import KEYS
 from tests.support.people import People
 from tests.support.world import World
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 SECRETS = "/projects/pond/settings/secrets"
 VALUE = "correct horse battery"

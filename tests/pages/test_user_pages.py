@@ -9,10 +9,7 @@ from flask.testing import FlaskClient
 from domain import people as people_rules
 from domain.access import console
 from domain.models import Member, Project, Token, User
-from tests.conftest import KINDS
 from tests.support.people import People, Person
-
-pytestmark = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 BOB = {
     "username": "bob",
