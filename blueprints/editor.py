@@ -4,32 +4,29 @@ Every post brings what was typed about the part that is open, and may name somet
 nothing typed is lost by opening another part, and it all works without a script.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from blueprints import editor_form, pages
+from blueprints import editor_create, editor_form, pages
+from blueprints.editor_page import NO_PART, PICKS, comment_typed, editor_page, lack_of
 from blueprints.forms import Form, read_form, saved
 from blueprints.guards import current_actor, load_draft, load_project, load_workflow
 from blueprints.schemas import Schema
-from domain import drafts, edits, ingredients, merging, projects
+from domain import acts, drafts, edits, merging, projects
 from domain.access import SUPER_USER
+from domain.acts import NoSuchActError
 from domain.drafts import Overtaken, Present
 from domain.errors import Conflict, Invalid, StaleRevision
-from domain.faults import pointer
 from domain.models import Draft
 from domain.paging import Page
 from domain.texts import Name, Slug
 
 bp = Blueprint("editor", __name__)
 
-PICKS = 200
-"""How many ingredients, suites and environments a field offers."""
-KINDS = ("Build", "Test", "Deploy")
-NO_PART = ""
-"""The workflow itself."""
 CHOICES = ("yours", "base", "theirs")
 
 
@@ -78,7 +75,7 @@ def edit(workflow_id: str) -> ResponseReturnValue:
 
 @bp.get("/drafts/<draft_id>")
 def show(draft_id: str) -> ResponseReturnValue:
-    return _page(drafts.present(load_draft(draft_id)), request.args.get("part", NO_PART))
+    return editor_page(drafts.present(load_draft(draft_id)), request.args.get("part", NO_PART))
 
 
 @bp.post("/drafts/<draft_id>")
@@ -88,11 +85,13 @@ def change(draft_id: str) -> ResponseReturnValue:
     part = request.form.get("part", NO_PART)
     draft = _take_typed(draft, part)
     act, _, rest = request.form.get("do", "").partition(":")
-    draft, part = _do(draft, part, act, rest)
+    if act == "create":
+        return _create(draft, part)
+    draft, part, told = _do(draft, part, act, rest)
     if not pages.is_partial():
-        return redirect(f"/drafts/{draft.id}?part={part}#part", 303)
+        return _back_to(draft, part)
     template = "editor/_editor.html" if act else "editor/_typed.html"
-    return _page(drafts.present(draft), part, template)
+    return editor_page(drafts.present(draft), part, template, told=told)
 
 
 def _take_typed(draft: Draft, part: str) -> Draft:
@@ -103,58 +102,85 @@ def _take_typed(draft: Draft, part: str) -> Draft:
         return draft  # another tab has taken it away
     if "name" not in request.form:
         return draft
+    making: dict[str, str] = {}
     if part == NO_PART:
         fields = editor_form.of_workflow(request.form)
     elif "steps" in before:
         fields = editor_form.of_stage(request.form)
     else:
         fields = editor_form.of_step(request.form, before)
-    name = fields["name"] or "a part without a name"
+        making = editor_create.typed(before["type"])
+    told = f"changed {fields['name'] or 'a part without a name'}"
+
+    def edit(present: edits.Draft) -> tuple[edits.Draft, str]:
+        filled, _ = edits.fill_in(present, part, fields)
+        return (edits.note(filled, part, making)[0] if making else filled), told
+
+    return drafts.change(draft, edit, topic=part or "workflow")
+
+
+def _do(draft: Draft, part: str, act: str, rest: str) -> tuple[Draft, str, str]:
+    """The draft afterwards, the part that is open then, and what was done, in words."""
+    if act == "select":
+        return draft, rest, ""
+    if act == "undo":
+        return drafts.undo(draft), part, _told("undone", drafts.present(draft).undoes)
+    if act == "redo":
+        return drafts.redo(draft), part, _told("redone", drafts.present(draft).redoes)
+    done: list[acts.Done] = []
+
+    def edit(present: edits.Draft) -> tuple[edits.Draft, str]:
+        done[:] = [acts.perform(present, act, *rest.split(":"))]
+        return done[0].draft, done[0].told
+
+    try:
+        draft = drafts.change(draft, edit)
+    except NoSuchActError:
+        return draft, part, ""  # of a page that is older than the draft
+    return draft, done[0].opened, done[0].told
+
+
+def _back_to(draft: Draft, part: str) -> ResponseReturnValue:
+    """The page anew, without a script: with the comment, which is nothing of the draft."""
+    return redirect(f"/drafts/{draft.id}?{_query(part=part, comment=comment_typed())}#part", 303)
+
+
+def _query(**values: str) -> str:
+    return urlencode({name: value for name, value in values.items() if value})
+
+
+def _forget_making(draft: Draft, step: edits.Part) -> Draft:
+    """What was made stays: undo has only what was typed to take back."""
+    told = f"changed {acts.called(step)}"
+    part = step["id"]
     return drafts.change(
-        draft,
-        lambda present: edits.fill_in(present, part, fields)[0],
-        f"changed {name}",
-        topic=part or "workflow",
+        draft, lambda present: (edits.note(present, part, {})[0], told), topic=part
     )
 
 
-ACTS: Mapping[str, tuple[Callable[..., tuple[edits.Draft, str]], str]] = {
-    "add_stage": (lambda draft, after: edits.add_stage(draft, after or None), "added a stage"),
-    "add_step": (edits.add_step, "added a {} step"),
-    "copy": (edits.copy, "made a copy"),
-    "remove": (edits.remove, "removed a part"),
-    "move": (edits.move, "moved {}"),
-    "place": (lambda draft, *to: edits.place(draft, to[0], to[1], int(to[2])), "moved a part"),
-    "add_parameter": (lambda draft, _: edits.add_parameter(draft), "added a parameter"),
-    "remove_parameter": (
-        lambda draft, number: edits.remove_parameter(draft, int(number)),
-        "removed a parameter",
-    ),
-}
-"""What a button can ask for: the edit, and how it is told, for undo and who does not see it."""
+def _told(done: str, what: str | None) -> str:
+    return f"{done}: {what}" if what else ""
 
 
-def _do(draft: Draft, part: str, act: str, rest: str) -> tuple[Draft, str]:
-    """The draft afterwards, and the part that is open then."""
-    if act == "select":
-        return draft, rest
-    if act in ("undo", "redo"):
-        return (drafts.undo if act == "undo" else drafts.redo)(draft), part
-    if act not in ACTS:
-        return draft, part
-    make, told = ACTS[act]
-    arguments = rest.split(":")
-    opened = [part]
-
-    def edit(present: edits.Draft) -> edits.Draft:
-        changed, opened[0] = make(present, *arguments)
-        return changed
-
-    try:
-        draft = drafts.change(draft, edit, told.format(arguments[-1]))
-    except (edits.NoSuchPartError, KeyError, ValueError, TypeError, IndexError):
-        return draft, part  # of a page that is older than the draft
-    return draft, opened[0]
+def _create(draft: Draft, part: str) -> ResponseReturnValue:
+    """Make what the open step names and the project lacks; or say what is wrong, beside it."""
+    now_is, project = drafts.present(draft), load_project(draft.project_id, SUPER_USER)
+    lack = lack_of(now_is, part)
+    told = ""
+    if lack is not None:
+        try:
+            editor_create.make(project, lack)
+        except (Invalid, Conflict) as error:
+            refused = replace(lack, errors=error.details)
+            template = "editor/_editor.html" if pages.is_partial() else "editor/edit.html"
+            return editor_page(now_is, part, template, lack=refused), error.status
+        told = f"The {lack.kind.noun} {lack.name} is made."
+        draft = _forget_making(draft, edits.find(now_is.definition, part)[2])
+    if not pages.is_partial():
+        if told:
+            flash(told, "good")
+        return _back_to(draft, part)
+    return editor_page(drafts.present(draft), part, "editor/_editor.html", told=told)
 
 
 # ---- saving ----------------------------------------------------------------------------------
@@ -167,19 +193,19 @@ def save(draft_id: str) -> ResponseReturnValue:
     now_is = drafts.present(draft)
     if (found := drafts.overtaken(now_is)) is not None:
         if found.merged.conflicts:
-            return pages.lead_to(f"/drafts/{draft.id}/conflicts")
+            query = _query(comment=comment_typed())
+            return pages.lead_to(f"/drafts/{draft.id}/conflicts?{query}")
         now_is = drafts.present(drafts.rebase(draft, found.merged.definition, found.revision))
         flash(f"Revision {found.revision} was saved meanwhile. What it changes is kept.", "info")
-    comment = request.form.get("comment", "").strip()[:1000]
     try:
-        made = drafts.save(now_is, current_actor(), comment)
+        made = drafts.save(now_is, current_actor(), comment_typed().strip())
     except StaleRevision:
         return save(draft_id)  # somebody was faster once more
     except (Invalid, Conflict) as error:
         faults = error.details
         part = request.form.get("part", NO_PART)
         template = "editor/_editor.html" if pages.is_partial() else "editor/edit.html"
-        return _page(now_is, part, template, refused=faults), error.status
+        return editor_page(now_is, part, template, refused=faults), error.status
     flash(f"{made.workflow.name} is saved as revision {made.workflow.revision}.", "good")
     return pages.lead_to(f"/workflows/{made.workflow.id}")
 
@@ -220,6 +246,7 @@ def _conflicts_page(draft: Draft, found: Overtaken, chosen: Mapping[str, str] | 
         conflicts=found.merged.conflicts,
         chosen=chosen or {},
         is_missing=chosen is not None,
+        comment=comment_typed(),
     )
 
 
@@ -230,72 +257,3 @@ def discard(draft_id: str) -> ResponseReturnValue:
     flash("The draft is gone.", "good")
     workflow = draft.workflow_id
     return redirect(f"/workflows/{workflow}" if workflow else "/workflows", 303)
-
-
-# ---- the page --------------------------------------------------------------------------------
-
-
-def _page(
-    now_is: Present,
-    part: str,
-    template: str = "editor/edit.html",
-    *,
-    refused: Any = (),
-) -> str:
-    definition = now_is.definition
-    found = drafts.check(now_is)
-    try:
-        path = edits.path_of(definition, part) if part else ()
-    except edits.NoSuchPartError:
-        part, path = NO_PART, ()
-    of = {pointer(edits.path_of(definition, part["id"])): part["id"] for part in _parts(definition)}
-    faults = _of_parts([*(fault.as_dict() for fault in found.errors), *refused], of)
-    warnings = _of_parts([fault.as_dict() for fault in found.warnings], of)
-    return render_template(
-        template,
-        draft=now_is.draft,
-        workflow=definition,
-        part=part,
-        opened=edits.find(definition, part)[2] if part else definition,
-        is_stage=len(path) == 2,
-        at=pointer(path),
-        faults=faults,
-        warnings=warnings,
-        faulty={fault["part"] for fault in faults},
-        names={part["id"]: part["name"] for part in _parts(definition)},
-        plan=found.steps,
-        undoes=now_is.undoes,
-        redoes=now_is.redoes,
-        said=now_is.said,
-        picks=_picks(now_is.draft.project_id),
-        kinds=KINDS,
-        roles=editor_form.ROLES,
-    )
-
-
-def _of_parts(faults: list[dict[str, Any]], of: dict[str, str]) -> list[dict[str, Any]]:
-    """Each once, with the part that it is about. of: pointer → part."""
-    seen: dict[tuple[str, str], dict[str, Any]] = {}
-    for fault in faults:
-        at = fault["field"]
-        while at and at not in of:
-            at = at.rpartition("/")[0]
-        seen.setdefault((fault["field"], fault["message"]), {**fault, "part": of.get(at, NO_PART)})
-    return list(seen.values())
-
-
-def _parts(definition: edits.Draft) -> list[edits.Part]:
-    return [part for stage in definition["stages"] for part in (stage, *stage["steps"])]
-
-
-def _picks(project_id: str) -> dict[str, list[str]]:
-    """What the fields offer."""
-    project, page = load_project(project_id), Page(1, PICKS)
-    made, _ = ingredients.list_ingredients(current_actor(), page, project_id)
-    suites, _ = projects.list_test_suites(project, page)
-    places, _ = projects.list_environments(project, page)
-    return {
-        "ingredients": [row.id for row in made],
-        "suites": [row.name for row in suites],
-        "environments": [row.name for row in places],
-    }

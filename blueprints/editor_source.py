@@ -53,7 +53,7 @@ def take(draft_id: str) -> ResponseReturnValue:
     except Invalid as invalid:
         return _page(draft, language, text, source.located(invalid.faults, read)), 422
     definition = parsed.model_dump(include=FIELDS)
-    drafts.change(draft, lambda present: edits.adopt(present, definition), "took the source")
+    drafts.change(draft, lambda present: (edits.adopt(present, definition), "source taken"))
     return redirect(f"/drafts/{draft.id}", 303)
 
 

@@ -7,22 +7,19 @@ from flask.typing import ResponseReturnValue
 
 from blueprints import pages
 from blueprints.guards import current_actor, load_workflow
+from blueprints.present.differences import difference
 from blueprints.schemas import PageQuery
 from domain import workflow_queries, workflows
 from domain.access import SUPER_USER
 from domain.clock import rfc3339
 from domain.definition import parse
-from domain.differences import Difference, differences, text_lines
+from domain.differences import differences
 from domain.errors import Conflict, Invalid
 from domain.models import WorkflowRevision
 from domain.paging import fetch
 from domain.workflow_schema import ChangedWorkflow
 
 bp = Blueprint("history", __name__, url_prefix="/workflows/<workflow_id>/history")
-
-
-LONG = 80
-"""Characters of a text that is shown by its lines."""
 
 
 class CompareQuery(PageQuery):
@@ -54,7 +51,7 @@ def show(workflow_id: str, number: int) -> ResponseReturnValue:
         workflow=workflow,
         revision=_item(row),
         against=other and _item(other),
-        found=[_told(item) for item in differences(other.definition, row.definition)]
+        found=[difference(item) for item in differences(other.definition, row.definition)]
         if other
         else [],
         numbers=range(workflow.revision, 0, -1),
@@ -76,20 +73,6 @@ def restore(workflow_id: str, number: int) -> ResponseReturnValue:
         return redirect(f"/workflows/{workflow.id}/history", 303)
     flash(f"Revision {number} is back, as revision {made.workflow.revision}.", "good")
     return redirect(f"/workflows/{workflow.id}", 303)
-
-
-def _told(item: Difference) -> dict[str, Any]:
-    """With its lines, where it is a text that is best read line by line."""
-    texts = [value for value in (item.before, item.after) if isinstance(value, str)]
-    is_text = item.field is not None and any("\n" in text or len(text) > LONG for text in texts)
-    return {
-        "kind": item.kind,
-        "where": " / ".join(item.where) or "Workflow",
-        "field": item.field,
-        "before": item.before,
-        "after": item.after,
-        "lines": text_lines(item.before, item.after) if is_text else None,
-    }
 
 
 def _item(row: WorkflowRevision) -> dict[str, Any]:

@@ -125,20 +125,20 @@ def present(draft: Draft) -> Present:
 
 def change(
     draft: Draft,
-    edit: Callable[[edits.Draft], edits.Draft],
-    said: str,
+    edit: Callable[[edits.Draft], tuple[edits.Draft, str]],
     *,
     topic: str = "",
 ) -> Draft:
     """Make a new state of the present one, unless the edit changes nothing.
 
+    edit: gives the definition, and says in words what was done.
     topic: what is typed about. While it stays the same, the last state is written over, so that an
     undo takes back what was typed and not its last letter. What had been undone is gone.
     """
     with write():
         draft = locked(Draft.select().where(Draft.id == draft.id)).get()
         state = _state(draft)
-        definition = edit(state.definition)
+        definition, said = edit(state.definition)
         if definition == state.definition:
             return draft
         _states(draft).where(DraftState.number > draft.position).execute()
@@ -218,7 +218,7 @@ def rebase(draft: Draft, definition: edits.Draft, revision: int) -> Draft:
 
     Nothing before it can be gone back to: saved from here, it would undo what others saved.
     """
-    draft = change(draft, lambda _: definition, f"merged with revision {revision}")
+    draft = change(draft, lambda _: (definition, f"merged with revision {revision}"))
     with write():
         _states(draft).where(DraftState.number != draft.position).execute()
         Draft.update(base_revision=revision).where(Draft.id == draft.id).execute()

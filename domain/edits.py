@@ -15,6 +15,11 @@ Draft = dict[str, Any]
 Part = dict[str, Any]
 
 NEW = "new-"
+MAKING = "making"
+"""Member of a draft: what was typed to make what a step names and is not there, by the step's id.
+
+It is nothing of the definition, but nothing that was typed may be lost.
+"""
 CONFIGURATIONS: Mapping[str, Part] = {
     "Build": {"ingredientId": "", "buildScript": ""},
     "Test": {"testSuite": "", "releaseIds": []},
@@ -45,7 +50,7 @@ def body_of(draft: Draft) -> Draft:
 
     Numbers that were typed are numbers; what is none stays text, so that a check says so.
     """
-    body = deepcopy(draft)
+    body = {key: value for key, value in deepcopy(draft).items() if key != MAKING}
     body["concurrency"] = _number(body.get("concurrency"))
     for order, stage in enumerate(body["stages"], 1):
         stage["order"] = order
@@ -111,6 +116,12 @@ def path_of(draft: Draft, part_id: str) -> tuple[str | int, ...]:
             if step["id"] == part_id:
                 return ("stages", number, "steps", place)
     raise NoSuchPartError(part_id)
+
+
+def stage_of(draft: Draft, part_id: str) -> Part | None:
+    """The stage that a step is in; None for what is no step."""
+    inside = (s for s in draft["stages"] if any(step["id"] == part_id for step in s["steps"]))
+    return next(inside, None)
 
 
 def _lists(draft: Draft) -> Iterator[list[Part]]:
@@ -179,7 +190,7 @@ def copy(draft: Draft, part_id: str) -> str:
 def remove(draft: Draft, part_id: str) -> str:
     """Take it away. The part that is there instead: its neighbour, else the stage; "" for none."""
     siblings, place, _ = find(draft, part_id)
-    stage = next((stage for stage in draft["stages"] if stage["steps"] is siblings), None)
+    stage = stage_of(draft, part_id)
     del siblings[place]
     neighbour = siblings[min(place, len(siblings) - 1)] if siblings else stage
     return neighbour["id"] if neighbour else ""
@@ -227,6 +238,17 @@ def fill_in(draft: Draft, part_id: str, fields: Mapping[str, Any]) -> str:
     part.update(fields)
     if "configuration" in fields:
         part["configuration"] = {**known, **fields["configuration"]}
+    return part_id
+
+
+@_on_a_copy
+def note(draft: Draft, part_id: str, typed: Mapping[str, str]) -> str:
+    """Keep what was typed to make what the step names; nothing: forget it."""
+    kept = {key: value for key, value in draft.pop(MAKING, {}).items() if key != part_id}
+    if any(typed.values()):
+        kept[part_id] = dict(typed)
+    if kept:
+        draft[MAKING] = kept
     return part_id
 
 

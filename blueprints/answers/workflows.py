@@ -97,6 +97,7 @@ class RevisionItem(Answer):
     revision: int = Field(ge=1)
     created_at: Time
     created_by: str
+    comment: str = Field(description="Why, as the editor asks for it; empty where nobody said.")
 
 
 class Revision(RevisionItem):

@@ -82,6 +82,7 @@ def revision_item(row: WorkflowRevision) -> dict[str, Any]:
         "revision": row.number,
         "createdAt": rfc3339(row.created_at),
         "createdBy": row.created_by,
+        "comment": row.comment,
     }
 
 

@@ -300,6 +300,7 @@ def test_an_old_revision_can_be_read_and_restored(call: Caller) -> None:
     listed = call("GET", f"{address}/revisions").get_json()
     assert [item["revision"] for item in listed["items"]] == [2, 1]
     assert (listed["totalCount"], listed["items"][0]["createdBy"]) == (2, "superuser")
+    assert listed["items"][0]["comment"] == ""
     old = call("GET", f"{address}/revisions/1").get_json()
     assert (old["revision"], old["definition"]["description"]) == (1, "first")
     restored = call("PUT", address, json=old["definition"]).get_json()

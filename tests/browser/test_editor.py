@@ -1,16 +1,19 @@
 """The editor in a browser: by mouse, by keys alone, without JavaScript; two at once; a lost tab."""
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import pytest
 
 pytest.importorskip("pytest_playwright")
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.galley import Galley
 from tests.browser.hands import Keys, Mouse
+from tests.browser.test_appearance import faults
+from tests.support.wait import eventually
 
 SCRIPT = "echo > $GALLEY_OUTPUT/a"
 _numbers = itertools.count(1)
@@ -57,7 +60,7 @@ def test_a_pipeline_is_built_from_nothing_saved_and_run(hand: Mouse, galley: Gal
     hand.fill("Script optional", SCRIPT)
     hand.press("Remove build 2")
     expect(page.locator(".editor .step")).to_have_count(1)
-    hand.press("Undo: removed a part")
+    hand.press("Undo: build 2 removed from Stage 2")
     expect(page.locator(".editor .step")).to_have_count(2)
     hand.press("Save")
     expect(page.get_by_text(f"{name} is saved as revision 1.")).to_be_visible()
@@ -73,7 +76,9 @@ def test_a_step_is_dragged_to_another_stage(visitor: Page, spare: str) -> None:
     page.get_by_role("button", name="Add a Deploy step to Stage 2").click()
     expect(steps(page, 1)).to_have_text(["deploy"])
     card(page, "wheel").drag_to(card(page, "deploy"))
-    expect(page.locator("#editor-said")).to_have_text("moved a part")
+    expect(page.locator("#editor-told")).to_have_text(
+        re.compile("wheel moved to [12] of 2 in Stage 2")
+    )
     expect(steps(page, 0)).to_have_count(0)
     expect(steps(page, 1)).to_have_count(2)
 
@@ -87,7 +92,7 @@ def test_a_step_is_moved_by_alt_and_arrows_and_keeps_the_focus(visitor: Page, sp
     page.keyboard.press("Alt+ArrowDown")
     expect(steps(page, 0)).to_have_text(["test", "wheel"])
     expect(card(page, "wheel")).to_be_focused()
-    expect(page.locator("#editor-said")).to_have_text("moved on")
+    expect(page.locator("#editor-told")).to_have_text("wheel moved to 2 of 2 in stage 1")
 
 
 def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> None:
@@ -105,6 +110,32 @@ def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> Non
     script.press("Control+End")
     script.press_sequentially("# a comment that takes its time to be typed", delay=20)
     expect(script).to_have_value(f"{SCRIPT}# a comment that takes its time to be typed")
+
+
+def test_what_is_typed_while_another_part_is_opened_is_kept(visitor: Page, spare: str) -> None:
+    page, held = visitor, []
+
+    def hold(route: Route) -> None:
+        if "select" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.goto(f"/workflows/{spare}/edit")
+    address = page.url
+    page.route(address, hold)
+    with page.expect_request(address):
+        card(page, "wheel").click()
+    page.get_by_label("Description").fill("Typed meanwhile.")
+    held[0].continue_()
+    page.get_by_role("heading", name="Step wheel").wait_for()
+    page.unroute(address)
+
+    def is_kept() -> bool:
+        page.goto(address)
+        return page.get_by_label("Description").input_value() == "Typed meanwhile."
+
+    eventually(is_kept, 10, "what was typed to be in the draft")
 
 
 def test_who_closes_the_tab_goes_on_where_they_were(
@@ -142,3 +173,186 @@ def test_two_who_change_the_same_choose_and_lose_nothing(
     expect(page.get_by_text("is saved as revision 3.")).to_be_visible()
     saved = galley.api.get(path).json()["stages"][0]["steps"][0]
     assert (saved["queue"], saved["retries"], saved["timeoutSeconds"]) == ("mine", 2, 77)
+
+
+def test_code_takes_the_key_tab_and_lets_go_of_who_wants_on(visitor: Page, spare: str) -> None:
+    page, keys = visitor, visitor.keyboard
+    page.goto(f"/workflows/{spare}/edit")
+    card(page, "wheel").click()
+    script, lines = page.locator("#f-buildScript"), page.locator("#f-buildScript-lines")
+    expect(lines).to_have_text("1")
+    script.fill("for a in b; do")
+    script.press("End")
+    keys.press("Enter")
+    keys.press("Tab")
+    keys.type("echo $a")
+    keys.press("Enter")
+    keys.type("exit")
+    expect(script).to_have_value("for a in b; do\n  echo $a\n  exit")
+    expect(lines).to_have_text("1\n2\n3")
+    keys.press("Shift+Tab")
+    expect(script).to_have_value("for a in b; do\n  echo $a\nexit")
+    keys.press("Control+A")
+    keys.press("Tab")
+    expect(script).to_have_value("  for a in b; do\n    echo $a\n  exit")
+    keys.press("Shift+Tab")
+    expect(script).to_have_value("for a in b; do\n  echo $a\nexit")
+    keys.press("Control+Z")
+    expect(script).to_have_value("  for a in b; do\n    echo $a\n  exit")
+    page.get_by_role("button", name="Undo: changed wheel").wait_for()  # an answer has come in
+    expect(lines).to_have_text("1\n2\n3")
+    expect(script).to_have_accessible_description(re.compile("Escape, then Tab"))
+    keys.press("Escape")
+    keys.press("Tab")
+    expect(page.get_by_label("Time limit in seconds")).to_be_focused()
+    keys.press("Shift+Tab")
+    expect(script).to_be_focused()
+    keys.press("Escape")
+    keys.press("Shift+Tab")
+    expect(page.get_by_label("Ingredient")).to_be_focused()
+
+
+def test_lines_are_numbered_beside_what_is_scrolled(visitor: Page, spare: str) -> None:
+    page = visitor
+    page.goto(f"/workflows/{spare}/edit")
+    card(page, "wheel").click()
+    script, lines = page.locator("#f-buildScript"), page.locator("#f-buildScript-lines")
+    script.fill("\n".join(["x" * 200] * 100))
+    expect(lines).to_have_text(re.compile("99\\s+100$"))
+    script.press("Control+End")
+    page.wait_for_function(
+        "([code, lines]) => code.scrollTop > 0 && code.scrollTop === lines.scrollTop",
+        arg=[script.element_handle(), lines.element_handle()],
+    )
+
+
+@pytest.mark.parametrize("hand", ["keys", "without JavaScript"], indirect=True)
+def test_what_is_not_there_yet_is_made_on_the_way(hand: Mouse, galley: Galley, spare: str) -> None:
+    page, number = hand.page, next(_numbers)
+    page.goto(f"/workflows/{spare}/edit")
+    hand.press("wheel Build")
+    hand.fill("Ingredient", f"goose-{number}")
+    if isinstance(hand, Keys):
+        page.get_by_text(f"There is no ingredient goose-{number} in pond yet").wait_for()
+    else:
+        hand.press("wheel Build")
+    hand.fill("Its name for people optional", "Grey goose")
+    hand.press("Make the ingredient")
+    expect(page.get_by_text("It can be saved.")).to_be_visible()
+    expect(page.get_by_text("There is no ingredient")).to_have_count(0)
+    expect(page.get_by_text("A run would still lack")).to_have_count(0)
+    expect(page.get_by_label("Ingredient")).to_have_value(f"goose-{number}")
+    made = galley.api.get(f"/api/ingredients/goose-{number}").json()
+    assert (made["name"], made["projectId"]) == ("Grey goose", "pond")
+    if isinstance(hand, Keys):
+        expect(page.get_by_label("Ingredient")).to_be_focused()
+        expect(page.locator("#editor-told")).to_have_text(f"The ingredient goose-{number} is made.")
+    hand.press("Save")
+    expect(page.get_by_text("is saved as revision 2.")).to_be_visible()
+
+
+def test_yaml_with_three_faults_shows_each_at_its_line(
+    visitor: Page, spare: str, complaints: list[str]
+) -> None:
+    page = visitor
+    page.goto(f"/workflows/{spare}/edit")
+    page.get_by_role("link", name="Source").click()
+    before = page.get_by_label("Definition").input_value()
+    text = f"{before.replace('type: Build', 'type: Bake')}concurrency: many\ncolour: red\n"
+    rows = text.split("\n")
+    at = [rows.index(row) + 1 for row in rows if re.search("Bake|many|colour", row)]
+    page.get_by_label("Definition").fill(text)
+    page.get_by_role("button", name="Take it").click()
+    found = page.get_by_role("alert").get_by_role("listitem")
+    expect(found).to_have_text([re.compile(f"^Line {line}:") for line in at])
+    expect(page.get_by_label("Definition")).to_be_focused()
+    complaints.clear()  # of the answer 422
+    page.get_by_label("Definition").fill(before.replace("wheel", "cog"))
+    page.get_by_role("button", name="Take it").click()
+    expect(steps(page, 0)).to_have_text(["cog"])
+    page.get_by_role("button", name="Undo: source taken").click()
+    expect(steps(page, 0)).to_have_text(["wheel"])
+
+
+def test_an_old_revision_is_looked_at_and_restored(
+    visitor: Page, galley: Galley, spare: str
+) -> None:
+    page, path = visitor, f"/api/workflows/{spare}"
+    before = galley.api.get(path).json()
+    page.goto(f"/workflows/{spare}/edit")
+    card(page, "wheel").click()
+    page.get_by_label("Queue").fill("gpu")
+    page.get_by_label("What you changed, for the history").fill("For the new machines.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("is saved as revision 2.").wait_for()
+    page.goto(f"/workflows/{spare}/history")
+    expect(page.get_by_role("row").nth(1)).to_contain_text("For the new machines.")
+    page.get_by_role("link", name="2", exact=True).click()
+    expect(page.locator(".differences")).to_contain_text(re.compile(r"Queue\s+default.*gpu", re.S))
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Restore revision 1").click()
+    expect(page.get_by_text("Revision 1 is back, as revision 3.")).to_be_visible()
+    assert galley.api.get(path).json()["stages"] == before["stages"]
+
+
+def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
+    visitor: Page, galley: Galley, spare: str, complaints: list[str]
+) -> None:
+    path = f"/api/workflows/{spare}"
+    body = galley.api.get(path).json()
+    unit = {"name": "unit", "type": "Test", "configuration": {"testSuite": "none"}}
+    body["stages"].append({"name": "test", "order": 9, "steps": [unit]})
+    body = galley.api.put(path, json=body).json()
+    page, wrong = visitor, []
+
+    def look(name: str) -> None:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            wrong.extend(faults(page, name, scheme))
+
+    page.goto(f"/workflows/{spare}/edit")
+    address = page.url
+
+    card(page, "unit").click()
+    page.get_by_text("There is no test suite").wait_for()
+    page.get_by_role("button", name="Make the test suite").click()
+    page.get_by_text("This is needed.").wait_for()
+    expect(page.get_by_label("What it runs")).to_be_focused()
+    page.get_by_text("Choose from what there is").click()
+    page.get_by_role("button", name="duck@latest").click()
+    page.get_by_role("button", name="duck@latest", pressed=True).wait_for()
+    page.get_by_label("Time limit in seconds").fill("soon")
+    page.get_by_text("Must be a whole number.").wait_for()
+    look("a step with faults")
+    page.get_by_label("Time limit in seconds").fill("60")
+    page.get_by_text("It can be saved.").wait_for()
+    page.get_by_role("button", name="test", exact=True).click()
+    page.get_by_label("Somebody has to approve it first").check()
+    page.get_by_text("Who may approve").wait_for()
+    look("a stage")
+
+    card(page, "wheel").click()
+    page.get_by_label("Type").select_option("Deploy")
+    page.get_by_label("Environment").fill("nest")
+    page.get_by_label("Artifact").fill("*")
+    page.get_by_text("It can be saved.").wait_for()
+    page.goto(f"{address}/source")
+    page.get_by_label("Definition").fill("name: x\ncolour: red\n")
+    page.get_by_role("button", name="Take it").click()
+    page.get_by_text("Line 2:").wait_for()
+    look("source with faults")
+
+    build = body["stages"][0]["steps"][0]
+    build["configuration"]["buildScript"] = "make\nmake install\n"
+    assert galley.api.put(path, json=body).is_success
+    page.goto(address)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("heading", name="Two changed the same").wait_for()
+    look("conflicts")
+    page.goto(f"/workflows/{spare}/history/3")
+    page.locator(".differences .of-added").first.wait_for()
+    look("differences")
+    page.goto(f"/workflows/{spare}/history")
+    look("history")
+    complaints.clear()  # of the answers 422
+    assert wrong == []

@@ -5,12 +5,21 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from domain import drafts, workflows
+from domain import drafts, projects, workflows
 from domain.definition import parse
-from domain.models import Draft, Project, Workflow, WorkflowRevision
+from domain.models import (
+    Draft,
+    Environment,
+    Ingredient,
+    Project,
+    TestSuite,
+    Workflow,
+    WorkflowRevision,
+)
 from domain.workflow_schema import ChangedWorkflow
 from tests.support.people import People
-from tests.support.pipelines import ACTOR, a_workflow, build
+from tests.support.pipelines import ACTOR, a_workflow, build, deploy
+from tests.support.pipelines import test as a_test
 
 PIECE = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
@@ -108,10 +117,14 @@ def test_a_draft_that_nobody_touched_begins_anew(
 
 def test_opening_another_part_keeps_what_was_typed(visitor: FlaskClient, draft: str) -> None:
     other = step("sign")["id"]
-    answer = visitor.post(draft, data=form_of("wheel", queue="gpu", do=f"select:{other}"))
-    assert answer.location.endswith(f"?part={other}#part")
+    answer = visitor.post(
+        draft, data=form_of("wheel", queue="gpu", do=f"select:{other}", comment="Half a tho")
+    )
+    assert answer.location.endswith(f"?part={other}&comment=Half+a+tho#part")
     assert step("wheel")["queue"] == "gpu"
-    assert "Step sign" in visitor.get(answer.location).text
+    page = visitor.get(answer.location).text
+    assert "Step sign" in page
+    assert 'value="Half a tho"' in page
 
 
 @pytest.mark.parametrize(
@@ -241,10 +254,10 @@ def test_what_two_change_in_the_same_place_is_asked_about(
 ) -> None:
     visitor.post(draft, data=form_of("wheel", buildScript="mine"))
     edit_elsewhere(workflow, buildScript="others")
-    asked = visitor.post(f"{draft}/save")
-    assert asked.location == f"{draft}/conflicts"
+    asked = visitor.post(f"{draft}/save", data={"comment": "Why & how"})
+    assert asked.location == f"{draft}/conflicts?comment=Why+%26+how"
     page = visitor.get(asked.location).text
-    for text in ("mine", "others", "true"):
+    for text in ("mine", "others", "true", 'value="Why &amp; how"'):
         assert text in page
     key = re.search(r'name="(conflict\.[^"]+)"', page)
     assert key
@@ -300,6 +313,152 @@ def test_a_script_in_a_draft_is_text(visitor: FlaskClient, draft: str) -> None:
     page = visitor.post(draft, data=form_of("wheel", buildScript=evil), follow_redirects=True).text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+# ---- what there is to choose, and what is made on the way ------------------------------------
+
+
+@pytest.fixture
+def full_draft(visitor: FlaskClient, project: Project) -> str:
+    """The address of a draft that builds, tests and deploys with what is not there yet."""
+    workflow = a_workflow(
+        [build("wheel")], [a_test("unit", "quick")], [deploy("out", "nest", "dist/*")], name="Full"
+    )
+    return visitor.get(f"/workflows/{workflow.id}/edit").location
+
+
+def create_form(known_as: str, **typed: str) -> dict[str, str]:
+    """What the button sends that makes what the step names."""
+    found = step(known_as)
+    plain = {"part": found["id"], "name": known_as, "type": found["type"], "do": "create"}
+    texts = {key: value for key, value in found["configuration"].items() if isinstance(value, str)}
+    rest = {"timeoutSeconds": "3600", "retries": "0", "queue": "default"}
+    return {**plain, **texts, **rest, **typed}
+
+
+def test_an_ingredient_is_made_beside_the_field_that_names_it(
+    visitor: FlaskClient, full_draft: str
+) -> None:
+    typed = create_form("wheel", ingredientId="goose", queue="gpu")
+    page = visitor.post(full_draft, data={**typed, "do": ""}, headers=PIECE).text
+    assert "There is no ingredient <strong>goose</strong> in pond yet" in page
+    made = visitor.post(full_draft, data={**typed, "new.name": "Grey goose"})
+    assert made.status_code == 303
+    page = visitor.get(made.location).text
+    assert "The ingredient goose is made." in page
+    assert "There is no ingredient" not in page
+    assert "has no ingredient" not in page
+    goose = Ingredient.get_by_id("goose")
+    assert (goose.project_id, goose.name, goose.created_by) == ("pond", "Grey goose", "superuser")
+    assert (step("wheel")["queue"], step("wheel")["configuration"]["ingredientId"]) == (
+        "gpu",
+        "goose",
+    )
+    visitor.post(full_draft, data=create_form("wheel", ingredientId="swan"))
+    assert Ingredient.get_by_id("swan").name == "swan"
+
+
+def test_a_suite_is_made_once_its_script_is_there_and_nothing_typed_is_lost(
+    visitor: FlaskClient, full_draft: str
+) -> None:
+    refused = visitor.post(full_draft, data=create_form("unit", **{"new.script": ""}))
+    assert refused.status_code == 422
+    assert re.search('id="f-new-script"[^>]*aria-invalid="true"', refused.text)
+    assert "It can be saved" in refused.text
+    half = create_form("unit", **{"new.script": "make\r\ntest"})
+    elsewhere = step("out")["id"]
+    visitor.post(full_draft, data={**half, "do": f"select:{elsewhere}"})
+    page = visitor.get(f"{full_draft}?part={step('unit')['id']}").text
+    assert "make\ntest</textarea>" in page
+    piece = visitor.post(full_draft, data=half, headers=PIECE)
+    assert "The test suite quick is made." in piece.text
+    assert TestSuite.get().script == "make\ntest"
+    assert "making" not in definition()
+
+
+def test_an_environment_is_made_with_its_folder(visitor: FlaskClient, full_draft: str) -> None:
+    bad = create_form("out", **{"new.settings.path": "nest"})
+    refused = visitor.post(full_draft, data=bad, headers=PIECE)
+    assert refused.status_code == 422
+    assert re.search('id="f-new-settings-path"[^>]*aria-invalid="true"', refused.text)
+    assert 'value="nest"' in refused.text
+    good = create_form("out", **{"new.settings.path": "/srv/nest"})
+    assert visitor.post(full_draft, data=good, headers=PIECE).status_code == 200
+    nest = Environment.get()
+    assert (nest.name, nest.driver, nest.settings) == (
+        "nest",
+        "directory",
+        {"path": "/srv/nest", "keep": 5},
+    )
+    assert visitor.post(full_draft, data=good, headers=PIECE).status_code == 200  # once more
+    assert visitor.post(f"{full_draft}/save", data={**good, "do": ""}).status_code == 303
+
+
+def test_a_name_that_cannot_be_is_refused_beside_the_field_that_names_it(
+    visitor: FlaskClient, full_draft: str
+) -> None:
+    with_spaces = create_form("wheel", ingredientId="Grey goose")
+    refused = visitor.post(full_draft, data=with_spaces, headers=PIECE)
+    assert refused.status_code == 422
+    assert re.search('id="f-ingredientId"[^>]*aria-invalid="true"', refused.text)
+    other = projects.create_project(ACTOR, "lake", "Lake")
+    Ingredient.create(id="swan", project=other, name="Swan", created_by="test")
+    taken = visitor.post(full_draft, data=create_form("wheel", ingredientId="swan"), headers=PIECE)
+    assert taken.status_code == 409
+    assert "is taken" in taken.text
+
+
+def test_releases_are_chosen_by_a_press_and_let_go_by_another(
+    visitor: FlaskClient, full_draft: str
+) -> None:
+    unit = step("unit")["id"]
+    page = visitor.get(f"{full_draft}?part={unit}").text
+    assert re.search('value="pick:[^"]*:duck@run" aria-pressed="false"', page)
+    assert "duck@latest" in page
+    press = {**create_form("unit"), "do": f"pick:{unit}:duck@run"}
+    page = visitor.post(full_draft, data=press, headers=PIECE).text
+    assert step("unit")["configuration"]["releaseIds"] == ["duck@run"]
+    assert re.search('value="pick:[^"]*:duck@run" aria-pressed="true"', page)
+    assert "duck@run chosen for unit" in page
+    out = step("out")["id"]
+    visitor.post(full_draft, data={**create_form("out"), "do": f"pick:{out}:duck@latest"})
+    assert step("out")["configuration"]["artifactPath"] == "duck@latest:dist/*"
+
+
+def test_what_was_done_is_told_and_what_undo_takes_back(visitor: FlaskClient, draft: str) -> None:
+    wheel = step("wheel")["id"]
+    page = visitor.post(draft, data={"do": f"move:{wheel}:on"}, headers=PIECE).text
+    assert 'id="editor-told">wheel moved to 2 of 2 in stage 1<' in page
+    assert 'aria-label="Undo: wheel moved to 2 of 2 in stage 1"' in page
+    page = visitor.post(draft, data={"do": f"move:{wheel}:on"}, headers=PIECE).text
+    assert 'id="editor-told">wheel stays at 2 of 2 in stage 1<' in page
+    page = visitor.post(draft, data={"do": "undo"}, headers=PIECE).text
+    assert 'id="editor-told">undone: wheel moved to 2 of 2 in stage 1<' in page
+    assert 'aria-label="Redo: wheel moved to 2 of 2 in stage 1"' in page
+
+
+def test_a_type_that_two_changed_is_shown_with_what_belongs_to_it(
+    visitor: FlaskClient, workflow: Workflow, draft: str
+) -> None:
+    visitor.post(draft, data=form_of("wheel", type="Test"))
+    present = step("wheel")
+    visitor.post(
+        draft,
+        data={
+            **form_of("docs"),
+            "part": present["id"],
+            "name": "wheel",
+            "type": "Test",
+            "testSuite": "quick",
+            "releaseIds": "duck@run\r\nduck@latest",
+        },
+    )
+    edit_elsewhere(workflow, buildScript="make wheel")
+    page = visitor.get(visitor.post(f"{draft}/save").location).text
+    assert "<dt>Test suite</dt><dd><span>quick</span>" in re.sub(r">\s+<", "><", page)
+    assert "duck@run, duck@latest" in page
+    assert "{&#34;" not in page
+    assert "make wheel" in page
 
 
 # ---- source ----------------------------------------------------------------------------------
@@ -364,10 +523,13 @@ def test_the_history_tells_what_changed_and_brings_it_back(
     page = people.user.browser().get(path).text
     assert "For the new machines." in page
     assert "/restore" not in page
+    told = people.user.browser().get(f"/api/workflows/{workflow.id}/revisions/2").get_json()
+    assert told["comment"] == "For the new machines."
     page = visitor.get(f"{path}/2").text
     assert re.search("default.*gpu", page, re.DOTALL)
     assert "+ make install" in page
     assert "- true" in page
+    assert "  …" not in page  # both begin there
     assert "There is none before it" in visitor.get(f"{path}/1").text
     assert "+ true" in visitor.get(f"{path}/1?against=2").text
     back = visitor.post(f"{path}/1/restore")
@@ -375,3 +537,14 @@ def test_the_history_tells_what_changed_and_brings_it_back(
     revisions = {r.number: r.definition for r in WorkflowRevision.select()}
     assert revisions[3] == revisions[1]
     assert visitor.get(f"{path}/9").status_code == 404
+
+
+def test_a_difference_says_where_lines_are_left_out(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    lines = [f"line {number}" for number in range(20)]
+    edit_elsewhere(workflow, buildScript="\n".join(lines))
+    edit_elsewhere(workflow, buildScript="\n".join([*lines[:15], "other", *lines[16:]]))
+    page = visitor.get(f"/workflows/{workflow.id}/history/3").text
+    assert page.index("  …") < page.index("line 12") < page.index("+ other")
+    assert "line 11" not in page

@@ -1,0 +1,129 @@
+"""The editor's page and its pieces: what the templates are told of a draft and its open part."""
+
+from typing import Any
+
+from flask import render_template, request
+
+from blueprints import editor_create, editor_form
+from blueprints.guards import current_actor, load_project
+from domain import acts, drafts, edits, ingredients, projects, release_picks
+from domain.drafts import Present
+from domain.faults import pointer
+from domain.paging import Page
+
+PICKS = 200
+"""How many ingredients, suites and environments a field offers."""
+KINDS = ("Build", "Test", "Deploy")
+NO_PART = ""
+"""The workflow itself."""
+
+
+def editor_page(
+    now_is: Present,
+    part: str,
+    template: str = "editor/edit.html",
+    *,
+    refused: Any = (),
+    told: str = "",
+    lack: editor_create.Lack | None = None,
+) -> str:
+    """refused: faults that only saving found. told: what was done, to be read out.
+
+    lack: what could not be made, with what is wrong; else it is looked for.
+    """
+    definition = now_is.definition
+    found = drafts.check(now_is)
+    try:
+        path = edits.path_of(definition, part) if part else ()
+    except edits.NoSuchPartError:
+        part, path = NO_PART, ()
+    opened = edits.find(definition, part)[2] if part else definition
+    of = {pointer(edits.path_of(definition, part["id"])): part["id"] for part in _parts(definition)}
+    faults = _of_parts([*(fault.as_dict() for fault in found.errors), *refused], of)
+    warnings = _of_parts([fault.as_dict() for fault in found.warnings], of)
+    return render_template(
+        template,
+        draft=now_is.draft,
+        workflow=definition,
+        part=part,
+        opened=opened,
+        title=acts.called(opened),
+        is_stage=len(path) == 2,
+        at=pointer(path),
+        faults=faults,
+        warnings=warnings,
+        faulty={fault["part"] for fault in faults},
+        names={part["id"]: part["name"] for part in _parts(definition)},
+        plan=found.steps,
+        undoes=now_is.undoes,
+        redoes=now_is.redoes,
+        told=told or now_is.said,
+        picks=_picks(now_is.draft.project_id),
+        offers=_offers(definition, opened, now_is.draft.project_id),
+        picked=release_picks.picked(opened),
+        lack=lack or lack_of(now_is, part),
+        comment=comment_typed(),
+        kinds=KINDS,
+        roles=editor_form.ROLES,
+    )
+
+
+def comment_typed() -> str:
+    """What was typed about the change, for the history; a page that was left brings it along."""
+    return request.values.get("comment", "")[:1000]
+
+
+def lack_of(now_is: Present, part: str) -> editor_create.Lack | None:
+    """What the open step names and the project lacks."""
+    try:
+        opened = edits.find(now_is.definition, part)[2]
+    except edits.NoSuchPartError:
+        return None
+    if "configuration" not in opened:
+        return None
+    project = load_project(now_is.draft.project_id)
+    return editor_create.lack_of(project, now_is.definition, opened)
+
+
+def _of_parts(faults: list[dict[str, Any]], of: dict[str, str]) -> list[dict[str, Any]]:
+    """Each once, with the part that it is about. of: pointer → part."""
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    for fault in faults:
+        at = fault["field"]
+        while at and at not in of:
+            at = at.rpartition("/")[0]
+        seen.setdefault((fault["field"], fault["message"]), {**fault, "part": of.get(at, NO_PART)})
+    return list(seen.values())
+
+
+def _parts(definition: edits.Draft) -> list[edits.Part]:
+    return [part for stage in definition["stages"] for part in (stage, *stage["steps"])]
+
+
+def _picks(project_id: str) -> dict[str, list[str]]:
+    """What the fields offer."""
+    project, page = load_project(project_id), Page(1, PICKS)
+    suites, _ = projects.list_test_suites(project, page)
+    places, _ = projects.list_environments(project, page)
+    return {
+        "ingredients": _ingredients(project_id),
+        "suites": [row.name for row in suites],
+        "environments": [row.name for row in places],
+    }
+
+
+def _offers(definition: edits.Draft, opened: edits.Part, project_id: str) -> dict[str, Any]:
+    """The releases and files that the open step may take; nothing for one that takes none."""
+    if opened.get("type") not in ("Test", "Deploy"):
+        return {}
+    made = _ingredients(project_id)
+    known = release_picks.among(definition, made)
+    versions = release_picks.newest_versions(known)
+    files = release_picks.package_paths(known) if opened["type"] == "Deploy" else []
+    releases = release_picks.offers(definition, opened["id"], made, versions)
+    return {"releases": releases, "files": files}
+
+
+def _ingredients(project_id: str) -> list[str]:
+    rows, _ = ingredients.list_ingredients(current_actor(), Page(1, PICKS), project_id)
+    return [row.id for row in rows]

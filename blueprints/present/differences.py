@@ -1,0 +1,31 @@
+"""What differs, for pages: field by field, long texts line by line."""
+
+from itertools import takewhile
+from typing import Any
+
+from domain.differences import CONTEXT, Difference, lines_of, text_lines
+
+LONG = 80
+"""Characters of a text that is shown by its lines."""
+
+
+def difference(item: Difference) -> dict[str, Any]:
+    """With its lines, where it is a text that is best read line by line."""
+    texts = [value for value in (item.before, item.after) if isinstance(value, str)]
+    is_text = item.field is not None and any("\n" in text or len(text) > LONG for text in texts)
+    return {
+        "kind": item.kind,
+        "where": " / ".join(item.where) or "Workflow",
+        "field": item.field,
+        "before": item.before,
+        "after": item.after,
+        "lines": _lines(item.before or "", item.after or "") if is_text else None,
+    }
+
+
+def _lines(before: str, after: str) -> list[tuple[str, str]]:
+    """As `text_lines`, without the sign that something was left out where nothing was."""
+    told = text_lines(before, after)
+    pairs = zip(lines_of(before), lines_of(after), strict=False)
+    same = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return told if len(same) > CONTEXT else told[1:]

@@ -1,0 +1,138 @@
+// The editor's own script: parts moved by keys and by drag, code with numbered lines. The pages work without it.
+"use strict";
+
+// --- Parts -------------------------------------------------------------------------------------
+
+// As if a button of that meaning had been pressed: it brings what was typed along.
+function act(form, what) {
+  const button = Object.assign(document.createElement("button"), { name: "do", value: what, hidden: true });
+  form.append(button);
+  form.requestSubmit(button);
+  button.remove();
+}
+
+// Alt and an arrow, Home or End move what has the focus.
+const MOVES = { ArrowUp: "back", ArrowDown: "on", ArrowLeft: "left", ArrowRight: "right", Home: "first", End: "last" };
+const STAGE_MOVES = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
+document.addEventListener("keydown", (event) => {
+  const part = event.altKey && event.target.closest(".editor [data-part]");
+  const way = part && (part.classList.contains("step") ? MOVES : STAGE_MOVES)[event.key];
+  if (!way) return;
+  event.preventDefault();
+  act(part.form, `move:${part.dataset.part}:${way}`);
+});
+
+// Steps are dragged within their stage and to others, stages by their heads. Sortable's own file says how.
+function makeSortable() {
+  const form = document.getElementById("editor");
+  if (!form || !window.Sortable) return;
+  const common = { animation: 120, onEnd: ({ item, to, newIndex }) => act(form, placeOf(item, to, newIndex)) };
+  for (const list of form.querySelectorAll("[data-steps]"))
+    if (!Sortable.get(list)) new Sortable(list, { ...common, group: "steps", draggable: "[data-step]" });
+  const board = form.querySelector(".pipeline");
+  if (!Sortable.get(board)) new Sortable(board, { ...common, draggable: "[data-stage]", handle: ".stage-head" });
+}
+const placeOf = (item, list, index) =>
+  item.dataset.step ? `place:${item.dataset.step}:${list.dataset.steps}:${index}` : `place:${item.dataset.stage}::${index}`;
+document.addEventListener("DOMContentLoaded", makeSortable);
+document.addEventListener("htmx:after:swap", makeSortable);
+
+// What was typed in the last moment is kept as well: before the page is left, or while a press was on its way
+// whose answer may open another part.
+let isTyped = false; // since the last request took it along
+document.addEventListener("input", ({ target }) => (isTyped ||= Boolean(target.closest(".editor"))));
+document.addEventListener("htmx:before:request", () => (isTyped = false));
+document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+  if (ctx.sourceEvent?.type === "submit") keepTyped();
+});
+addEventListener("pagehide", keepTyped);
+function keepTyped() {
+  const form = document.getElementById("editor");
+  if (form && isTyped) navigator.sendBeacon(form.action, new FormData(form));
+}
+
+// What had the focus may be gone, because what it did is done: data-back names who has it then.
+let backTo;
+document.addEventListener("htmx:before:swap", () => {
+  backTo = document.activeElement?.closest("[data-back]")?.dataset.back;
+});
+document.addEventListener("htmx:after:swap", () => {
+  if (backTo && document.activeElement === document.body) document.getElementById(backTo)?.focus();
+});
+
+// --- Code --------------------------------------------------------------------------------------
+
+// The numbers stand beside a textarea[data-code] and scroll with it; they are no part of what the server sends.
+function numberLines(code) {
+  const lines = code.previousElementSibling;
+  const count = code.value.split("\n").length;
+  if (Number(lines.dataset.count) !== count) {
+    lines.textContent = Array.from({ length: count }, (_, line) => line + 1).join("\n");
+    lines.dataset.count = count;
+  }
+  lines.scrollTop = code.scrollTop;
+}
+const numberAll = () => document.querySelectorAll("textarea[data-code]").forEach(numberLines);
+document.addEventListener("DOMContentLoaded", numberAll);
+document.addEventListener("htmx:after:swap", numberAll);
+document.addEventListener("input", ({ target }) => target.matches("[data-code]") && numberLines(target));
+document.addEventListener("scroll", ({ target }) => target.matches?.("[data-code]") && numberLines(target), true);
+
+// Tab indents. Who has pressed Escape goes on with the next Tab, so that nobody is caught (WCAG 2.1.2).
+let isLeaving = false;
+document.addEventListener("focusout", () => (isLeaving = false));
+document.addEventListener("keydown", (event) => {
+  const { key, target, shiftKey } = event;
+  if (!target.matches("[data-code]") || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(key)) return;
+  const leaves = isLeaving;
+  isLeaving = key === "Escape";
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (key === "Tab" && !leaves) shiftKey ? outdent(target) : indent(target);
+  else if (key === "Enter" && !shiftKey) replace(target, "\n" + indentationBefore(target));
+  else return;
+  event.preventDefault();
+});
+
+// As the text does it already; else two spaces.
+const unitOf = (text) => text.match(/^(\t| {2,8})\S/m)?.[1] ?? "  ";
+const startOfLine = (text, at) => text.lastIndexOf("\n", at - 1) + 1;
+
+function indentationBefore({ value, selectionStart }) {
+  return value.slice(startOfLine(value, selectionStart), selectionStart).match(/^[ \t]*/)[0];
+}
+
+function indent(code) {
+  const unit = unitOf(code.value);
+  const chosen = code.value.slice(code.selectionStart, code.selectionEnd);
+  if (chosen.includes("\n")) changeLines(code, (line) => (line ? unit + line : line));
+  else replace(code, unit);
+}
+
+function outdent(code) {
+  const width = unitOf(code.value).replace("\t", "  ").length;
+  changeLines(code, (line) => line.replace(new RegExp(`^(\\t| {1,${width}})`), ""));
+}
+
+// The lines that the selection touches, each made anew; the selection stays on the same text.
+function changeLines(code, make) {
+  const { value, selectionStart, selectionEnd } = code;
+  const first = startOfLine(value, selectionStart);
+  const lastChosen = selectionEnd > selectionStart && value[selectionEnd - 1] === "\n" ? selectionEnd - 1 : selectionEnd;
+  const end = value.indexOf("\n", lastChosen);
+  const before = value.slice(first, end < 0 ? value.length : end).split("\n");
+  const after = before.map(make);
+  const grown = after.map((line, number) => line.length - before[number].length);
+  if (!grown.some(Boolean)) return;
+  code.setSelectionRange(first, first + before.join("\n").length);
+  replace(code, after.join("\n"));
+  const all = grown.reduce((sum, more) => sum + more, 0);
+  code.setSelectionRange(Math.max(first, selectionStart + grown[0]), Math.max(first, selectionEnd + all));
+}
+
+// In the place of the selection, so that the browser's undo takes it back; setting the value would empty its memory.
+function replace(code, text) {
+  const done = document.execCommand(text ? "insertText" : "delete", false, text);
+  if (done) return;
+  code.setRangeText(text, code.selectionStart, code.selectionEnd, "end");
+  code.dispatchEvent(new Event("input", { bubbles: true }));
+}
