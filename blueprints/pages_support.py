@@ -32,11 +32,6 @@ DOTTED = (RUNNING, SUCCEEDED, FAILED, CANCELLED)
 _ABOUT_FIELD = re.compile(r"^'[^']*' of [^.]*? (?=(?:must|is|has|takes)\b)")
 _IS_MISSING = re.compile(r"(?:An?|The) [\w -]+ needs (?:an? )?'?\w+'?\.")
 _NAMES_SHOWN = 3
-_ESCAPE_SEQUENCE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # colours and cursor moves
-    r"|\][^\x07\x1b]*(?:\x07|\x1b\\)"  # window titles and links
-    r"|[@-Z\\-_])"
-)
 
 
 def register(app: Flask) -> None:
@@ -47,7 +42,6 @@ def register(app: Flask) -> None:
         duration=duration_text,
         moment=moment_text,
         percent=percent_text,
-        plain=plain_text,
         prose=prose,
         size=size_text,
     )
@@ -120,11 +114,6 @@ def percent_text(rate: float | None) -> str:
 def count(number: int, noun: str) -> str:
     """`1 step`, `7 steps`, `12,000 runs`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def plain_text(output: str) -> str:
-    """Log text without terminal escape sequences."""
-    return _ESCAPE_SEQUENCE.sub("", output)
 
 
 def prose(text: str) -> Markup:

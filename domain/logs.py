@@ -5,6 +5,7 @@ from pathlib import Path
 from domain.errors import NotFound
 from domain.models.base import is_id
 
+TIMES_SUFFIX = ".times"
 READ_BYTES = 256 * 1024
 _LONGEST_CHARACTER = 4
 
@@ -19,6 +20,11 @@ def log_path(data_dir: Path, run_id: str, step_run_id: str, attempt: int) -> Pat
 def run_folder(data_dir: Path, run_id: str) -> Path:
     """Where all logs of a run lie."""
     return data_dir / "logs" / run_id
+
+
+def times_path(log: Path) -> Path:
+    """The file beside a log that knows when it was written; see `domain.log_times`."""
+    return log.with_suffix(TIMES_SUFFIX)
 
 
 def read_log(
@@ -37,27 +43,11 @@ def read_log(
     except FileNotFoundError:
         data = b""
     if not complete or len(data) == limit:
-        data = data[: data.rfind(b"\n") + 1] or data[: _whole_characters(data)]
+        data = data[: data.rfind(b"\n") + 1] or data[: whole_characters(data)]
     return data, offset + len(data)
 
 
-def read_end(path: Path, limit: int = READ_BYTES, complete: bool = False) -> tuple[bytes, int, int]:
-    """The last `limit` bytes of a log, or less: from the beginning of a line, if there is one.
-
-    Returns them with the offsets where they begin and end; see `read_log`.
-    """
-    size = path.stat().st_size if path.exists() else 0
-    start = max(0, size - limit)
-    data, end = read_log(path, start, limit, complete)
-    if start:
-        cut = data.find(b"\n") + 1
-        if not 0 < cut < len(data):
-            cut = next((i for i, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
-        data, start = data[cut:], start + cut
-    return data, start, end
-
-
-def _whole_characters(data: bytes) -> int:
+def whole_characters(data: bytes) -> int:
     """The length without a UTF-8 character that is cut off at the end."""
     for length in range(1, min(_LONGEST_CHARACTER, len(data) + 1)):
         first = data[-length]

@@ -6,7 +6,8 @@ from pathlib import Path
 from domain import run_queries, uploads
 from domain.errors import NotFound
 from domain.logs import log_path
-from domain.models import Run, StageRun, StepRun
+from domain.models import Attempt, Run, StageRun, StepRun
+from domain.statuses import FAILED
 
 MAX_NAME_BYTES = 100
 UNSAFE = frozenset('/\\:*?"<>|')
@@ -21,6 +22,9 @@ class AttemptLog:
     attempt: int
     is_over: bool
     """Nothing will be printed any more. Known before anything is read, so it never lies."""
+    has_failed: bool = False
+    started_at: int | None = None
+    """Epoch milliseconds; None if it has not started, or nobody knows."""
 
 
 def of_step(data_dir: Path, step: StepRun, attempt: int | None = None) -> AttemptLog:
@@ -34,7 +38,11 @@ def of_step(data_dir: Path, step: StepRun, attempt: int | None = None) -> Attemp
     if not 1 <= number <= step.attempt:
         raise NotFound("This step has no such attempt.")
     path = log_path(data_dir, step.run_id, step.id, number)
-    return AttemptLog(path, number, run_queries.attempt_is_over(step, number))
+    is_over = run_queries.attempt_is_over(step, number)
+    row = Attempt.get_or_none((Attempt.step == step.id) & (Attempt.number == number))
+    if row is None:
+        return AttemptLog(path, number, is_over)
+    return AttemptLog(path, number, is_over, row.status == FAILED, row.started_at)
 
 
 def all_of(data_dir: Path, run: Run) -> list[tuple[str, Path]]:

@@ -25,6 +25,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from domain.clock import now, rfc3339
+from domain.logs import TIMES_SUFFIX
 from domain.settings import Settings
 from domain.storage import StorageError, open_storage, sync_folder
 
@@ -205,7 +206,10 @@ def _add_packages(
 
 
 def _add_logs(archive: tarfile.TarFile, folder: Path) -> int:
-    """Step logs and uploaded ones: how many. One whose run is deleted meanwhile is left out."""
+    """Step logs with their times, and uploaded ones; how many logs there are.
+
+    One whose run is deleted meanwhile is left out.
+    """
     count = 0
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
@@ -213,7 +217,7 @@ def _add_logs(archive: tarfile.TarFile, folder: Path) -> int:
             continue  # an upload that is just arriving
         with contextlib.suppress(FileNotFoundError, IsADirectoryError), path.open("rb") as file:
             _add(archive, f"logs/{name}", file, mode=0o640)
-            count += 1
+            count += path.suffix != TIMES_SUFFIX
     return count
 
 

@@ -5,9 +5,13 @@ back is only the possible start of a secret. The read side: `domain.logs`.
 """
 
 import os
+import time
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from domain.log_times import EVERY_MS, PAIR
+from domain.logs import times_path
 from domain.settings import MIB
 from jobs.masking import Masker
 
@@ -19,7 +23,8 @@ class LogWriter:
 
     The first `head` bytes go to the file at once; of the rest the last `tail` bytes are kept in
     memory until `close`. A full disk is no reason to stop the script: `write_error` says what was
-    wrong, and nothing more is written.
+    wrong, and nothing more is written. When what was written is in a file beside it, see
+    `domain.log_times`.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class LogWriter:
         self._file_end = os.pread(self._fd, 1, self.size - 1) if self.size else b"\n"
         self._after_head = bytearray()
         self._left_out = 0
+        self._times = _Times(times_path(path))
 
     def write(self, data: bytes) -> None:
         """Append output of the script."""
@@ -63,6 +69,7 @@ class LogWriter:
                 f"{_size(self._head)} and the last {_size(self._tail)}."
             )
             self._append(_as_note(left_out.encode(), self._file_end))
+        self._times.add_tail(self.size, self._left_out)
         self._append(bytes(self._after_head))
         if problem := self.write_error:  # there may be room again
             self.write_error = None
@@ -70,12 +77,17 @@ class LogWriter:
             self.write_error = problem
         os.close(self._fd)
         self._fd = -1
+        self._times.close()
 
     def _keep(self, data: bytes) -> None:
         if not self._after_head:
             room = max(0, self._head - self.size)
+            if data and room:
+                self._times.add(self.size)
             self._append(data[:room])
             data = data[room:]
+        if data:
+            self._times.keep(self._left_out + len(self._after_head))
         self._after_head += data
         if len(self._after_head) > 2 * self._tail:  # seldom, as each cut moves the whole rest
             self._cut()
@@ -84,6 +96,7 @@ class LogWriter:
         surplus = max(0, len(self._after_head) - self._tail)
         del self._after_head[:surplus]
         self._left_out += surplus
+        self._times.forget(self._left_out)
 
     def _append(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -95,6 +108,61 @@ class LogWriter:
                 rest = rest[written:]
         except OSError as error:
             self.write_error = f"The log is incomplete: {error.strerror}."
+
+
+class _Times:
+    """Writes when the bytes of a log were written. What is wrong with it harms nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self._last = 0
+        self._tail: deque[tuple[int, int]] = deque()
+        """The same for what is kept in memory, by its place among all that came after the head."""
+        try:
+            self._fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o640)
+            size = os.fstat(self._fd).st_size
+            os.ftruncate(self._fd, size - size % PAIR.size)  # half a pair, if it was killed
+        except OSError:
+            self._fd = -1
+
+    def add(self, offset: int) -> None:
+        """From this byte of the log on it is now."""
+        if self._is_due():
+            self._write(PAIR.pack(offset, self._last))
+
+    def keep(self, place: int) -> None:
+        """From this place of the tail on it is now."""
+        if self._is_due() or not self._tail:
+            self._tail.append((place, self._last))
+
+    def forget(self, place: int) -> None:
+        """What comes before this place of the tail will not be in the log."""
+        while len(self._tail) > 1 and self._tail[1][0] <= place:
+            self._tail.popleft()
+
+    def add_tail(self, offset: int, place: int) -> None:
+        """The tail from this place on is in the log from that byte on."""
+        pairs = (PAIR.pack(offset + max(0, at - place), ms) for at, ms in self._tail)
+        self._write(b"".join(pairs))
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def _is_due(self) -> bool:
+        now = time.time_ns() // 1_000_000
+        if abs(now - self._last) < EVERY_MS:
+            return False
+        self._last = now
+        return True
+
+    def _write(self, pairs: bytes) -> None:
+        try:
+            # After half a pair every other would be read wrong.
+            if self._fd >= 0 and os.write(self._fd, pairs) % PAIR.size:
+                self.close()
+        except OSError:
+            self.close()
 
 
 def _as_note(text: bytes, before: bytes) -> bytes:

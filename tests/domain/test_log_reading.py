@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import NotFound
-from domain.logs import log_path, read_end, read_log
+from domain.logs import log_path, read_log, times_path
 from domain.models.base import new_id
 
 texts = st.lists(st.sampled_from(["a", "é", "€", "🚀", "\n", "word "]), max_size=60).map("".join)
@@ -76,7 +76,9 @@ def test_a_log_that_does_not_exist_yet_and_a_far_offset_read_as_empty(path: Path
 
 def test_each_attempt_has_a_file_of_its_own(tmp_path: Path) -> None:
     run, step = new_id(), new_id()
-    assert log_path(tmp_path, run, step, 2) == tmp_path / "logs" / run / f"{step}.2.log"
+    log = log_path(tmp_path, run, step, 2)
+    assert log == tmp_path / "logs" / run / f"{step}.2.log"
+    assert times_path(log) == tmp_path / "logs" / run / f"{step}.2.times"
 
 
 @pytest.mark.parametrize(
@@ -91,19 +93,3 @@ def test_each_attempt_has_a_file_of_its_own(tmp_path: Path) -> None:
 def test_nothing_but_ids_can_name_a_log(tmp_path: Path, run: str, step: str, attempt: int) -> None:
     with pytest.raises(NotFound):
         log_path(tmp_path, run, step, attempt)
-
-
-def test_the_end_of_a_long_log_begins_with_a_line(path: Path) -> None:
-    path.write_text("first\nsecond\nthird\n")
-    assert read_end(path, 100, complete=True) == (b"first\nsecond\nthird\n", 0, 19)
-    assert read_end(path, 10, complete=True) == (b"third\n", 13, 19)
-
-
-def test_the_end_of_one_endless_line_begins_with_a_whole_character(path: Path) -> None:
-    path.write_text("€" * 10)
-    data, start, end = read_end(path, 10, complete=True)
-    assert (data.decode(), start, end) == ("€€€", 21, 30)
-
-
-def test_the_end_of_a_log_that_does_not_exist_is_empty(tmp_path: Path) -> None:
-    assert read_end(tmp_path / "none") == (b"", 0, 0)

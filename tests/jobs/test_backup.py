@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from bench.stack import GALLEY, Stack, running
+from domain.logs import log_path, times_path
 from jobs.backup import BackupError, back_up
 from tests.conftest import KINDS, settings_for
 from tests.support.wait import eventually
@@ -177,6 +178,18 @@ def test_what_cannot_be_written_leaves_nothing(settings, tmp_path, target):
     with pytest.raises(BackupError, match="cannot be written"):
         back_up(settings, tmp_path / target, with_secret_key=False)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_times_of_logs_come_along_and_are_no_logs_of_their_own(settings, tmp_path):
+    here = replace(settings_for(tmp_path / "own"), database_url=settings.database_url)
+    log = log_path(here.data_dir, "a" * 24, "b" * 24, 1)
+    log.parent.mkdir(parents=True)
+    for path in (log, times_path(log)):
+        path.write_bytes(b"12345678")
+    file = tmp_path / "galley.tar.gz"
+    assert back_up(here, file, with_secret_key=False).logs == 1
+    with tarfile.open(file) as archive:
+        assert f"logs/{log.parent.name}/{times_path(log).name}" in archive.getnames()
 
 
 def test_a_folder_without_a_galley_is_not_backed_up(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.log_times import PAIR, Times
+from domain.logs import times_path
 from domain.settings import MIB
 from jobs.logs import LogWriter
 
@@ -132,3 +134,67 @@ def test_a_log_says_itself_that_it_is_incomplete_when_there_is_room_again(
     expected = "begin\n[galley] The log is incomplete: No space left on device.\n"
     assert path.read_text() == expected
     assert log.size == len(expected)
+
+
+class Clock:
+    """What the writer takes for the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ms = 1_000_000
+        monkeypatch.setattr("jobs.logs.time.time_ns", lambda: self.ms * 1_000_000)
+
+    def pass_ms(self, ms: int) -> None:
+        self.ms += ms
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_when_it_was_written_stands_beside_it_about_every_tenth_of_a_second(
+    path: Path, clock: Clock
+) -> None:
+    log = LogWriter(path)
+    for _ in range(10):
+        log.write(b"line\n")
+        clock.pass_ms(50)
+    log.close()
+    times = Times(times_path(path))
+    assert times_path(path).stat().st_size == 5 * PAIR.size
+    assert [times.at(offset) for offset in (0, 5, 10, 45)] == [
+        *(1_000_000, 1_000_000, 1_000_100, 1_000_400)
+    ]
+
+
+def test_the_end_of_a_long_log_keeps_its_times(path: Path, clock: Clock) -> None:
+    log = LogWriter(path, head=10, tail=10)
+    for _ in range(100):
+        log.write(b"12345")
+        clock.pass_ms(100)
+    log.close()
+    times = Times(times_path(path))
+    size = path.stat().st_size
+    assert (times.at(5), times.at(9)) == (1_000_100, 1_000_100)
+    assert [times.at(size - 10), times.at(size - 5), times.at(size - 1)] == [
+        *(1_009_800, 1_009_900, 1_009_900)
+    ]
+
+
+def test_half_a_pair_of_a_killed_worker_does_no_harm(path: Path, clock: Clock) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"first\n")
+    times_path(path).write_bytes(PAIR.pack(0, 900_000) + b"\0\0\0")
+    log = LogWriter(path)
+    log.write(b"second\n")
+    log.close()
+    times = Times(times_path(path))
+    assert (times.at(0), times.at(6)) == (900_000, 1_000_000)
+
+
+def test_a_log_is_written_even_if_its_times_cannot_be(path: Path) -> None:
+    times_path(path).mkdir(parents=True)
+    log = LogWriter(path)
+    log.write(b"line")
+    log.close()
+    assert (path.read_bytes(), log.write_error) == (b"line", None)
