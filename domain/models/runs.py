@@ -191,7 +191,7 @@ class TestResult(Base):
     __test__ = False  # a table, not a test class
 
     id = Id()
-    step = ForeignKeyField(StepRun, on_delete="CASCADE", backref="tests")
+    step = ForeignKeyField(StepRun, on_delete="CASCADE", backref="tests", index=False)
     attempt = IntegerField()
     suite = CharField(max_length=500, default="")
     name = CharField(max_length=1000)
@@ -202,6 +202,13 @@ class TestResult(Base):
     reviewed_by = CharField(max_length=100, null=True)
     reviewed_at = Moment(null=True)
     comment = TextField(default="")
+
+
+# The tests of a step, and those of one name among many steps. Of the name only its start: all of it
+# may be longer than PostgreSQL takes into an index.
+TestResult.add_index(
+    TestResult.index(TestResult.step, SQL("substr(name, 1, 100)"), name="test_result_step_name")
+)
 
 
 class RunEvent(Base):

@@ -1,0 +1,279 @@
+"""What is different between two runs of one workflow: the rules. Pure.
+
+*Before* is the run that is compared with, *after* the one that is looked at.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from domain.differences import Difference
+from domain.outline import same
+from domain.results import FAILURES
+from domain.statuses import FAILED, SUCCEEDED
+
+MOVED_MS = 1_000
+MOVED_SHARE = 0.2
+"""How much longer or shorter a step has to take to be told: both, the share of the longer time."""
+
+_GOOD = "Pass"
+_WORST_LAST = ("Skip", _GOOD, *FAILURES)
+
+Kind = Literal["added", "removed", "changed"]
+
+
+# ---- members: parameters, files --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    """One that is not the same on both sides; None for the side that has none."""
+
+    kind: Kind
+    name: str
+    before: Any
+    after: Any
+
+
+def changed_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Member]:
+    """In the order of `after`; what is gone comes last."""
+    found = []
+    for name, value in after.items():
+        if name not in before:
+            found.append(Member("added", name, None, value))
+        elif not same(before[name], value):
+            found.append(Member("changed", name, before[name], value))
+    gone = (name for name in before if name not in after)
+    return found + [Member("removed", name, before[name], None) for name in gone]
+
+
+# ---- what surrounds the definition -----------------------------------------------------------
+
+
+def surroundings(
+    before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
+) -> list[Difference]:
+    """What changed of the suites and environments that both runs used.
+
+    before, after: the specs that the steps ran by (`domain.snapshots`). What a definition says by
+    itself is not told here.
+    """
+    old, new = _used(before), _used(after)
+    return [
+        Difference("changed", key, (*key, member.name), member.name, member.before, member.after)
+        for key, values in new.items()
+        if key in old
+        for member in changed_members(old[key], values)
+    ]
+
+
+def _used(specs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """("Suite" or "Environment", its name) → what it was."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for spec in specs:
+        if "suite" in spec:
+            of_suite = {"script": spec["script"], "timeoutSeconds": spec["timeoutSeconds"]}
+            found.setdefault(("Suite", spec["suite"]), of_suite)
+        elif "target" in spec:
+            settings = {f"settings.{name}": value for name, value in spec["settings"].items()}
+            of_place = {"driver": spec["driver"], **settings}
+            found.setdefault(("Environment", spec["target"]), of_place)
+    return found
+
+
+# ---- steps -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    id: str
+    stage: str
+    name: str
+    type: str
+    status: str
+    duration_ms: int | None
+    """None while it is not over, or if it never ran."""
+    is_kept: bool = False
+    """A rerun kept it: it did not run, so how long it took says nothing."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class StepPair:
+    """The steps of one name in both runs, or the one that there is."""
+
+    before: StepFacts | None
+    after: StepFacts | None
+
+    @property
+    def any(self) -> StepFacts:
+        """As it is after, if it is there."""
+        return cast(StepFacts, self.after or self.before)
+
+    @property
+    def has_turned(self) -> bool:
+        """Whether it ended otherwise, or is there in one run only."""
+        return (self.before and self.before.status) != (self.after and self.after.status)
+
+    @property
+    def broke(self) -> bool:
+        """Whether it succeeded before and failed after."""
+        if self.before is None or self.after is None:
+            return False
+        return (self.before.status, self.after.status) == (SUCCEEDED, FAILED)
+
+    @property
+    def moved_ms(self) -> int | None:
+        """By how much longer it took; None where the times do not compare."""
+        one, other = self.before, self.after
+        if one is None or other is None or self.has_turned or one.is_kept or other.is_kept:
+            return None
+        if one.duration_ms is None or other.duration_ms is None:
+            return None
+        return other.duration_ms - one.duration_ms
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether it took so much longer or shorter that it is worth a look."""
+        moved = self.moved_ms
+        if moved is None or self.before is None or self.after is None:
+            return False
+        longer = max(self.before.duration_ms or 0, self.after.duration_ms or 0)
+        return abs(moved) >= max(MOVED_MS, MOVED_SHARE * longer)
+
+
+def pair_steps(before: Sequence[StepFacts], after: Sequence[StepFacts]) -> list[StepPair]:
+    """By name, which is unique in a workflow; in the order of `after`, what is gone at the end."""
+    old = {step.name: step for step in before}
+    names = {step.name for step in after}
+    pairs = [StepPair(old.get(step.name), step) for step in after]
+    return pairs + [StepPair(step, None) for step in before if step.name not in names]
+
+
+def told_first(pairs: Iterable[StepPair]) -> list[StepPair]:
+    """Those that end otherwise, as they come; then those that moved, the most moved first."""
+    worth = [pair for pair in pairs if pair.has_turned or pair.has_moved]
+    return sorted(worth, key=lambda pair: (not pair.has_turned, -abs(pair.moved_ms or 0)))
+
+
+# ---- tests -----------------------------------------------------------------------------------
+
+TestKey = tuple[str, str, str]
+"""Step, suite and name."""
+
+
+@dataclass(frozen=True)
+class ChangedTest:
+    step: str
+    suite: str
+    name: str
+    before: str | None
+    after: str | None
+    """Its results; None where it is not there."""
+
+
+@dataclass(frozen=True)
+class TestChanges:
+    __test__ = False  # no test class
+
+    failing: list[ChangedTest] = field(default_factory=list)
+    """Bad now, and not before."""
+    passing: list[ChangedTest] = field(default_factory=list)
+    """Passed now, bad before."""
+    new: list[ChangedTest] = field(default_factory=list)
+    """Those that did not pass come first."""
+    gone: list[ChangedTest] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.failing or self.passing or self.new or self.gone)
+
+
+def compare_tests(
+    before: Iterable[tuple[TestKey, str]], after: Iterable[tuple[TestKey, str]]
+) -> TestChanges:
+    """What became of the tests of steps that have tests in both runs.
+
+    Of others it is the step that came, went or did not run. Of tests that share a name the worst
+    result counts.
+    """
+    old, new = _results(before), _results(after)
+    in_both = {key[0] for key in old} & {key[0] for key in new}
+    found = TestChanges()
+    for key, result in new.items():
+        was = old.get(key)
+        if key[0] not in in_both:
+            continue
+        test = ChangedTest(*key, was, result)
+        if was is None:
+            found.new.append(test)
+        elif result in FAILURES and was not in FAILURES:
+            found.failing.append(test)
+        elif result == _GOOD and was in FAILURES:
+            found.passing.append(test)
+    found.new.sort(key=lambda test: test.after not in FAILURES)
+    gone = (key for key in old if key not in new and key[0] in in_both)
+    found.gone.extend(ChangedTest(*key, old[key], None) for key in gone)
+    return found
+
+
+def _results(tests: Iterable[tuple[TestKey, str]]) -> dict[TestKey, str]:
+    found: dict[TestKey, str] = {}
+    for key, result in tests:
+        known = found.get(key)
+        if known is None or _WORST_LAST.index(result) > _WORST_LAST.index(known):
+            found[key] = result
+    return found
+
+
+# ---- releases --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReleaseFacts:
+    id: str
+    ingredient: str
+    version: str
+    step: str
+    """That made it in this run; "" for one that the run only tested."""
+    files: Mapping[str, str]
+    """Path → SHA-256."""
+
+
+@dataclass(frozen=True)
+class ReleasePair:
+    before: ReleaseFacts | None
+    after: ReleaseFacts | None
+
+    @property
+    def any(self) -> ReleaseFacts:
+        return cast(ReleaseFacts, self.after or self.before)
+
+    @property
+    def is_same(self) -> bool:
+        """One release, or two with the same files, byte for byte."""
+        return bool(self.before and self.after and self.before.files == self.after.files)
+
+    @property
+    def files(self) -> list[Member]:
+        """Whose bytes are others, that are new or gone; none unless there are two releases."""
+        if self.before is None or self.after is None:
+            return []
+        return changed_members(self.before.files, self.after.files)
+
+    @property
+    def same_files(self) -> int:
+        """How many files are byte for byte the same."""
+        if self.before is None or self.after is None:
+            return 0
+        shared = self.before.files.items() & self.after.files.items()
+        return len(shared)
+
+
+def pair_releases(
+    before: Iterable[ReleaseFacts], after: Iterable[ReleaseFacts]
+) -> list[ReleasePair]:
+    """Of one ingredient, made by the step of one name or tested."""
+    old = {(release.ingredient, release.step): release for release in before}
+    new = {(release.ingredient, release.step): release for release in after}
+    pairs = [ReleasePair(old.get(key), release) for key, release in new.items()]
+    return pairs + [ReleasePair(release, None) for key, release in old.items() if key not in new]
