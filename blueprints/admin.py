@@ -1,14 +1,12 @@
 """The pages for System_Admins that only show: who did what, and how the installation stands."""
 
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Any
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 
 from blueprints import doorbell, pages, settings
+from blueprints.days import Day, begin_of, end_of
 from blueprints.forms import Form
 from blueprints.guards import current_actor
 from blueprints.present import audit_sentences as sentences
@@ -16,7 +14,6 @@ from blueprints.present import system as present
 from blueprints.schemas import CursorQuery, check
 from domain import audit, installation, run_queries
 from domain.access import require_system_admin
-from domain.clock import DAY_MS
 from domain.errors import Invalid
 from domain.models import AuditEvent
 from domain.texts import Line
@@ -39,17 +36,6 @@ def home() -> ResponseReturnValue:
 # ---- audit -----------------------------------------------------------------------------------
 
 
-def _day(value: object) -> date:
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise PydanticCustomError("invalid_format", "must be a day such as 2026-01-31.") from None
-
-
-Day = Annotated[date | None, BeforeValidator(_day)]
-"""None only where it was not given."""
-
-
 class AuditSearch(CursorQuery):
     """The filters of the API, but with days instead of times: of UTC, `until` the last of them."""
 
@@ -68,19 +54,12 @@ class AuditSearch(CursorQuery):
             action=self.action,
             project_id=self.project_id,
             object_kind=self.kind,
-            since=_begin(self.since),
-            until=None if self.until is None else (_begin(self.until) or 0) + DAY_MS,
+            since=begin_of(self.since),
+            until=end_of(self.until),
         )
 
 
 FILTERS = ("actor", "action", "kind", "objectId", "projectId", "since", "until")
-
-
-def _begin(day: date | None) -> int | None:
-    """Milliseconds since the epoch."""
-    if day is None:
-        return None
-    return int(datetime.combine(day, time(), UTC).timestamp()) * 1000
 
 
 @bp.get("/audit")

@@ -29,6 +29,19 @@ def public(view: View) -> View:
     return view
 
 
+def by_address(view: View) -> View:
+    """Mark a view whose address is a secret that says enough: nobody has to be signed in, and it
+    does the same whether anybody is."""
+    view.is_by_address = True  # type: ignore[attr-defined]
+    return public(view)
+
+
+def is_by_address() -> bool:
+    """Whether the request is for such a view: then no session counts, so none can be misused."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "is_by_address", False)
+
+
 def demand_identity() -> None:
     """Before every request: say who you are, unless the view is public."""
     view = current_app.view_functions.get(request.endpoint or "")

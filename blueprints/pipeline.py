@@ -1,100 +1,100 @@
-"""The pages of runs: the history, one run with its pipeline and log, and stopping it."""
+"""The pages of runs: the history, one run with its pipeline and log, a workflow's newest run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from blueprints import pages, run_actions, settings
+from blueprints import pages, run_view
 from blueprints.api.runs import find
-from blueprints.guards import current_actor, load_run, load_workflow
-from blueprints.once import FormId, start_once
-from blueprints.pages_support import default_step, steps_of
+from blueprints.days import Day, begin_of, end_of
+from blueprints.guards import load_run, load_workflow, own_projects
 from blueprints.present import runs as present
-from blueprints.run_schemas import LogQuery, Outcome, Rerun, RunQuery
-from blueprints.schemas import Schema, check
-from domain import logs, outside, paging, results, run_logs, run_queries, runs
-from domain.access import SUPER_USER
-from domain.errors import NotFound
-from domain.models import Run, StepRun, new_id
-from domain.run_queries import Details
-from domain.statuses import RUNNING
+from blueprints.run_schemas import RunQuery, Status
+from blueprints.schemas import CursorQuery
+from domain import run_queries
+from domain.models import Run
+from domain.paging import fetch_after
 
-bp = Blueprint("pipeline", __name__, url_prefix="/runs")
+bp = Blueprint("pipeline", __name__)
 
 LIST_PACE = "5s"
-LOG_PACE = "1s"
-PACE, SLOW_PACE = "1s", "3s"
-SLOW_REASONS = {"approval", "outside_completion", "concurrency_limit", "no_worker", "disk_full"}
-"""What ends these takes minutes: a person, another run."""
-FAILURES_SHOWN = 20
-
-
-class RunView(Schema):
-    whole: ClassVar[str] = "the query"
-    step: str | None = None
-    attempt: int | None = Field(None, ge=1, le=1000)
-
-    def choice(self) -> str:
-        """As a query; "" leaves the choice to us."""
-        return urlencode(self.model_dump(exclude_none=True)) if self.step else ""
-
-
-class RerunForm(Rerun):
-    form_id: FormId | None = None
+FILTERS = ("status", "workflowId", "projectId", "triggerSource", "since", "until")
 
 
 # ---- the history -----------------------------------------------------------------------------
+
+
+class HistoryQuery(CursorQuery):
+    """The filters of the API, but with days instead of times: of UTC, `until` the last of them."""
+
+    whole: ClassVar[str] = "the query"
+    workflow_id: str | None = None
+    project_id: str | None = None
+    status: list[Status] = Field(default_factory=list)
+    trigger_source: str | None = None
+    since: Day = None
+    until: Day = None
+
+    def wanted(self) -> RunQuery:
+        return RunQuery.model_construct(
+            workflow_id=self.workflow_id,
+            project_id=self.project_id,
+            status=self.status,
+            trigger_source=self.trigger_source,
+            started_after=begin_of(self.since),
+            started_before=end_of(self.until),
+        )
 
 
 @dataclass(frozen=True)
 class _Listing:
     """A page of the history as rows; counting and rendering are what costs."""
 
-    query: RunQuery
-    found: run_queries.Found
+    query: HistoryQuery
     rows: Sequence[Run]
+    total: int
+    cursor: str | None
     etag: str
 
     def context(self) -> dict[str, Any]:
         query = self.query
         items = [present.run_item(row) for row in self.rows]
         return {
-            "runs": pages.listing(items, paging.count(self.found.all), query, is_unbounded=True),
-            "filters": {
-                "status": query.status[0] if query.status else "",
-                "workflowId": query.workflow_id,
-                "projectId": query.project_id,
-            },
-            "query": pages.filters("status", "workflowId", "projectId", "pageSize"),
+            "runs": pages.unbounded(items, self.total, query, self.cursor),
+            "filters": {name: request.args.get(name) for name in FILTERS},
+            "query": pages.filters(*FILTERS, "pageSize"),
             "etag": self.etag,
-            "pace": LIST_PACE,
+            # What is older stands still.
+            "pace": LIST_PACE if query.cursor is None else None,
         }
 
 
 def _listing() -> _Listing:
-    query = pages.read_query(RunQuery)
-    found = find(query)
-    rows = run_queries.with_workflows(
-        list(found.newest_first.paginate(query.page, query.page_size))
+    query = pages.read_query(HistoryQuery)
+    found = find(query.wanted())
+    rows, total, cursor = fetch_after(
+        found.newest_first, Run.id, query.as_page(), query.cursor, counted=found.all
     )
-    etag = pages.tag([(row.id, row.version, row.workflow.name) for row in rows])
-    return _Listing(query, found, rows, etag)
+    shown = run_queries.with_workflows(rows)
+    etag = pages.tag([(row.id, row.version, row.workflow.name) for row in shown], total)
+    return _Listing(query, shown, total, cursor, etag)
 
 
-@bp.get("")
+@bp.get("/runs")
 def list_page() -> ResponseReturnValue:
     listing = _listing()
     of = listing.query.workflow_id
     workflow = load_workflow(of) if of else None
-    return render_template("pipeline/list.html", workflow=workflow, **listing.context())
+    return render_template(
+        "pipeline/list.html", workflow=workflow, projects=own_projects(), **listing.context()
+    )
 
 
-@bp.get("/list")
+@bp.get("/runs/list")
 def list_fragment() -> ResponseReturnValue:
     listing = _listing()
     return pages.unless_known(
@@ -105,173 +105,55 @@ def list_fragment() -> ResponseReturnValue:
 # ---- one run ---------------------------------------------------------------------------------
 
 
-@bp.get("/<run_id>")
+@bp.get("/runs/<run_id>")
 def show(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
-    view = pages.read_query(RunView)
-    etag = _tag(row, view)
-    return render_template("pipeline/show.html", **_picture(row, view, etag))
+    view = run_view.read()
+    shown = run_view.picture(row, view, run_view.tag(row, view))
+    older, newer = run_queries.neighbours(row)
+    page = render_template(
+        "pipeline/show.html", older=older, newer=newer, is_chosen=bool(view.step), **shown
+    )
+    return run_view.keep(make_response(page))
 
 
-@bp.get("/<run_id>/status")
+@bp.get("/runs/<run_id>/status")
 def status(run_id: str) -> ResponseReturnValue:
     """The polled part. `shown` is STEP.ATTEMPT, whose log the page has now."""
     row = load_run(run_id)
-    view = pages.read_query(RunView)
-    etag = _tag(row, view)
+    view = run_view.read()
+    etag = run_view.tag(row, view)
     shown = request.args.get("shown", "")
     return pages.unless_known(
         etag,
         lambda: render_template(
-            "pipeline/_run.html", shown=shown, **_picture(row, view, etag, shown)
+            "pipeline/_run.html", shown=shown, **run_view.picture(row, view, etag, shown)
         ),
     )
 
 
-def _tag(row: Run, view: RunView) -> str:
-    """Known before anything else of the run is read, so it never promises more than is shown."""
-    role = current_actor().role_in(row.project_id)
-    return pages.tag(run_actions.version_of(row), view, role)
+# ---- the newest run of a workflow ------------------------------------------------------------
 
 
-def _picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dict[str, Any]:
-    """All that the run's templates want; the log only if it is not what is `shown` already."""
-    details = run_actions.look_at(row)
-    run = present.run(details)
-    picture: dict[str, Any] = {
-        "run": run,
-        "step": None,
-        "choice": view.choice(),
-        "may_run": current_actor().may(SUPER_USER, row.project_id),
-        "form_id": new_id(),
-        "may_decide": {s.id for s in details.stages if runs.may_decide(row, s, current_actor())},
-        "etag": etag,
-        "pace": _pace(details),
-        "log_pace": LOG_PACE,
-    }
-    step = _chosen_step(run, view.step)
-    if step is None:
-        return picture
-    step_row = next(item for item in details.steps if item.id == step["id"])
-    attempt = picture["attempt"] = _chosen_attempt(step, step_row, view)
-    if shown != f"{step_row.id}.{attempt}":
-        picture["log"] = _end_of_log(step_row, attempt)
-    failures = results.failures(step_row, FAILURES_SHOWN) if step["tests"] else []
-    picture["step"] = {**step, "failedTests": [present.test(item) for item in failures]}
-    return picture
+@bp.get("/workflows/<workflow_id>/latest")
+def board(workflow_id: str) -> ResponseReturnValue:
+    """For a screen on the wall: follows the workflow's newest run, and begins none."""
+    return render_template("pipeline/board.html", **_board(workflow_id))
 
 
-def _pace(details: Details) -> str | None:
-    """How often to ask; None when the run has ended and nothing will change any more."""
-    if details.run.completed_at is not None:
-        return None
-    if any(step.status == RUNNING for step in details.steps):
-        return PACE
-    reasons = {reason["code"] for reason in details.reasons}
-    return SLOW_PACE if reasons & SLOW_REASONS else PACE
-
-
-def _chosen_step(run: Mapping[str, Any], step_id: str | None) -> Mapping[str, Any] | None:
-    if step_id is None:
-        return default_step(run)
-    for step in steps_of(run):
-        if step["id"] == step_id:
-            return step
-    raise NotFound("This run has no such step.")
-
-
-def _chosen_attempt(step: Mapping[str, Any], row: StepRun, view: RunView) -> int:
-    """The attempt whose log is shown; 0 for a step that has not started.
-
-    Of a step that a rerun kept, one of the step that really ran; 0 if that is gone.
-    """
-    chosen = view.attempt if view.step else None
-    if row.kept_from is not None:
-        is_gone = run_queries.really_ran(row) is row
-        return 0 if is_gone else run_logs.of_step(settings().data_dir, row, chosen).attempt
-    if chosen is None:
-        return step["attempt"] if step["startedAt"] else 0
-    if all(item["attempt"] != chosen for item in step["attempts"]):
-        raise NotFound("This step has no such attempt.")
-    return chosen
-
-
-# ---- logs ------------------------------------------------------------------------------------
-
-
-def _end_of_log(step: StepRun, attempt: int) -> dict[str, Any]:
-    if attempt == 0:
-        return {"text": "", "start": 0, "end": 0, "complete": False}
-    found = run_logs.of_step(settings().data_dir, step, attempt)
-    data, start, end = logs.read_end(found.path, complete=found.is_over)
-    return {"text": _text(data), "start": start, "end": end, "complete": found.is_over}
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-@bp.get("/<run_id>/steps/<step_run_id>/log")
-def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """What an attempt's log has grown by since byte `offset`; 204 while that is nothing."""
-    row = load_run(run_id)
-    step = run_queries.get_step(row, step_run_id)
-    query = pages.read_query(LogQuery)
-    found = run_logs.of_step(settings().data_dir, step, query.attempt)
-    data, end = logs.read_log(found.path, query.offset or 0, complete=found.is_over)
-    is_complete = found.is_over and len(data) < logs.READ_BYTES
-    if not data and not is_complete:
-        return Response(status=204)
-    return render_template(
-        "pipeline/_log.html",
-        run={"id": row.id},
-        step={"id": step.id},
-        attempt=found.attempt,
-        log={"text": _text(data), "end": end, "complete": is_complete},
-        log_pace=LOG_PACE,
+@bp.get("/workflows/<workflow_id>/latest/status")
+def board_status(workflow_id: str) -> ResponseReturnValue:
+    shown = _board(workflow_id)
+    return pages.unless_known(
+        shown["etag"], lambda: render_template("pipeline/_board.html", **shown)
     )
 
 
-# ---- changes ---------------------------------------------------------------------------------
-
-
-@bp.post("/<run_id>/abort")
-def abort(run_id: str) -> ResponseReturnValue:
-    """One that has ended meanwhile is no error: the page says how it stands."""
-    run_actions.stop(load_run(run_id, SUPER_USER))
-    return redirect(f"/runs/{run_id}", 303)
-
-
-@bp.post("/<run_id>/rerun")
-def rerun(run_id: str) -> ResponseReturnValue:
-    row = load_run(run_id, SUPER_USER)
-    names = ("from", "definition", "formId")
-    chosen = {name: request.form[name] for name in names if name in request.form}
-    form = check(RerunForm, chosen, strict=False)
-    choice = (form.whence, form.definition)
-    address = start_once(form.form_id, choice, lambda within: run_actions.rerun(row, form, within))
-    return redirect(address, 303)
-
-
-@bp.post("/<run_id>/steps/<step_run_id>/outcome")
-def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """Say whether a deployment happened whose worker was lost; to its step, which then says so."""
-    step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
-    form = check(Outcome, {"happened": request.form.get("happened")}, strict=False)
-    outside.answer(step, happened=form.happened, comment="", actor=current_actor())
-    return redirect(f"/runs/{run_id}?step={step.id}#step", 303)
-
-
-@bp.post("/<run_id>/stages/<stage_run_id>/approve")
-def approve(run_id: str, stage_run_id: str) -> ResponseReturnValue:
-    return _decide(run_id, stage_run_id, "approved")
-
-
-@bp.post("/<run_id>/stages/<stage_run_id>/reject")
-def reject(run_id: str, stage_run_id: str) -> ResponseReturnValue:
-    return _decide(run_id, stage_run_id, "rejected")
-
-
-def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
-    run_actions.decide(run_queries.get_stage(load_run(run_id), stage_run_id), decision)
-    return redirect(f"/runs/{run_id}", 303)
+def _board(workflow_id: str) -> dict[str, Any]:
+    workflow = load_workflow(workflow_id)
+    row = run_queries.newest_of(workflow)
+    context: dict[str, Any] = {"workflow": workflow, "board_pace": run_view.PACE, "run": None}
+    if row is None:
+        return {**context, "etag": pages.tag(workflow.revision, workflow.name)}
+    etag = run_view.tag(row, None)
+    return {**context, **run_view.overview(row), "etag": etag}

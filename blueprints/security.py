@@ -141,7 +141,9 @@ def _refuse_unstorable() -> None:
 
 def _check_csrf() -> None:
     """Sessions only: a bearer token is never sent by a browser on its own."""
-    if request.routing_exception is None and not guards.has_bearer():
+    if request.routing_exception is not None or guards.is_by_address():
+        return
+    if not guards.has_bearer():
         csrf.protect()
 
 

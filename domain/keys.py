@@ -32,6 +32,20 @@ class Keys:
         """Whether `sign` made the signature for this content."""
         return hmac.compare_digest(self.sign(content).encode(), signature.encode())
 
+    def capability(self, purpose: str, *names: str) -> str:
+        """43 characters that only this installation makes for this purpose and these names.
+
+        names: without spaces.
+        """
+        key = self._derived(f"galley: capability: {purpose}".encode())
+        digest = hmac.digest(key, " ".join(names).encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    @staticmethod
+    def is_same(given: str, expected: str) -> bool:
+        """Compares without telling by its time how much is right."""
+        return hmac.compare_digest(given.encode(), expected.encode())
+
     def encrypt(self, text: str) -> bytes:
         encrypted: bytes = self._cipher.encrypt(text.encode())
         return encrypted

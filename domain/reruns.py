@@ -5,6 +5,7 @@ run, and what they released counts as the new run's own, if every package is as 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from peewee import fn
@@ -72,6 +73,30 @@ def rerun(
 
     return runs.launch(
         plan, actor=actor, keys=keys, trigger_source="rerun", rerun_of=old.id, within=keep
+    )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a rerun would do."""
+
+    steps: list[str]
+    """The names of all its steps, in their order."""
+    kept: set[str]
+    """Those that one from the failure does not run again."""
+
+
+def preview(old: Run, *, definition: Which, keys: Keys) -> Preview:
+    """Before anything is done, and without a look into the storage: that is checked when it begins.
+
+    Raises Conflict where such a rerun is not possible.
+    """
+    earlier = _read(old, keys)
+    plan = _prepare(old, _workflow_of(old), definition)
+    kept = choose(plan, earlier)
+    return Preview(
+        steps=[step["name"] for step in plan.steps],
+        kept={step["name"] for step in plan.steps if step["id"] in kept.steps},
     )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 from peewee import fn
 
@@ -11,6 +12,7 @@ from domain.errors import NotFound
 from domain.ingredients import packages_of
 from domain.models import (
     Attempt,
+    Base,
     Package,
     Release,
     Run,
@@ -26,6 +28,8 @@ from domain.models import (
 from domain.paging import COUNTED_TO, count
 from domain.releases import releases_of_run
 from domain.statuses import FINISHED
+
+Row = TypeVar("Row", bound=Base)
 
 
 def get(run_id: str) -> Run:
@@ -43,6 +47,21 @@ def version_of(run_id: str) -> int | None:
     """How often something visible of the run has changed; None if it is gone."""
     version: int | None = _VERSION.value(run_id=run_id)
     return version
+
+
+def neighbours(run: Run) -> tuple[Run | None, Run | None]:
+    """The run of its workflow before it, and the one after it, as far as links need them."""
+    siblings = Run.select(Run.id, Run.number).where(Run.workflow == run.workflow_id)
+    before = siblings.where(Run.number < run.number).order_by(Run.number.desc()).first()
+    after = siblings.where(Run.number > run.number).order_by(Run.number).first()
+    return before, after
+
+
+def newest_of(workflow: Workflow) -> Run | None:
+    """The run of a workflow that was asked for last."""
+    mine = Run.select().where(Run.workflow == workflow.id)
+    newest: Run | None = mine.order_by(Run.number.desc()).first()
+    return newest
 
 
 def get_step(run: Run, step_run_id: str) -> StepRun:
@@ -163,6 +182,23 @@ class Details:
     uploads: list[UploadedLog]
     reasons: waiting.Reasons
     """Why it, its stages and steps do not run."""
+
+    @cached_property
+    def attempts_of(self) -> dict[str, list[Attempt]]:
+        """By the id of their step, those of one in their order."""
+        return _by("step_id", self.attempts)
+
+    @cached_property
+    def steps_of(self) -> dict[str, list[StepRun]]:
+        """By the id of their stage, those of one in their order."""
+        return _by("stage_id", self.steps)
+
+
+def _by(column: str, rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, column), []).append(row)
+    return found
 
 
 def details(run: Run, *, redis_answers: bool = True, silence_ms: int = 0) -> Details:

@@ -61,15 +61,17 @@ document.addEventListener("htmx:after:swap", () => {
 
 // Single keys do something only outside of fields, and only if the person wants them (WCAG 2.1.4).
 const PLACES = { w: "/workflows", r: "/runs", i: "/ingredients", e: "/environments" };
-let goingSince = 0; // when `g` was pressed
+let goingSince = -Infinity; // when `g` was pressed: times begin with the page
 
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (document.documentElement.dataset.shortcuts === "off") return;
   if (target.closest("input, textarea, select, [contenteditable]")) return;
+  const beside = document.querySelector(`a[data-key="${CSS.escape(key)}"]`); // h and l: the run before, the run after
+  if (beside) return beside.click();
   const going = event.timeStamp - goingSince < 1500;
-  goingSince = key === "g" ? event.timeStamp : 0;
+  goingSince = key === "g" ? event.timeStamp : -Infinity;
   const place = going && document.querySelector(`.main-nav a[href^="${PLACES[key]}"]`);
   const search = key === "/" && document.querySelector("input[type=search]");
   if (place) location.href = place.href;
@@ -127,51 +129,6 @@ document.addEventListener("click", async ({ target }) => {
   }
 });
 
-// --- The editor --------------------------------------------------------------------------------
-
-// As if a button of that meaning had been pressed: it brings what was typed along.
-function act(form, what) {
-  const button = Object.assign(document.createElement("button"), { name: "do", value: what, hidden: true });
-  form.append(button);
-  form.requestSubmit(button);
-  button.remove();
-}
-
-// Alt and an arrow, Home or End move what has the focus.
-const MOVES = { ArrowUp: "back", ArrowDown: "on", ArrowLeft: "left", ArrowRight: "right", Home: "first", End: "last" };
-const STAGE_MOVES = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
-document.addEventListener("keydown", (event) => {
-  const part = event.altKey && event.target.closest(".editor [data-part]");
-  const way = part && (part.classList.contains("step") ? MOVES : STAGE_MOVES)[event.key];
-  if (!way) return;
-  event.preventDefault();
-  act(part.form, `move:${part.dataset.part}:${way}`);
-});
-
-// Steps are dragged within their stage and to others, stages by their heads. Sortable's own file says how.
-function makeSortable() {
-  const form = document.getElementById("editor");
-  if (!form || !window.Sortable) return;
-  const common = { animation: 120, onEnd: ({ item, to, newIndex }) => act(form, placeOf(item, to, newIndex)) };
-  for (const list of form.querySelectorAll("[data-steps]"))
-    if (!Sortable.get(list)) new Sortable(list, { ...common, group: "steps", draggable: "[data-step]" });
-  const board = form.querySelector(".pipeline");
-  if (!Sortable.get(board)) new Sortable(board, { ...common, draggable: "[data-stage]", handle: ".stage-head" });
-}
-const placeOf = (item, list, index) =>
-  item.dataset.step ? `place:${item.dataset.step}:${list.dataset.steps}:${index}` : `place:${item.dataset.stage}::${index}`;
-document.addEventListener("DOMContentLoaded", makeSortable);
-document.addEventListener("htmx:after:swap", makeSortable);
-
-// What was typed in the last moment before the page is left is kept as well.
-let isTyped = false;
-document.addEventListener("input", ({ target }) => (isTyped ||= Boolean(target.closest(".editor"))));
-document.addEventListener("htmx:after:request", () => (isTyped = false));
-addEventListener("pagehide", () => {
-  const form = document.getElementById("editor");
-  if (form && isTyped) navigator.sendBeacon(form.action, new FormData(form));
-});
-
 // --- Times -------------------------------------------------------------------------------------
 
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
@@ -205,13 +162,27 @@ function write(element, text, property = "textContent") {
 
 function tick() {
   const now = Date.now() - skew;
-  for (const element of document.querySelectorAll("[data-since]"))
+  grow(now);
+  for (const element of document.querySelectorAll("[data-since]:not(progress)"))
     write(element, duration(now - Date.parse(element.dataset.since)));
   for (const element of document.querySelectorAll("time[datetime]")) {
     const date = new Date(element.dateTime);
     write(element, moment(date, now));
     write(element, exact.format(date), "title");
   }
+}
+
+// Between two answers of the server: bars of what runs go on, and what is beyond the edge asks for a new scale.
+function grow(now) {
+  for (const bar of document.querySelectorAll("progress[data-since]"))
+    bar.value = Math.min(bar.max, Math.max(0, now - Date.parse(bar.dataset.since)));
+  const timeline = document.getElementById("timeline");
+  if (!timeline) return;
+  const at = ((now - timeline.dataset.origin) / timeline.dataset.span) * 100;
+  const growing = timeline.querySelectorAll("[data-grows]");
+  for (const bar of growing)
+    bar.setAttribute("width", Math.min(100, Math.max(0, at - parseFloat(bar.dataset.grows))).toFixed(2) + "%");
+  if (growing.length && at > 100) delete document.getElementById("run").dataset.etag;
 }
 
 document.addEventListener("DOMContentLoaded", () => {

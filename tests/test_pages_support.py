@@ -74,11 +74,6 @@ def test_time_that_lies_ahead_has_not_elapsed() -> None:
     assert support.elapsed_ms("2020-01-01T00:00:00.000Z") > 0
 
 
-def test_terminal_escape_sequences_are_taken_out_of_a_log() -> None:
-    output = "\x1b[1;31mred\x1b[0m \x1b]8;;https://example.org\x07link\x1b]8;;\x1b\\ \x1b[2K<done>"
-    assert support.plain_text(output) == "red link <done>"
-
-
 def test_faults_are_found_by_the_pointer_to_a_parameter_with_any_name() -> None:
     field = support.pointer("parameters", "a/b~c")
     assert field == "/parameters/a~1b~0c"

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ mkdir -p "$GALLEY_OUTPUT/dist"
 head -c 180000 /dev/zero > "$GALLEY_OUTPUT/dist/FILE"
 sha256sum "$GALLEY_OUTPUT/dist/FILE"
 """
+HELP = "sleep 0.8\n" + BUILD.replace("FILE", "help.zip")
+SYMBOLS = """\
+n=0
+while [ $n -lt $((GALLEY_RUN_NUMBER > 3 ? 900 : 10)) ]; do
+  n=$((n + 1)); echo "symbols of object $n"; sleep 0.1
+done
+echo > "$GALLEY_OUTPUT/symbols"
+"""
 UNIT = """\
 cat > "$GALLEY_REPORTS/unit.xml" <<'END'
 <testsuite name="unit">
@@ -44,10 +52,25 @@ cat > "$GALLEY_REPORTS/unit.xml" <<'END'
 END
 echo "4 passed"
 """
+HEALTHY = """\
+cat > "$GALLEY_REPORTS/smoke.xml" <<'END'
+<testsuite name="smoke">
+  <testcase name="home_page_answers" time="0.2"/>
+  <testcase name="checkout_answers" time="0.3"/>
+  <testcase name="old_addresses_lead_on" time="0.1"/>
+  <testcase name="sends_mail"><skipped message="no mail host here"/></testcase>
+</testsuite>
+END
+echo "GET /          200"
+echo "GET /checkout  200"
+echo "4 answers in $((GALLEY_RUN_NUMBER * 7)) ms"
+"""
 SMOKE = """\
 cat > "$GALLEY_REPORTS/smoke.xml" <<'END'
 <testsuite name="smoke">
   <testcase name="home_page_answers" time="0.2"/>
+  <testcase name="sends_mail"><skipped message="no mail host here"/></testcase>
+  <testcase name="feed_is_valid" time="0.05"/>
   <testcase name="checkout_answers" time="0.4"><failure message="502 Bad Gateway after 3 tries">
 GET /checkout → 502 Bad Gateway
 the upstream 10.2.0.14:8080 refused the connection</failure></testcase>
@@ -164,13 +187,32 @@ def _furnish(api: httpx.Client, folder: Path) -> dict[str, str]:
     hotfix = _workflow(
         api, "Hotfix", _stage("Build", _build("fix")), parameters=parameters, concurrency=1
     )
-    failed = [_run(api, nightly) for _ in range(4)][-1]
+    for _ in range(2):
+        _run(api, nightly)
+    _put(api, "/api/projects/shop/testsuites/smoke", {"script": SMOKE})
+    _rename_step(api, nightly, "load", "load test")
+    broke_first, *_, failed = [_run(api, nightly) for _ in range(4)]
+    _rename_step(api, nightly, "load test", "load")
+    steps = _get(api, f"/api/workflowruns/{failed}")["stageRuns"][1]["stepRuns"]
+    smoke = f"/runs/{failed}/steps/{steps[1]['id']}/tests"
+    broken = _get(api, f"/api/workflowruns{smoke.removeprefix('/runs')}?pageSize=200")["items"]
+    broken_id = next(test["id"] for test in broken if test["result"] == "Fail")
+    comment = {"status": "Rejected", "comment": "The checkout of staging is down since Tuesday."}
+    _put(api, f"/api/workflowruns{smoke.removeprefix('/runs')}/{broken_id}/review", comment)
     for _ in range(5):
         run = _run(api, release, until_approval=True)
         _approve(api, run)
     waiting = _run(api, release, until_approval=True)
     for version in ("1.7.3", "1.7.4"):
         _run(api, hotfix, version=version)
+    signed = _workflow(
+        api,
+        "Signed installer",
+        _stage("Build", _build("installer"), _build("help", script=HELP)),
+        _stage("Sign", _build("signature", script=""), _build("symbols", script=SYMBOLS)),
+        _stage("Publish", _deploy("to production", "production")),
+    )
+    live = _live(api, signed)
     release_id = _get(api, "/api/ingredients/storefront/releases")["items"][0]["id"]
     return {
         "workflows": "/workflows",
@@ -184,6 +226,15 @@ def _furnish(api: httpx.Client, folder: Path) -> dict[str, str]:
         "runs": "/runs",
         "run": f"/runs/{failed}",
         "run-waiting": f"/runs/{waiting}",
+        "run-table": f"/runs/{failed}?view=table",
+        "run-timeline": f"/runs/{failed}?view=timeline",
+        "run-live": f"/runs/{live}?named=signature",
+        "run-live-timeline": f"/runs/{live}?view=timeline",
+        "rerun": f"/runs/{broke_first}/rerun",
+        "board": f"/workflows/{signed}/latest",
+        "comparison": f"/runs/{failed}/compare",
+        "tests": smoke,
+        "test": f"{smoke}?open={broken_id}",
         "projects": "/projects",
         "settings": "/projects/shop/settings",
         "members": "/projects/shop/settings/members",
@@ -210,7 +261,7 @@ def _project(api: httpx.Client, folder: Path) -> None:
     _post(api, "/api/projects", {"id": "shop", "name": "Web shop"})
     for ingredient, name in (("storefront", "Storefront"), ("handbook", "Handbook")):
         _post(api, "/api/ingredients", {"id": ingredient, "projectId": "shop", "name": name})
-    for suite, script in (("unit", UNIT), ("smoke", SMOKE)):
+    for suite, script in (("unit", UNIT), ("smoke", HEALTHY)):
         _put(api, f"/api/projects/shop/testsuites/{suite}", {"script": script})
     for place in ("staging", "production"):
         settings = {"path": str(folder / place), "keep": 3}
@@ -235,15 +286,30 @@ def _workflow(api: httpx.Client, name: str, *stages: dict[str, Any], **more: Any
     return str(_post(api, "/api/workflows", body)["id"])
 
 
+def _rename_step(api: httpx.Client, workflow: str, name: str, other: str) -> None:
+    """Save another revision."""
+    present = _get(api, f"/api/workflows/{workflow}")
+    for stage in present["stages"]:
+        for step in stage["steps"]:
+            step["name"] = other if step["name"] == name else step["name"]
+    names = ("name", "description", "parameters", "concurrency", "stages")
+    body = {name: present[name] for name in names if present[name] is not None}
+    _put(api, f"/api/workflows/{workflow}", body)
+
+
 def _stage(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "steps": list(steps)}
 
 
 def _build(
-    name: str, ingredient: str = "storefront", file: str = "storefront.whl"
+    name: str,
+    ingredient: str = "storefront",
+    file: str = "storefront.whl",
+    script: str | None = None,
 ) -> dict[str, Any]:
-    script = BUILD.replace("FILE", file)
-    configuration = {"ingredientId": ingredient, "buildScript": script}
+    """script: "" for a step that is completed from outside."""
+    script = BUILD.replace("FILE", file) if script is None else script
+    configuration = {"ingredientId": ingredient, **({"buildScript": script} if script else {})}
     return {"name": name, "type": "Build", "configuration": configuration}
 
 
@@ -261,14 +327,49 @@ def _run(
 ) -> str:
     body = {"parameters": parameters, "triggerSource": "nightly"}
     run_id = str(_post(api, f"/api/workflows/{workflow}/runs", body)["runId"])
+
+    def is_there(run: Any) -> bool:
+        waits = any(reason["code"] == "approval" for reason in run["waiting"])
+        return run["status"] in FINISHED or (until_approval and waits)
+
+    _until(api, run_id, is_there)
+    return run_id
+
+
+def _live(api: httpx.Client, workflow: str) -> str:
+    """A run in whose second stage one step runs and another waits for the outside.
+
+    Three went before it, so that it is known how long the steps take.
+    """
+    for _ in range(3):
+        run_id, signature = _until_it_is_to_be_signed(api, workflow)
+        path = f"/api/workflowruns/{run_id}/steps/{signature}/complete"
+        _post(api, path, {"success": True})
+        _until(api, run_id, lambda run: run["status"] in FINISHED)
+    return _until_it_is_to_be_signed(api, workflow)[0]
+
+
+def _until_it_is_to_be_signed(api: httpx.Client, workflow: str) -> tuple[str, str]:
+    """Start a run; its id, and that of the step that waits."""
+    run_id = str(_post(api, f"/api/workflows/{workflow}/runs", {})["runId"])
+
+    def is_waiting(run: Any) -> bool:
+        sign, symbols = run["stageRuns"][1]["stepRuns"]
+        waits = any(reason["code"] == "outside_completion" for reason in sign["waiting"])
+        return waits and symbols["status"] != "Pending"
+
+    run = _until(api, run_id, is_waiting)
+    return run_id, run["stageRuns"][1]["stepRuns"][0]["id"]
+
+
+def _until(api: httpx.Client, run_id: str, is_there: Callable[[Any], bool]) -> Any:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         run = _get(api, f"/api/workflowruns/{run_id}")
-        waits = any(reason["code"] == "approval" for reason in run["waiting"])
-        if run["status"] in FINISHED or (until_approval and waits):
-            return run_id
+        if is_there(run):
+            return run
         time.sleep(0.05)
-    raise RuntimeError(f"the run {run_id} did not end")
+    raise RuntimeError(f"the run {run_id} did not come so far")
 
 
 def _approve(api: httpx.Client, run_id: str) -> None:

@@ -107,6 +107,7 @@ ADDRESS: dict[str, dict[str, Any]] = {
     "run_id": {"pattern": patterns.ID, "description": "The id of a run."},
     "stage_run_id": {"pattern": patterns.ID, "description": "The id of a stage of the run."},
     "step_run_id": {"pattern": patterns.ID, "description": "The id of a step of the run."},
+    "secret": {"description": "The end of the one-time address, as the page of the run has it."},
     "test_id": {"pattern": patterns.ID, "description": "The id of a test of the step."},
     "release_id": {"pattern": patterns.ID, "description": "The id of a release."},
     "token_id": {"pattern": patterns.ID, "description": "The id of a token, not the token itself."},

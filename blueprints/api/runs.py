@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from blueprints import doorbell, run_actions, settings
+from blueprints import doorbell, keys, run_actions, settings
 from blueprints.answers import Unbounded
 from blueprints.answers import runs as answers
 from blueprints.answers.runs import StartedRun
@@ -12,10 +12,18 @@ from blueprints.api.operations import (
     ETAG,
     IDEMPOTENCY_KEY,
     IF_NONE_MATCH,
+    PUBLIC,
     SIGNED_IN,
     operation,
 )
-from blueprints.guards import current_actor, forget_actor, load_project, load_run
+from blueprints.guards import (
+    address,
+    by_address,
+    current_actor,
+    forget_actor,
+    load_project,
+    load_run,
+)
 from blueprints.long_poll import RETRY_AFTER_SECONDS, wait_for_change
 from blueprints.present import runs as present
 from blueprints.run_actions import Shown
@@ -27,7 +35,7 @@ from blueprints.run_schemas import (
     StageDecision,
     WaitQuery,
 )
-from domain import engine, outside, removal, run_queries
+from domain import completion, engine, outside, removal, run_queries
 from domain.access import SUPER_USER
 from domain.errors import Conflict
 from domain.models import Run, StepRun
@@ -35,6 +43,7 @@ from domain.paging import fetch_after
 from domain.statuses import FINISHED
 
 bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
+completions = Blueprint("api_completions", __name__, url_prefix="/api/completions")
 
 WHOM_THE_STAGE_ASKS = (
     "the roles that the stage asks, or a higher one; if it names none, the role SuperUser"
@@ -187,6 +196,32 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
         release_id=body.release_id,
         message=body.message,
         actor=current_actor(),
+    )
+    doorbell().ring(ready)
+    return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
+
+
+@completions.post("/<secret>")
+@by_address
+@operation(
+    "Complete a step by its one-time address",
+    needs=PUBLIC,
+    body=Completion,
+    answers={200: answers.StepState},
+    errors=(404, 409),
+)
+def complete_by_address(secret: str) -> ResponseReturnValue:
+    """The page of the run shows the address while the step waits. It needs no token, is good for
+    this step only, and for nothing once the step has ended.
+    """
+    step = completion.by_secret(secret, keys())
+    body = read_json(Completion)
+    ready = completion.complete(
+        step,
+        success=body.success,
+        release_id=body.release_id,
+        message=body.message,
+        address=address(),
     )
     doorbell().ring(ready)
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)

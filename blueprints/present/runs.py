@@ -28,8 +28,11 @@ def run_item(run: Run) -> dict[str, Any]:
     }
 
 
-def run(details: Details) -> dict[str, Any]:
-    """A whole run: its stages with their steps, why it waits, what it released."""
+def run(details: Details, *, attempts: bool = True) -> dict[str, Any]:
+    """A whole run: its stages with their steps, why it waits, what it released.
+
+    attempts: False leaves out those of the steps, which a page shows of one step only.
+    """
     row = details.run
     return {
         **run_item(row),
@@ -39,15 +42,15 @@ def run(details: Details) -> dict[str, Any]:
         "message": row.message,
         "cancelRequestedBy": row.cancelled_by,
         "waiting": _reasons(details.reasons.run),
-        "stageRuns": [stage(item, details) for item in details.stages],
+        "stageRuns": [stage(item, details, attempts=attempts) for item in details.stages],
         "releases": [catalog.release(item, details.packages[item.id]) for item in details.releases],
         "events": [event(item) for item in details.events],
         "uploads": [upload(item) for item in details.uploads],
     }
 
 
-def stage(row: StageRun, details: Details) -> dict[str, Any]:
-    own = [s for s in details.steps if s.stage_id == row.id]
+def stage(row: StageRun, details: Details, *, attempts: bool = True) -> dict[str, Any]:
+    own = details.steps_of.get(row.id, [])
     return {
         "id": row.id,
         "stageName": row.name,
@@ -60,7 +63,7 @@ def stage(row: StageRun, details: Details) -> dict[str, Any]:
         "approval": row.approval,
         "decision": _decision(row),
         "waiting": _reasons(details.reasons.stages[row.id]),
-        "stepRuns": [step(item, details) for item in own],
+        "stepRuns": [step(item, details, attempts=attempts) for item in own],
     }
 
 
@@ -75,7 +78,8 @@ def _decision(row: StageRun) -> dict[str, Any] | None:
     }
 
 
-def step(row: StepRun, details: Details) -> dict[str, Any]:
+def step(row: StepRun, details: Details, *, attempts: bool = True) -> dict[str, Any]:
+    own = {"attempts": attempts_of(row, details)} if attempts else {}
     return {
         "id": row.id,
         "stepName": row.name,
@@ -94,8 +98,13 @@ def step(row: StepRun, details: Details) -> dict[str, Any]:
         "outsideEffect": row.outside_effect,
         "keptFrom": row.kept_from,
         "tests": row.test_counts,
-        "attempts": [attempt(item) for item in details.attempts if item.step_id == row.id],
+        **own,
     }
+
+
+def attempts_of(step: StepRun, details: Details) -> list[dict[str, Any]]:
+    """Of one step, oldest first."""
+    return [attempt(item) for item in details.attempts_of.get(step.id, [])]
 
 
 def attempt(row: Attempt) -> dict[str, Any]:

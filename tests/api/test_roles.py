@@ -9,9 +9,11 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Map
 
-from domain import drafts
+from domain import completion, drafts
 from domain.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
+from domain.keys import Keys
 from domain.models import Project, StageRun
+from tests.conftest import both_databases
 from tests.support.people import People, Person
 from tests.support.world import World
 
@@ -152,6 +154,17 @@ def run(json: Any = None, **step: Any) -> Arrange:
     return arrange
 
 
+def waiting_outside(**data: Any) -> Arrange:
+    """A step that somebody outside completes. data: of the form."""
+    return lambda world, _: run(is_outside=True, ready_at=1)(world, _) | {"data": data}
+
+
+def one_time_address(world: World, _: Person) -> dict[str, Any]:
+    step = world.run(is_outside=True, ready_at=1)
+    secret = completion.secret_of(step, Keys(world.settings.secret_key()))
+    return {"secret": secret, "json": {"success": True}}
+
+
 def uploaded(world: World, _: Person) -> dict[str, Any]:
     step = world.run()
     return {"run_id": step.run_id, "log_name": world.uploaded(step)}
@@ -170,6 +183,13 @@ def with_a_test(world: World, _: Person) -> dict[str, Any]:
     test_id = world.test_result(step)
     body = {"status": "Approved"}
     return {"run_id": step.run_id, "step_run_id": step.id, "test_id": test_id, "json": body}
+
+
+def reviewed(world: World, person: Person) -> dict[str, Any]:
+    """The same by the form of a page."""
+    values = with_a_test(world, person)
+    values["data"] = values.pop("json")
+    return values
 
 
 def ended(**values: Any) -> Arrange:
@@ -260,6 +280,8 @@ TABLE = [
     Route("GET", "/workflows", SIGNED_IN),
     Route("GET", "/workflows/list", SIGNED_IN),
     Route("GET", "/workflows/<workflow_id>", USER, 200, workflow()),
+    Route("GET", "/workflows/<workflow_id>/latest", USER, 200, workflow()),
+    Route("GET", "/workflows/<workflow_id>/latest/status", USER, 200, workflow()),
     Route("POST", "/workflows/<workflow_id>/runs", SUPER_USER, 303, workflow()),
     Route("POST", "/workflows/<workflow_id>/enable", SUPER_USER, 303, workflow()),
     Route("POST", "/workflows/<workflow_id>/disable", SUPER_USER, 303, workflow()),
@@ -270,9 +292,28 @@ TABLE = [
     Route("GET", "/runs/list", SIGNED_IN),
     Route("GET", "/runs/<run_id>", USER, 200, run()),
     Route("GET", "/runs/<run_id>/status", USER, 200, run()),
-    Route("GET", "/runs/<run_id>/steps/<step_run_id>/log", USER, 204, run()),
+    Route("GET", "/runs/<run_id>/steps/<step_run_id>/log", USER, 200, run()),
+    Route("GET", "/runs/<run_id>/steps/<step_run_id>/log/search", USER, 200, run()),
+    Route("GET", "/runs/<run_id>/compare", USER, 200, run()),
+    Route("GET", "/runs/<run_id>/steps/<step_run_id>/tests", USER, 200, run()),
+    Route(
+        "POST",
+        "/runs/<run_id>/steps/<step_run_id>/tests/<test_id>/review",
+        SUPER_USER,
+        303,
+        reviewed,
+    ),
     Route("POST", "/runs/<run_id>/abort", SUPER_USER, 303, run()),
+    Route("GET", "/runs/<run_id>/rerun", SUPER_USER, 200, ended()),
     Route("POST", "/runs/<run_id>/rerun", SUPER_USER, 303, ended()),
+    Route("POST", "/runs/<run_id>/steps/<step_run_id>/abort", SUPER_USER, 303, run()),
+    Route(
+        "POST",
+        "/runs/<run_id>/steps/<step_run_id>/complete",
+        SUPER_USER,
+        303,
+        waiting_outside(success="true"),
+    ),
     Route(
         "POST",
         "/runs/<run_id>/steps/<step_run_id>/outcome",
@@ -536,6 +577,7 @@ TABLE = [
         200,
         run(json={"success": True}, is_outside=True, ready_at=1),
     ),
+    Route("POST", "/api/completions/<secret>", PUBLIC, 200, one_time_address),
     Route(
         "POST",
         "/api/workflowruns/<run_id>/steps/<step_run_id>/outcome",
@@ -619,6 +661,7 @@ def test_the_table_names_every_route_once(app):
     assert sorted(table) == sorted(routes_of(app))
 
 
+@both_databases
 @pytest.mark.parametrize("route", TABLE, ids=lambda r: f"{r.method} {r.rule}")
 def test_everybody_gets_what_their_role_and_scope_give(
     route: Route, app: Flask, people: People, project: Project
@@ -641,7 +684,6 @@ def test_everybody_gets_what_their_role_and_scope_give(
     assert not wrong
 
 
-@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "route", [r for r in TABLE if r.needs != PUBLIC], ids=lambda r: f"{r.method} {r.rule}"
 )

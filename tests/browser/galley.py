@@ -34,6 +34,7 @@ cat > "$GALLEY_REPORTS/unit.xml" <<'END'
 END
 exit 1
 """
+PASSING_SUITE = FAILING_SUITE.replace("failure", "system-out").removesuffix("exit 1\n")
 GATED_SCRIPT = """\
 echo "waiting at the gate"
 while [ ! -e "$GALLEY_PARAM_GATE.hello" ]; do sleep 0.02; done
@@ -53,6 +54,8 @@ class Galley:
     api: httpx.Client
     cookies: list[dict[str, str]]
     """Of somebody who is signed in, for a browser."""
+    process: int
+    """Of `galley up`."""
 
     def workflow(self, name: str) -> str:
         """The id of the workflow of that name."""
@@ -72,6 +75,19 @@ class Galley:
         """Start a run; its id."""
         path = f"/api/workflows/{self.workflow(name)}/runs"
         return str(_ok(self.api.post(path, json={"parameters": parameters})).json()["runId"])
+
+    def turned(self) -> str:
+        """The id of a run that failed after one that succeeded: its suite was changed between."""
+        name, suite = f"Turning {next(_numbers)}", f"turning-{next(_numbers)}"
+        build = _step("wheel", "Build", ingredientId="duck", buildScript="echo > $GALLEY_OUTPUT/a")
+        stages = _stages([build], [_step("unit", "Test", testSuite=suite)])
+        path = f"/api/projects/pond/testsuites/{suite}"
+        _ok(self.api.put(path, json={"script": PASSING_SUITE}))
+        body = {"name": name, "projectId": "pond", "stages": stages}
+        _ok(self.api.post("/api/workflows", json=body))
+        self.eventually(self.start(name), "Succeeded")
+        _ok(self.api.put(path, json={"script": FAILING_SUITE}))
+        return self.eventually(self.start(name), "Failed")
 
     def abort(self, run_id: str) -> None:
         _ok(self.api.post(f"/api/workflowruns/{run_id}/abort"))
@@ -124,7 +140,7 @@ def running(folder: Path) -> Iterator[Galley]:
         headers = {"Authorization": f"Bearer {_token(environment)}"}
         with httpx.Client(base_url=url, headers=headers) as api:
             _furnish(api)
-            yield Galley(url, folder, api, _signed_in(url))
+            yield Galley(url, folder, api, _signed_in(url), tree.pid)
     finally:
         tree.send_signal(signal.SIGTERM)
         tree.wait(30)
@@ -175,9 +191,16 @@ def _furnish(api: httpx.Client) -> None:
         ("Failing", {"stages": _stages([build], [fail])}),
         ("Gated", {"stages": _stages([gate], [build])}),
         ("Gated and failing", {"stages": _stages([fail, gate])}),
+        ("By people", {"stages": _by_people(build)}),
         ("Asking", {"stages": _stages([build]), "parameters": [version]}),
     ):
         _ok(api.post("/api/workflows", json={"name": name, "projectId": "pond", **more}))
+
+
+def _by_people(build: dict[str, Any]) -> list[dict[str, Any]]:
+    """First somebody completes a step, then somebody approves the next stage."""
+    first, second = _stages([_step("elsewhere", "Build", ingredientId="duck")], [build])
+    return [first, {**second, "approval": {"required": True, "roles": ["SuperUser"]}}]
 
 
 def _ok(response: httpx.Response) -> httpx.Response:

@@ -16,7 +16,21 @@ RULES = {
     # All else is the same in both.
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
 }
-IN_DARK = ("workflows", "workflow that asks", "failed", "running", "members", "suite", "editor")
+IN_DARK = (
+    "workflows",
+    "workflow that asks",
+    "failed",
+    "running",
+    "members",
+    "suite",
+    "editor",
+    "waiting for the outside",
+    "waiting for approval",
+    "comparison",
+    "open test",
+    "running as a table",
+    "running over time",
+)
 """Pages that have every part between them; colours are those of the parts."""
 
 
@@ -29,6 +43,15 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
     repeated = galley.eventually(again.json()["runId"], "Failed")
     succeeded = galley.eventually(galley.start("Larder"), "Succeeded")
     galley.eventually(gated, "Running")
+    turned = galley.turned()
+    outside, approval, cancelled = (galley.start("By people") for _ in range(3))
+    galley.api.post(
+        f"/api/workflowruns/{approval}/steps/{step_of(galley, approval, 0)}/complete",
+        json={"success": True},
+    )
+    galley.abort(cancelled)
+    tests = f"/runs/{turned}/steps/{step_of(galley, turned, 1)}/tests"
+    tried = galley.api.get(f"/api/workflowruns{tests.removeprefix('/runs')}").json()["items"]
     release = galley.api.get("/api/ingredients/larder/releases").json()["items"][0]["id"]
     settings = "/projects/pond/settings"
     yield {
@@ -64,8 +87,27 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
         "failed": f"/runs/{failed}",
         "repeated": f"/runs/{repeated}",
         "succeeded": f"/runs/{succeeded}",
+        "waiting for the outside": f"/runs/{outside}",
+        "waiting for approval": f"/runs/{approval}",
+        "cancelled": f"/runs/{cancelled}",
+        "again": f"/runs/{failed}/rerun",
+        "board": f"/workflows/{galley.workflow('Gated and failing')}/latest",
+        "running as a table": f"/runs/{gated}?view=table",
+        "running over time": f"/runs/{gated}?view=timeline",
+        "comparison": f"/runs/{turned}/compare",
+        "nothing to compare with": f"/runs/{failed}/compare",
+        "tests": tests,
+        "open test": f"{tests}?open={tried[-1]['id']}",
+        "no tests": f"/runs/{turned}/steps/{step_of(galley, turned, 0)}/tests",
     }
-    galley.abort(gated)
+    for run_id in (gated, outside, approval):
+        galley.abort(run_id)
+
+
+def step_of(galley: Galley, run_id: str, stage: int) -> str:
+    """The id of the first step of that stage."""
+    run = galley.api.get(f"/api/workflowruns/{run_id}").json()
+    return str(run["stageRuns"][stage]["stepRuns"][0]["id"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

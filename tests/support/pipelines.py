@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain import projects, runs, workflows
+from domain import engine, projects, runs, workflows
 from domain.access import Actor, console
 from domain.definition import parse
-from domain.engine import Ready
+from domain.engine import Claim, Ready
 from domain.models import Environment, Ingredient, Project, Run, StepRun, TestSuite, Workflow, write
 from domain.workflow_schema import NewWorkflow
 from tests.support.keys import KEYS
@@ -95,3 +95,10 @@ def step_named(run: Run, name: str) -> StepRun:
 def statuses(run: Run) -> dict[str, str]:
     """Step name → status."""
     return {step.name: step.status for step in StepRun.select().where(StepRun.run == run.id)}
+
+
+def claimed(step: StepRun, attempt: int = 1) -> Claim:
+    """As a worker that has taken the step."""
+    held = engine.claim(step.id, attempt, worker="w", host="h", lease_ms=60_000)
+    assert held is not None
+    return held

@@ -1,0 +1,156 @@
+"""What people do to a run from its page: stop it, decide, complete, answer, run it again."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from blueprints import doorbell, keys, pages, run_actions
+from blueprints.forms import Form, read_form, saved
+from blueprints.guards import current_actor, load_run
+from blueprints.once import FormId, start_once
+from blueprints.present import runs as present
+from blueprints.present.differences import difference
+from blueprints.run_schemas import Completion, Outcome, Rerun, StageDecision
+from blueprints.schemas import check
+from domain import engine, outside, reruns, run_queries, workflow_queries
+from domain.access import SUPER_USER
+from domain.differences import differences
+from domain.errors import Conflict, GalleyError, Invalid
+from domain.models import Run, StepRun, Workflow, new_id
+
+bp = Blueprint("run_changes", __name__, url_prefix="/runs/<run_id>")
+
+
+class RerunForm(Rerun):
+    form_id: FormId | None = None
+
+
+# ---- stopping --------------------------------------------------------------------------------
+
+
+@bp.post("/abort")
+def abort(run_id: str) -> ResponseReturnValue:
+    """One that has ended meanwhile is no error: the page says how it stands."""
+    run_actions.stop(load_run(run_id, SUPER_USER))
+    return redirect(f"/runs/{run_id}", 303)
+
+
+@bp.post("/steps/<step_run_id>/abort")
+def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    step = _step(run_id, step_run_id)
+    running, ready = engine.cancel_step(step, by=current_actor())
+    doorbell().poke(running)
+    doorbell().ring(ready)
+    return _to_step(step)
+
+
+# ---- what waits for somebody -----------------------------------------------------------------
+
+
+@bp.post("/stages/<stage_run_id>/approve")
+def approve(run_id: str, stage_run_id: str) -> ResponseReturnValue:
+    return _decide(run_id, stage_run_id, "approved")
+
+
+@bp.post("/stages/<stage_run_id>/reject")
+def reject(run_id: str, stage_run_id: str) -> ResponseReturnValue:
+    return _decide(run_id, stage_run_id, "rejected")
+
+
+def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
+    stage = run_queries.get_stage(load_run(run_id), stage_run_id)
+    run_actions.decide(stage, decision, read_form(StageDecision).comment)
+    return redirect(f"/runs/{run_id}", 303)
+
+
+@bp.post("/steps/<step_run_id>/complete")
+def complete(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    """To its step, which says how it ended; what is refused is said there, too."""
+    step = _step(run_id, step_run_id)
+    body = read_form(Completion)
+    try:
+        ready = outside.complete(
+            step,
+            success=body.success,
+            release_id=body.release_id if body.success else None,
+            message=body.message,
+            actor=current_actor(),
+        )
+    except GalleyError as error:
+        flash(error.details[0]["message"] if isinstance(error, Invalid) else error.message, "bad")
+    else:
+        doorbell().ring(ready)
+    return _to_step(step)
+
+
+@bp.post("/steps/<step_run_id>/outcome")
+def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
+    """Say whether a deployment happened whose worker was lost; to its step, which then says so."""
+    step = _step(run_id, step_run_id)
+    form = read_form(Outcome)
+    outside.answer(step, happened=form.happened, comment=form.comment, actor=current_actor())
+    return _to_step(step)
+
+
+def _step(run_id: str, step_run_id: str) -> StepRun:
+    return run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
+
+
+def _to_step(step: StepRun) -> ResponseReturnValue:
+    return redirect(f"/runs/{step.run_id}?step={step.id}#step", 303)
+
+
+# ---- running it again ------------------------------------------------------------------------
+
+
+@bp.get("/rerun")
+def rerun_page(run_id: str) -> ResponseReturnValue:
+    """What each choice would run, and how the definition differs by now."""
+    return _rerun_page(load_run(run_id, SUPER_USER), Form())
+
+
+@bp.post("/rerun")
+def rerun(run_id: str) -> ResponseReturnValue:
+    row = load_run(run_id, SUPER_USER)
+
+    def start() -> ResponseReturnValue:
+        names = ("from", "definition", "formId")
+        chosen = {name: request.form[name] for name in names if name in request.form}
+        form = check(RerunForm, chosen, strict=False)
+        choice = (form.whence, form.definition)
+        address = start_once(
+            form.form_id, choice, lambda within: run_actions.rerun(row, form, within)
+        )
+        return pages.lead_to(address)
+
+    return saved(start, lambda form: _rerun_page(row, form))
+
+
+def _rerun_page(row: Run, form: Form) -> str:
+    workflow = Workflow.get_by_id(row.workflow_id)
+    row.workflow = workflow
+    return render_template(
+        "pipeline/rerun.html",
+        run=present.run_item(row) | {"revision": row.revision, "parameters": row.parameters},
+        previews={which: _preview(row, which) for which in ("same", "current")},
+        current=workflow.revision,
+        found=[difference(item) for item in _differences(row, workflow)],
+        form=form,
+        form_id=new_id(),
+    )
+
+
+def _preview(row: Run, which: reruns.Which) -> dict[str, Any]:
+    """The names of the steps, those that a rerun from the failure keeps; or why it cannot be."""
+    try:
+        preview = reruns.preview(row, definition=which, keys=keys())
+    except Conflict as error:
+        return {"refused": error.message, "steps": [], "kept": set()}
+    return {"refused": "", "steps": preview.steps, "kept": preview.kept}
+
+
+def _differences(row: Run, workflow: Workflow) -> list[Any]:
+    then = workflow_queries.get_revision(workflow, row.revision)
+    now_is = workflow_queries.get_revision(workflow, workflow.revision)
+    return differences(then.definition, now_is.definition)

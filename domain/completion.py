@@ -1,0 +1,50 @@
+"""The one-time address by which something outside completes a step, without a token of a person.
+
+Whoever knows it may say once how the step ended. It is made from the secret key, so nothing has to
+be stored; it is good for one step only, and for nothing once that has ended.
+"""
+
+from domain import outside
+from domain.access import SUPER_USER, Actor
+from domain.engine import Ready
+from domain.errors import NotFound
+from domain.keys import Keys
+from domain.models import Release, Run, StepRun, StepSpec, is_id
+
+RELEASES_SHOWN = 20
+
+
+def secret_of(step: StepRun, keys: Keys) -> str:
+    """The last part of the address: the step and what only the server can have made of it."""
+    return f"{step.id}.{keys.capability('completion', step.id, str(step.attempt))}"
+
+
+def by_secret(secret: str, keys: Keys) -> StepRun:
+    """The step that the address is for. Raises NotFound, whatever is wrong with it."""
+    step_id, _, _ = secret.partition(".")
+    step = StepRun.get_or_none(StepRun.id == step_id) if is_id(step_id) else None
+    if step is None or not keys.is_same(secret, secret_of(step, keys)):
+        raise NotFound("There is no such address for a completion.")
+    return step
+
+
+def complete(
+    step: StepRun, *, success: bool, release_id: str | None, message: str, address: str
+) -> list[Ready]:
+    """As `outside.complete`, in the name of the address. address: where the request came from."""
+    project = Run.select(Run.project_id).where(Run.id == step.run_id).scalar()
+    actor = Actor("", "one-time address", roles={project: SUPER_USER}, address=address)
+    return outside.complete(
+        step, success=success, release_id=release_id, message=message, actor=actor
+    )
+
+
+def ingredient_of(step: StepRun) -> str:
+    """Of what the step is to have made a release."""
+    return str(StepSpec.get_by_id(step.id).spec["ingredientId"])
+
+
+def releases_for(step: StepRun) -> list[Release]:
+    """What it may be completed with: the newest releases of its ingredient."""
+    mine = Release.select().where(Release.ingredient == ingredient_of(step))
+    return list(mine.order_by(Release.id.desc()).limit(RELEASES_SHOWN))

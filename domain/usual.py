@@ -1,0 +1,108 @@
+"""How long a run and its steps usually take: what the runs that succeeded before it took.
+
+Only successes count, for a failure ends early, and only the newest of them, for what was long ago
+says little.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from domain.clock import elapsed
+from domain.models import Run, StageRun, StepRun
+from domain.statistics import percentile
+from domain.statuses import SUCCEEDED
+
+RUNS = 20
+STEPS = 4_000
+"""At most so many runs, and of large workflows fewer: as many as have about so many steps."""
+ENOUGH = 3
+"""Runs before which nothing is called late."""
+TOLERANCE_MS = 1_000
+
+StepName = tuple[str, str]
+"""Of the stage and of the step: what stays the same from one run to the next."""
+
+
+class Usual(NamedTuple):
+    """Durations in milliseconds, each one that occurred, of so many `samples`."""
+
+    median: int
+    p90: int
+    samples: int
+
+    def is_exceeded(self, ms: int | None) -> bool:
+        """Whether something that took, or has taken so far, `ms` is late.
+
+        Late is more than nine in ten took, and by half more than the median: what always takes
+        the same is not late for a second.
+        """
+        if ms is None or self.samples < ENOUGH:
+            return False
+        return ms > max(self.p90, self.median * 3 // 2) + TOLERANCE_MS
+
+
+@dataclass(frozen=True)
+class UsualTimes:
+    run: Usual | None = None
+    steps: Mapping[StepName, Usual] = field(default_factory=dict)
+    """None and no entry: it has not succeeded before."""
+
+
+def usual(durations: list[int]) -> Usual | None:
+    """None without any."""
+    known = sorted(durations)
+    median, p90 = percentile(known, 50), percentile(known, 90)
+    return None if median is None or p90 is None else Usual(median, p90, len(known))
+
+
+def before(run: Run) -> UsualTimes:
+    """What is usual for the workflow of the run, from what its earlier runs took.
+
+    Remembered for as long as the run is looked at: what went before it hardly changes.
+    """
+    return _before(run.id, run.workflow_id, run.number)
+
+
+@lru_cache(maxsize=256)
+def _before(run_id: str, workflow_id: str, number: int) -> UsualTimes:
+    # Not those that a rerun shortened by what it kept.
+    good = (
+        (Run.workflow == workflow_id)
+        & (Run.status == SUCCEEDED)
+        & (Run.number < number)
+        & (Run.rerun_of.is_null() | Run.id.not_in(_with_kept_steps()))
+    )
+    columns = (Run.id, Run.started_at, Run.completed_at)
+    newest = list(Run.select(*columns).where(good).order_by(Run.number.desc()).limit(RUNS))
+    if not newest:
+        return UsualTimes()
+    size = StepRun.select().where(StepRun.run == newest[0].id).count()
+    newest = newest[: max(ENOUGH, STEPS // max(1, size))]
+    took = [elapsed(row.started_at, row.completed_at) for row in newest]
+    return UsualTimes(usual([ms for ms in took if ms is not None]), _of_steps(newest))
+
+
+def _with_kept_steps() -> Any:
+    return StepRun.select(StepRun.run).where(StepRun.kept_from.is_null(False))
+
+
+def _of_steps(runs: list[Run]) -> dict[StepName, Usual]:
+    ran = (
+        StepRun.run.in_([row.id for row in runs])
+        & (StepRun.status == SUCCEEDED)
+        & StepRun.kept_from.is_null()
+    )
+    rows = (
+        StepRun.select(StageRun.name, StepRun.name, StepRun.started_at, StepRun.completed_at)
+        .join(StageRun)
+        .where(ran)
+        .tuples()
+    )
+    durations: dict[StepName, list[int]] = {}
+    for stage, name, start, end in rows:
+        took = elapsed(start, end)
+        if took is not None:
+            durations.setdefault((stage, name), []).append(took)
+    return {name: found for name, known in durations.items() if (found := usual(known))}

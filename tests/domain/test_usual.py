@@ -1,0 +1,88 @@
+"""How long things usually take, from the runs that succeeded before."""
+
+import pytest
+
+from domain import usual
+from domain.models import Run, StageRun, StepRun, Workflow
+from domain.statuses import FAILED, SUCCEEDED
+from domain.usual import Usual
+from tests.support.pipelines import a_project, a_workflow, build
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def workflow(database: object) -> Workflow:
+    a_project()
+    return a_workflow([build("wheel")])
+
+
+def ended(
+    workflow: Workflow,
+    number: int,
+    *took: int,
+    status: str = SUCCEEDED,
+    kept: str | None = None,
+    rerun_of: str | None = None,
+) -> Run:
+    """A run whose steps took so many milliseconds each, and itself as long as all of them."""
+    run = Run.create(
+        workflow=workflow,
+        project_id=workflow.project_id,
+        number=number,
+        revision=1,
+        status=status,
+        trigger_source="test",
+        triggered_by="ann",
+        rerun_of=rerun_of,
+        started_at=1_000,
+        completed_at=1_000 + sum(took),
+    )
+    stage = StageRun.create(run=run, position=0, order=1, name="stage 1", run_if="success")
+    for position, ms in enumerate(took):
+        StepRun.create(
+            run=run,
+            stage=stage,
+            position=position,
+            name=f"s{position}",
+            type="Build",
+            queue="default",
+            timeout_seconds=60,
+            status=status,
+            started_at=5_000,
+            completed_at=5_000 + ms,
+            kept_from=kept,
+        )
+    return run
+
+
+def test_without_a_success_nothing_is_usual(workflow: Workflow) -> None:
+    ended(workflow, 1, 400, status=FAILED)
+    found = usual.before(ended(workflow, 2, 500))
+    assert (found.run, dict(found.steps)) == (None, {})
+
+
+def test_only_successes_before_the_run_count(workflow: Workflow) -> None:
+    for number, took in enumerate((100, 300, 200), 1):
+        ended(workflow, number, took, 10)
+    ended(workflow, 4, 9_000, 10, status=FAILED)
+    run = ended(workflow, 5, 7_000, 10)
+    ended(workflow, 6, 8_000, 10)
+    found = usual.before(run)
+    assert found.run == Usual(210, 310, 3)
+    assert found.steps[("stage 1", "s0")] == Usual(200, 300, 3)
+
+
+def test_what_was_kept_took_no_time_and_says_nothing(workflow: Workflow) -> None:
+    first = ended(workflow, 1, 100)
+    ended(workflow, 2, 0, kept="ab" * 12, rerun_of=first.id)
+    found = usual.before(ended(workflow, 3, 1))
+    assert found.run == Usual(100, 100, 1)
+    assert found.steps[("stage 1", "s0")].samples == 1
+
+
+def test_the_newest_count(workflow: Workflow) -> None:
+    for number in range(1, usual.RUNS + 6):
+        ended(workflow, number, number)
+    found = usual.before(ended(workflow, usual.RUNS + 6, 1))
+    assert found.run == Usual(15, 23, usual.RUNS)

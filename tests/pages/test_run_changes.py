@@ -1,0 +1,73 @@
+"""What people do to a run from its page, beside stopping and deciding."""
+
+import re
+
+from flask.testing import FlaskClient
+
+from domain import workflows
+from domain.definition import parse
+from domain.models import Release, Run, StepRun
+from domain.statuses import CANCELLED
+from domain.workflow_schema import ChangedWorkflow
+from tests.support.pipelines import ACTOR, a_workflow, build, start, step_named
+
+
+def test_a_step_is_aborted_alone(visitor: FlaskClient, failed: Run) -> None:
+    run = start(failed.workflow)
+    step = step_named(run, "wheel")
+    assert "Abort step" in visitor.get(f"/runs/{run.id}").text
+    answer = visitor.post(f"/runs/{run.id}/steps/{step.id}/abort")
+    assert (answer.status_code, answer.location) == (303, f"/runs/{run.id}?step={step.id}#step")
+    assert StepRun.get_by_id(step.id).status == CANCELLED
+    assert visitor.post(f"/runs/{run.id}/steps/{step.id}/abort").status_code == 303
+    assert "Abort step" not in visitor.get(answer.location).text
+
+
+def test_a_step_that_waits_for_the_outside_is_completed_from_its_page(
+    visitor: FlaskClient, project: object
+) -> None:
+    run = start(a_workflow([build("elsewhere", script=None)]))
+    step = step_named(run, "elsewhere")
+    release = Release.create(ingredient="duck", version="7", created_by="ann")
+    page = visitor.get(f"/runs/{run.id}").text
+    assert f'<option value="{release.id}">7</option>' in page
+    address = f"/runs/{run.id}/steps/{step.id}/complete"
+    refused = visitor.post(address, data={"success": "true", "releaseId": "x"})
+    assert "There is no release" in visitor.get(refused.location).text
+    form = {"success": "true", "releaseId": release.id, "message": "Signed."}
+    answer = visitor.post(address, data=form)
+    page = visitor.get(answer.location).text
+    assert "Signed." in page
+    assert "Complete it" not in page
+    assert StepRun.get_by_id(step.id).release_id == release.id
+    again = visitor.post(address, data={"success": "false"})
+    assert "already" in visitor.get(again.location).text
+
+
+def test_before_a_run_is_run_again_it_says_what_that_would_do(
+    visitor: FlaskClient, failed: Run
+) -> None:
+    page = visitor.get(f"/runs/{failed.id}/rerun").text
+    assert "wheel is kept" in page
+    assert "sign runs" in page
+    assert "which is still the present one" in page
+    assert "As it is now" not in page
+    body = {
+        "name": "Release",
+        "stages": [{"name": "stage 1", "order": 1, "steps": [build("wheel", "make")]}],
+    }
+    workflows.update(failed.workflow, parse(body, ChangedWorkflow, project_id="pond"), actor=ACTOR)
+    page = visitor.get(f"/runs/{failed.id}/rerun").text
+    assert "As it is now: revision 2" in page
+    assert "wheel runs" in page
+    assert "Since then: revision 1 to 2" in page
+    assert 'class="line of-added">+ make' in page or "make" in page
+
+
+def test_a_run_whose_workflow_is_gone_says_why_it_cannot_be_run_again(
+    visitor: FlaskClient, failed: Run
+) -> None:
+    workflows.delete(failed.workflow, actor=ACTOR)
+    page = visitor.get(f"/runs/{failed.id}/rerun").text
+    assert "The workflow of this run was deleted." in page
+    assert re.search(r'<button class="primary"\s+disabled', page)
