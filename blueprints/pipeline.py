@@ -62,7 +62,12 @@ class _Listing:
 
     def context(self) -> dict[str, Any]:
         query = self.query
-        items = [present.run_item(row) for row in self.rows]
+        stages = run_queries.stages_of(self.rows)
+        items = [
+            present.run_item(row)
+            | {"stages": [(item.name, item.status) for item in stages.get(row.id, [])]}
+            for row in self.rows
+        ]
         return {
             "runs": pages.unbounded(items, self.total, query, self.cursor),
             "filters": {name: request.args.get(name) for name in FILTERS},

@@ -42,7 +42,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     running, ready = engine.cancel_step(step, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
-    return _to_step(step)
+    return redirect(f"/runs/{run_id}?step={step.id}#step", 303)
 
 
 # ---- what waits for somebody -----------------------------------------------------------------
@@ -98,7 +98,7 @@ def _step(run_id: str, step_run_id: str) -> StepRun:
 
 
 def _to_step(step: StepRun) -> ResponseReturnValue:
-    return redirect(f"/runs/{step.run_id}?step={step.id}#step", 303)
+    return pages.lead_to(f"/runs/{step.run_id}?step={step.id}#step")
 
 
 # ---- running it again ------------------------------------------------------------------------

@@ -10,14 +10,15 @@ from pydantic import Field
 from blueprints import keys, log_pages, pages, run_actions, settings
 from blueprints.guards import current_actor
 from blueprints.pages_support import default_step, steps_of
+from blueprints.present import projects as present_projects
 from blueprints.present import runs as present
 from blueprints.present import timeline as present_timeline
 from blueprints.schemas import Schema
-from domain import completion, results, run_logs, run_queries, runs, timeline, usual
+from domain import completion, deployments, results, run_logs, run_queries, runs, timeline, usual
 from domain.access import SUPER_USER
 from domain.clock import now
 from domain.errors import NotFound
-from domain.models import Run, StepRun
+from domain.models import Deployment, Run, StepRun
 from domain.run_queries import Details
 from domain.statuses import PENDING, RUNNING
 from domain.timeline import Timeline
@@ -95,6 +96,7 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
         "choice": view.choice(),
         "may_run": may_run,
         "may_decide": {s.id for s in details.stages if runs.may_decide(row, s, current_actor())},
+        "deployments": [_deployed(item) for item in deployments.of_steps(details.steps)],
         "etag": etag,
         "pace": _pace(details),
     }
@@ -128,6 +130,16 @@ def _read(row: Run) -> tuple[Details, Timeline]:
 
 def _overview(row: Run, run: dict[str, Any], drawn: Timeline) -> dict[str, Any]:
     return {"run": run, "bars": drawn.bars, "usual": usual.before(row).run}
+
+
+def _deployed(row: Deployment) -> dict[str, Any]:
+    """A deployment of the run, with where it went and what it was."""
+    return {
+        **present_projects.deployment(row),
+        "environment": row.environment.name,
+        "release": row.release
+        and {"ingredientId": row.release.ingredient_id, "version": row.release.version},
+    }
 
 
 def _completion(step: StepRun) -> dict[str, Any] | None:

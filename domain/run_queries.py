@@ -154,6 +154,13 @@ def find(
     return Found(ordered.where(Run.project_id.in_(among)), of_them)
 
 
+def stages_of(runs: Sequence[Run]) -> dict[str, list[StageRun]]:
+    """Run id → its stages in their order, with what a list shows of them; one query for all."""
+    columns = (StageRun.run, StageRun.name, StageRun.status)
+    of_them = StageRun.select(*columns).where(StageRun.run.in_([run.id for run in runs]))
+    return _by("run_id", of_them.order_by(StageRun.run, StageRun.position))
+
+
 def with_workflows(runs: Sequence[Run]) -> Sequence[Run]:
     """The same runs with what a list shows of their workflows, read in one query.
 
