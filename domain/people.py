@@ -19,6 +19,8 @@ from domain.models import Token, User, is_id, locked, write
 from domain.paging import Page, fetch
 
 TOKEN_PREFIX = "gal_"  # noqa: S105
+PASSWORD_HASH = "scrypt:32768:8:1"  # noqa: S105
+"""Takes 32 MiB and a tenth of a second, for us as for who tries passwords."""
 MAX_NAME = 100
 """Characters of a username that are kept of what somebody typed."""
 USE_NOTED_EVERY_MS = 60_000
@@ -37,7 +39,7 @@ def create_user(
     is_system_admin: bool = False,
 ) -> User:
     """A user; without a password only tokens let them in. Raises Conflict for a taken name."""
-    password_hash = generate_password_hash(password) if password is not None else None
+    password_hash = _hashed(password) if password is not None else None
     try:
         with write():
             user = User.create(
@@ -120,7 +122,7 @@ def _keep_an_admin_beside(username: str, field: str) -> None:
 def set_password(actor: Actor, username: str, password: str) -> User:
     """Change a password and so end every session of that user. Returns them as they are then."""
     user = get_user(username)
-    password_hash = generate_password_hash(password)
+    password_hash = _hashed(password)
     with write():
         User.update(password_hash=password_hash, session_number=User.session_number + 1).where(
             User.id == user.id
@@ -181,6 +183,10 @@ def _note(actor: Actor, action: str, username: str) -> None:
             raise
 
 
+def _hashed(password: str) -> str:
+    return generate_password_hash(password, method=PASSWORD_HASH)
+
+
 def _is_password_of(user: User | None, password: str) -> bool:
     known = user.password_hash if user is not None else None
     return check_password_hash(known or _nobodys_hash(), password) and bool(known)
@@ -189,7 +195,7 @@ def _is_password_of(user: User | None, password: str) -> bool:
 @functools.cache
 def _nobodys_hash() -> str:
     """Checked when the user does not exist, so that the time taken tells nobody who does."""
-    return generate_password_hash(secrets.token_hex())
+    return _hashed(secrets.token_hex())
 
 
 def of_session(user_id: str, session_number: int) -> User | None:

@@ -7,7 +7,7 @@ says little.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.clock import elapsed
 from domain.models import Run, StageRun, StepRun
@@ -67,25 +67,23 @@ def before(run: Run) -> UsualTimes:
 
 @lru_cache(maxsize=256)
 def _before(run_id: str, workflow_id: str, number: int) -> UsualTimes:
-    # Not those that a rerun shortened by what it kept.
-    good = (
-        (Run.workflow == workflow_id)
-        & (Run.status == SUCCEEDED)
-        & (Run.number < number)
-        & (Run.rerun_of.is_null() | Run.id.not_in(_with_kept_steps()))
-    )
+    good = (Run.workflow == workflow_id) & (Run.status == SUCCEEDED) & (Run.number < number)
     columns = (Run.id, Run.started_at, Run.completed_at)
-    newest = list(Run.select(*columns).where(good).order_by(Run.number.desc()).limit(RUNS))
-    if not newest:
+    newest = list(Run.select(*columns).where(good).order_by(Run.number.desc()).limit(2 * RUNS))
+    shortened = _that_kept_steps(newest)
+    whole = [row for row in newest if row.id not in shortened][:RUNS]
+    if not whole:
         return UsualTimes()
-    size = StepRun.select().where(StepRun.run == newest[0].id).count()
-    newest = newest[: max(ENOUGH, STEPS // max(1, size))]
-    took = [elapsed(row.started_at, row.completed_at) for row in newest]
-    return UsualTimes(usual([ms for ms in took if ms is not None]), _of_steps(newest))
+    size = StepRun.select().where(StepRun.run == whole[0].id).count()
+    whole = whole[: max(ENOUGH, STEPS // max(1, size))]
+    took = [elapsed(row.started_at, row.completed_at) for row in whole]
+    return UsualTimes(usual([ms for ms in took if ms is not None]), _of_steps(whole))
 
 
-def _with_kept_steps() -> Any:
-    return StepRun.select(StepRun.run).where(StepRun.kept_from.is_null(False))
+def _that_kept_steps(runs: list[Run]) -> set[str]:
+    """Reruns that took less time, for something of them had been done before."""
+    kept = StepRun.run.in_([row.id for row in runs]) & StepRun.kept_from.is_null(False)
+    return {run_id for (run_id,) in StepRun.select(StepRun.run).where(kept).distinct().tuples()}
 
 
 def _of_steps(runs: list[Run]) -> dict[StepName, Usual]:

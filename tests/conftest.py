@@ -23,7 +23,7 @@ from domain.migrations import migrate
 from domain.settings import Settings
 from jobs import redis_server
 from jobs.queue import Doorbell
-from tests.support import postgres
+from tests.support import passwords, postgres  # noqa: F401
 from tests.support.disks import SmallDisk
 from tests.support.keys import SECRET_KEY
 from tests.support.wait import eventually

@@ -8,6 +8,7 @@ from domain.clock import now
 from domain.errors import Conflict, NotFound, NotSignedIn
 from domain.models import AuditEvent, Token, User
 from domain.paging import Page
+from tests.support.passwords import REAL_HASH
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -44,6 +45,12 @@ def test_a_user_without_a_password_cannot_sign_in_with_an_empty_one():
 def test_a_password_is_not_kept_as_it_is():
     ann(password="correct horse")
     assert "horse" not in User.get().password_hash
+
+
+def test_a_password_is_hashed_as_strong_as_is_recommended(monkeypatch):
+    monkeypatch.setattr(people, "PASSWORD_HASH", REAL_HASH)
+    assert ann(password="correct horse").password_hash.startswith("scrypt:32768:8:1$")
+    assert people.sign_in("ann", "correct horse").username == "ann"
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one():
