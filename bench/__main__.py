@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 
-from bench import pages, recovery
+from bench import large_run, pages, recovery, watchers
+from bench.processes import tree
 from bench.rows import Row
 from bench.stack import Stack, data_folder, running
 from client import FINISHED
@@ -41,7 +42,7 @@ def main() -> int:
     rows.append(
         Row("galley up to first page, second start", f"{second_start:.2f} s", "2 s", reached)
     )
-    rows += pages.rows()
+    rows += [*pages.rows(), *large_run.rows(), *watchers.rows()]
     width = max(len(row.what) for row in rows)
     for row in rows:
         print(row.line(width))
@@ -220,16 +221,8 @@ def _recovery(client: httpx.Client) -> list[Row]:
 
 def _memory(stack: Stack) -> Row:
     """Proportional set size of the whole process tree."""
-    total = sum(_pss(pid) for pid in _tree(stack.process.pid)) / 1024
+    total = sum(_pss(pid) for pid in tree(stack.process.pid)) / 1024
     return Row("all processes, idle", f"{total:.0f} MiB PSS", "200 MiB", total <= 200)
-
-
-def _tree(pid: int) -> list[int]:
-    pids = [pid]
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            pids += _tree(int(child))
-    return pids
 
 
 def _pss(pid: int) -> int:

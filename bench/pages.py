@@ -49,19 +49,19 @@ WHERE w.name = 'flow-' || (CASE WHEN i {mod} 2 = 0 THEN 0 ELSE i / 2 {mod} {othe
 def rows() -> Iterator[Row]:
     """SQLite, and PostgreSQL where its programs are installed."""
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
-        yield from _measure("SQLite", _settings(Path(folder)))
+        yield from _measure("SQLite", settings_of(Path(folder)))
     programs = postgres.find_programs()
     if programs is None:
         return
     server = postgres.start(programs)
     try:
         with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
-            yield from _measure("PostgreSQL", _settings(Path(folder), server.create("bench")))
+            yield from _measure("PostgreSQL", settings_of(Path(folder), server.create("bench")))
     finally:
         server.stop()
 
 
-def _settings(folder: Path, database_url: str = "") -> Settings:
+def settings_of(folder: Path, database_url: str = "") -> Settings:
     secret_key = "a key for measuring, of enough characters"
     environment = {"GALLEY_DATA_DIR": str(folder), "GALLEY_SECRET_KEY": secret_key}
     return settings_module.load({**environment, "DATABASE_URL": database_url})
@@ -71,7 +71,7 @@ def _measure(name: str, settings: Settings) -> Iterator[Row]:
     app = create_app(settings)
     migrate(settings)
     _furnish()
-    with _visitor(app) as visitor:
+    with visiting(app) as visitor:
         addresses = {
             "run list": "/runs",
             "run list of a project": "/runs?projectId=project-0",
@@ -142,7 +142,7 @@ def _fill(first: int, last: int) -> None:
 
 
 @contextmanager
-def _visitor(app: Flask) -> Iterator[FlaskClient]:
+def visiting(app: Flask) -> Iterator[FlaskClient]:
     with app.test_client() as client:
         csrf = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
         assert csrf
@@ -160,11 +160,11 @@ def _times(visitor: FlaskClient, addresses: dict[str, str]) -> dict[str, float]:
 
 
 def _p95(visitor: FlaskClient, address: str) -> float:
-    taken = [_ms(lambda: visitor.get(address)) for _ in range(REQUESTS)]
+    taken = [milliseconds(lambda: visitor.get(address)) for _ in range(REQUESTS)]
     return statistics.quantiles(taken[5:], n=20)[-1]
 
 
-def _ms(action: Callable[[], object]) -> float:
+def milliseconds(action: Callable[[], object]) -> float:
     begin = time.perf_counter()
     action()
     return (time.perf_counter() - begin) * 1000
@@ -176,7 +176,7 @@ def _polls(name: str, visitor: FlaskClient) -> Row:
     address = f"/runs/{newest}/status"
     known = {"If-None-Match": visitor.get(address).headers["ETag"]}
     assert visitor.get(address, headers=known).status_code == 304
-    taken = [_ms(lambda: visitor.get(address, headers=known)) for _ in range(5 * REQUESTS)]
+    taken = [milliseconds(lambda: visitor.get(address, headers=known)) for _ in range(5 * REQUESTS)]
     rate = 1000 / statistics.median(taken)
     return Row(
         f"polled fragment, unchanged, {name}", f"{rate:.0f}/s on one core", "500/s", rate >= 500

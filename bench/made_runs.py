@@ -1,0 +1,87 @@
+"""Runs in the state that a measurement wants, as the engine would leave them: nothing ran."""
+
+from pathlib import Path
+
+from domain import projects, runs, workflows
+from domain.access import console
+from domain.clock import now
+from domain.definition import parse
+from domain.keys import Keys
+from domain.logs import log_path
+from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
+from domain.statuses import RUNNING, SUCCEEDED
+from domain.workflow_schema import NewWorkflow
+
+ACTOR = console("bench")
+STEP_MS = 7_300
+LEASE_MS = 3_600_000
+LOG = "".join(f"line {number} of what a step printed\n" for number in range(200))
+
+
+def a_workflow(name: str, stages: int, steps: int) -> Workflow:
+    """With so many stages of so many steps each, in a project of its own."""
+    project = projects.create_project(ACTOR, name, name.title())
+    with write():
+        Ingredient.create(id=f"part-{name}", project=project, name="Part", created_by="bench")
+    build = {"ingredientId": f"part-{name}", "buildScript": "true"}
+    body = {
+        "name": name,
+        "projectId": project.id,
+        "stages": [
+            {
+                "name": f"stage {stage}",
+                "order": stage,
+                "steps": [
+                    {"name": f"step {stage}.{step}", "type": "Build", "configuration": build}
+                    for step in range(steps)
+                ],
+            }
+            for stage in range(stages)
+        ],
+    }
+    return workflows.create(parse(body, NewWorkflow), actor=ACTOR).workflow
+
+
+def started(workflow: Workflow, keys: Keys) -> Run:
+    """A new run, which no worker is told of."""
+    fresh = Workflow.get_by_id(workflow.id)
+    run, _ = runs.start(fresh, actor=ACTOR, keys=keys, parameters={}, trigger_source="bench")
+    return run
+
+
+def advance(run: Run, done: int) -> None:
+    """The first `done` stages have succeeded, and every step of the next one is running.
+
+    After the last stage the run has succeeded.
+    """
+    stages = list(StageRun.select().where(StageRun.run == run.id).order_by(StageRun.position))
+    begin = now() - (done + 1) * STEP_MS
+    with write():
+        for stage in stages[: done + 1]:
+            is_done = stage.position < done
+            start = begin + stage.position * STEP_MS
+            end = start + STEP_MS if is_done else None
+            status = SUCCEEDED if is_done else RUNNING
+            times = {"started_at": start, "completed_at": end, "status": status}
+            StageRun.update(opened_at=start, **times).where(StageRun.id == stage.id).execute()
+            steps = StepRun.update(ready_at=start, lease_until=now() + LEASE_MS, **times)
+            steps.where(StepRun.stage == stage.id).execute()
+            of_stage = StepRun.select(StepRun.id).where(StepRun.stage == stage.id)
+            Attempt.delete().where(Attempt.step.in_(of_stage)).execute()
+            tried = [Attempt(step=step.id, number=1, worker="bench", **times) for step in of_stage]
+            Attempt.bulk_create(tried)
+        is_over = done == len(stages)
+        Run.update(
+            status=SUCCEEDED if is_over else RUNNING,
+            version=Run.version + 1,
+            started_at=begin,
+            completed_at=now() if is_over else None,
+        ).where(Run.id == run.id).execute()
+
+
+def write_logs(run: Run, data_dir: Path) -> None:
+    """Every step that is running has printed something."""
+    for step in StepRun.select().where((StepRun.run == run.id) & (StepRun.status == RUNNING)):
+        path = log_path(data_dir, run.id, step.id, 1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(LOG)

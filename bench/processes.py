@@ -1,0 +1,31 @@
+"""Processes as the kernel counts them."""
+
+import os
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all that came of it."""
+    pids = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            pids += tree(int(child))
+    return pids
+
+
+def named(pid: int, word: str) -> int:
+    """The first in the tree of `pid` whose command line has the word."""
+    return next(
+        one for one in tree(pid) if word.encode() in Path(f"/proc/{one}/cmdline").read_bytes()
+    )
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """What they have taken from the cores so far, in the program and in the kernel."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_SECOND
