@@ -14,7 +14,18 @@ from blueprints import is_api, throttling
 from domain import access, drafts, people, projects
 from domain.access import SUPER_USER, USER, Actor
 from domain.errors import NotSignedIn
-from domain.models import Base, Draft, Ingredient, Project, Release, Run, User, Workflow, is_id
+from domain.models import (
+    Base,
+    Draft,
+    Ingredient,
+    Project,
+    Release,
+    Run,
+    User,
+    Workflow,
+    by_id,
+    is_id,
+)
 from domain.paging import Page
 
 PROJECTS_SHOWN = 20
@@ -156,7 +167,7 @@ def load_release(release_id: str, role: str = USER) -> Release:
 
 
 def _by_id(model: type[Row], kind: str, row_id: str) -> Row:
-    row = model.get_or_none(model.id == row_id) if is_id(row_id) else None
+    row = by_id(model, row_id) if is_id(row_id) else None
     return _found(row, kind, row_id)
 
 

@@ -12,10 +12,11 @@ from blueprints.guards import load_run
 from blueprints.run_schemas import MAX_OFFSET
 from blueprints.schemas import Schema
 from domain import log_errors, log_scan, log_windows, run_logs, run_queries
+from domain.errors import NotFound
 from domain.log_times import Times
 from domain.log_windows import Window
-from domain.logs import times_path
-from domain.models import StepRun
+from domain.logs import log_path, times_path
+from domain.models import Run, StepRun
 from domain.run_logs import AttemptLog
 
 bp = Blueprint("log_pages", __name__, url_prefix="/runs")
@@ -144,6 +145,17 @@ def _since(at: int, started_at: int) -> str:
 def _exact(at: int) -> str:
     moment = datetime.fromtimestamp(at / 1000, UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{at % 1000:03d} UTC"
+
+
+def size_now(run: Run, shown: str) -> int | None:
+    """How long a log of the run is, in bytes; None for none (yet). shown: STEP.ATTEMPT."""
+    step_id, _, attempt = shown.partition(".")
+    if not attempt.isdecimal():
+        return None
+    try:
+        return log_path(settings().data_dir, run.id, step_id, int(attempt)).stat().st_size
+    except (NotFound, OSError, ValueError):
+        return None
 
 
 # ---- pieces of it ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from blueprints import pages, run_view
+from blueprints import log_pages, pages, run_view
 from blueprints.api.runs import find
 from blueprints.days import Day, begin_of, end_of
 from blueprints.guards import load_run, load_workflow, own_projects
@@ -124,17 +124,25 @@ def show(run_id: str) -> ResponseReturnValue:
 
 @bp.get("/runs/<run_id>/status")
 def status(run_id: str) -> ResponseReturnValue:
-    """The polled part. `shown` is STEP.ATTEMPT, whose log the page has now."""
+    """The polled part. `shown` is STEP.ATTEMPT, whose log the page has now.
+
+    X-Log-Size says how long that log is, in bytes, also where nothing else is new.
+    """
     row = load_run(run_id)
     view = run_view.read()
     etag = run_view.tag(row, view)
     shown = request.args.get("shown", "")
-    return pages.unless_known(
+    # Before the picture is looked at, so that what comes in between is not missed.
+    log_size = log_pages.size_now(row, shown)
+    response = pages.unless_known(
         etag,
         lambda: render_template(
             "pipeline/_run.html", shown=shown, **run_view.picture(row, view, etag, shown)
         ),
     )
+    if log_size is not None:
+        response.headers["X-Log-Size"] = str(log_size)
+    return response
 
 
 # ---- the newest run of a workflow ------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.errors import Forbidden, NotFound
-from domain.models import Member, User
+from domain.models import Member, Statement, User, given
 
 USER = "User"
 SUPER_USER = "SuperUser"
@@ -54,10 +54,14 @@ class Actor:
         return self.is_system_admin or any(self.may(role, project) for project in self.roles)
 
 
+_ROLES = Statement(
+    lambda: Member.select(Member.project, Member.role).where(Member.user == given("user_id"))
+)
+
+
 def actor_of(user: User, *, scope: str = WRITE, address: str = "") -> Actor:
     """The person with the roles they have now."""
-    members = Member.select(Member.project, Member.role).where(Member.user == user)
-    roles = {} if user.is_system_admin else {m.project_id: m.role for m in members}
+    roles = {} if user.is_system_admin else dict(_ROLES.rows(user_id=user.id))
     return Actor(user.id, user.username, user.is_system_admin, roles, scope, address)
 
 

@@ -15,7 +15,7 @@ from domain import audit, disk
 from domain.access import READ, WRITE, Actor, missing
 from domain.clock import DAY_MS, now
 from domain.errors import Conflict, Fault, Forbidden, NotSignedIn, taken
-from domain.models import Token, User, is_id, locked, write
+from domain.models import Lookup, Token, User, given, is_id, locked, write
 from domain.paging import Page, fetch
 
 TOKEN_PREFIX = "gal_"  # noqa: S105
@@ -198,9 +198,15 @@ def _nobodys_hash() -> str:
     return _hashed(secrets.token_hex())
 
 
+_OF_SESSION = Lookup(
+    User,
+    lambda: (User.id == given("user_id")) & (User.session_number == given("session_number")),
+)
+
+
 def of_session(user_id: str, session_number: int) -> User | None:
     """The user of a session; None if it has ended."""
-    return User.get_or_none(User.id == user_id, User.session_number == session_number)
+    return _OF_SESSION.row(user_id=user_id, session_number=session_number)
 
 
 # ---- tokens ----------------------------------------------------------------------------------

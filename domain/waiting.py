@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.access import SUPER_USER, SYSTEM_ADMIN
 from domain.clock import now
-from domain.models import Run, StageRun, StepRun
+from domain.models import Run, StageRun, Statement, StepRun, given
 from domain.presence import listeners, queues_without_room
 from domain.statuses import PENDING, RUNNING
 
@@ -111,6 +111,25 @@ def _holding_back(run: Run) -> list[str]:
     return [f"#{other.number}" for other in list(others)]
 
 
+_UNSEEN = Statement(
+    lambda: (
+        StepRun.select(StepRun.id)
+        .where(
+            (StepRun.run == given("run_id"))
+            & (
+                (
+                    (StepRun.status == PENDING)
+                    & StepRun.ready_at.is_null(False)
+                    & ~StepRun.is_outside
+                )
+                | ((StepRun.status == RUNNING) & (StepRun.lease_until <= given("soon")))
+            )
+        )
+        .limit(1)
+    )
+)
+
+
 def may_change_unseen(run: Run, *, silence_ms: int) -> bool:
     """Whether the reasons can change without anything happening to the run, so without a version.
 
@@ -118,10 +137,9 @@ def may_change_unseen(run: Run, *, silence_ms: int) -> bool:
     """
     if run.completed_at is not None:
         return False
-    waits = (StepRun.status == PENDING) & StepRun.ready_at.is_null(False) & ~StepRun.is_outside
-    is_stuck = (StepRun.status == RUNNING) & (StepRun.lease_until <= now() + silence_ms)
-    steps = StepRun.select().where((StepRun.run == run.id) & (waits | is_stuck))
-    return not run.admitted or bool(steps.exists())
+    if not run.admitted:
+        return True
+    return _UNSEEN.row(run_id=run.id, soon=now() + silence_ms) is not None
 
 
 # ---- pure from here on -----------------------------------------------------------------------
@@ -137,8 +155,11 @@ def explain(
     """
     of_stages: dict[str, list[Reason]] = {}
     of_steps: dict[str, list[Reason]] = {}
+    steps_of: dict[str, list[StepRun]] = {}
+    for step in steps:
+        steps_of.setdefault(step.stage_id, []).append(step)
     for stage in stages:
-        own = [step for step in steps if step.stage_id == stage.id]
+        own = steps_of.get(stage.id, [])
         of_stages[stage.id] = _of_stage(run, stage, stages, own, world)
         before_opening = of_stages[stage.id] if stage.opened_at is None else ()
         of_steps.update((step.id, _of_step(step, before_opening, world)) for step in own)

@@ -3,7 +3,7 @@
 "use strict";
 
 const LOG_LINES = 2000; // at most so many lines are in the page
-const LOG_PACE = 1000; // ms between two looks for new lines
+const LOG_PACE = 1000; // ms between two looks for new lines, where nobody says whether there are any
 const LOG_NEAR_END = 4; // px
 const LOG_KINDS = ["wrap", "times"];
 
@@ -29,7 +29,7 @@ class LogPanel {
     else this.showTarget();
     this.listen();
     this.showState();
-    if (!this.isOver) this.poll();
+    this.poll();
   }
 
   // ---- what the page has ----
@@ -132,17 +132,32 @@ class LogPanel {
 
   // ---- a log that grows ----
 
+  // While the run is polled, the answers to that say how long the log is: one that stands still costs nothing.
   poll() {
-    setTimeout(async () => {
+    clearTimeout(this.timer);
+    if (this.isOver || document.querySelector("#run[hx-get]")) return;
+    this.timer = setTimeout(async () => {
       if (!this.panel.isConnected) return;
-      if (!document.hidden) await this.look().catch(() => {}); // the run's own poll says that the server is away
-      if (!this.isOver) this.poll();
+      if (!document.hidden) await this.look();
+      this.poll();
     }, LOG_PACE);
   }
 
+  heard(size) {
+    if (!this.isOver && size !== this.size) this.look();
+  }
+
   async look() {
-    const { lines } = await this.ask(`offset=${this.resume}&shown=${this.size}`);
-    if (lines) await this.queue(() => this.grow(lines));
+    if (this.isLooking) return;
+    this.isLooking = true;
+    try {
+      const { lines } = await this.ask(`offset=${this.resume}&shown=${this.size}`);
+      if (lines) await this.queue(() => this.grow(lines));
+    } catch {
+      // The run's own poll says that the server is away.
+    } finally {
+      this.isLooking = false;
+    }
   }
 
   async grow(lines) {
@@ -464,6 +479,16 @@ function openLog() {
 }
 document.addEventListener("DOMContentLoaded", openLog);
 document.addEventListener("htmx:after:swap", openLog);
+
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  const size = ctx.response.headers.get("X-Log-Size");
+  if (size !== null && logPanel?.view) logPanel.heard(Number(size));
+});
+// What a step says last may come with the news that it has ended; and after the last picture nobody polls any more.
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (!logPanel?.view || logPanel.isOver || !isPoll(ctx)) return;
+  logPanel.look().then(() => logPanel.poll());
+});
 
 document.addEventListener("selectionchange", () => {
   if (logPanel?.view && logPanel.hasSelection()) logPanel.rest();

@@ -36,7 +36,7 @@ from domain.models.runs import (
     UploadedLog,
     WorkerInfo,
 )
-from domain.models.statements import Statement, given
+from domain.models.statements import Lookup, Statement, by_id, given
 from domain.models.workflows import Workflow, WorkflowRevision
 
 ALL = [
@@ -82,6 +82,7 @@ __all__ = [
     "Environment",
     "IdempotencyKey",
     "Ingredient",
+    "Lookup",
     "Member",
     "Package",
     "Project",
@@ -102,6 +103,7 @@ __all__ = [
     "WorkerInfo",
     "Workflow",
     "WorkflowRevision",
+    "by_id",
     "connect",
     "connect_to_look",
     "db",

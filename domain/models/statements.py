@@ -8,11 +8,13 @@ Peewee as ever, names what varies with `given`, and has each compiled at its fir
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from peewee import Value
 
-from domain.models.base import db
+from domain.models.base import Base, db
+
+Row = TypeVar("Row", bound=Base)
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,33 @@ class Statement:
         """The first column of the first row, or None."""
         row = self.row(**values)
         return row[0] if row else None
+
+
+class Lookup(Generic[Row]):
+    """One row by a query that is built once: `Lookup(User, lambda: User.id == given("id"))`."""
+
+    def __init__(self, model: type[Row], where: Callable[[], Any]) -> None:
+        self._model = model
+        self._statement = Statement(lambda: model.select().where(where()).limit(1))
+
+    def row(self, **values: Any) -> Row | None:
+        """As `get_or_none` gives it."""
+        found = self._statement.row(**values)
+        if found is None:
+            return None
+        fields = self._model._meta.sorted_fields
+        data = {f.name: f.python_value(value) for f, value in zip(fields, found, strict=True)}
+        row = self._model(__no_default__=True, **data)
+        row._dirty.clear()
+        return row
+
+
+_by_id: dict[type[Base], Lookup[Any]] = {}
+
+
+def by_id(model: type[Row], row_id: str) -> Row | None:
+    """The row with that id: what nearly every request begins with."""
+    if model not in _by_id:
+        _by_id[model] = Lookup(model, lambda: model.id == given("row_id"))
+    found: Row | None = _by_id[model].row(row_id=row_id)
+    return found

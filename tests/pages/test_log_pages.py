@@ -227,3 +227,17 @@ def test_a_poll_that_lags_behind_says_how_long_the_log_is(
     path.write_text("x\n" * 5000)
     html = visitor.get(f"{log}&offset=0&shown=0").text
     assert (data(html, "last"), data(html, "lines")) == ("300", "5000")
+
+
+def test_the_runs_own_poll_says_how_long_the_log_is_even_if_nothing_else_is_new(
+    visitor: FlaskClient, run: Run, step: StepRun, path: Path
+) -> None:
+    address = f"/runs/{run.id}/status"
+    first = visitor.get(f"{address}?shown={step.id}.1")
+    assert "X-Log-Size" not in first.headers
+    path.write_bytes(b"12345\n")
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = visitor.get(f"{address}?shown={step.id}.1", headers=known)
+    assert (again.status_code, again.headers["X-Log-Size"]) == (304, "6")
+    for shown in (f"{step.id}.2", f"{step.id}.x", "../../x.1", "", f"{step.id}.{'9' * 5000}"):
+        assert "X-Log-Size" not in visitor.get(address, query_string={"shown": shown}).headers
