@@ -12,7 +12,7 @@ from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from blueprints import is_api
+from blueprints import guards, is_api
 from blueprints.security import request_id
 from domain import disk
 from domain.errors import MAX_DETAILS, GalleyError, NotFound, NotSignedIn, TooManyAttempts
@@ -187,5 +187,7 @@ def _disk_full(error: Exception) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     """Our own mistake: told in the log with its traceback, and outside only by its number."""
-    current_app.logger.error("%s %s %s", request_id(), request.method, request.path, exc_info=error)
+    # An address that is a secret is none of the log's business.
+    where = request.url_rule if guards.is_by_address() else request.path
+    current_app.logger.error("%s %s %s", request_id(), request.method, where, exc_info=error)
     return answer(GalleyError(f"Something went wrong on our side (request {request_id()})."))

@@ -19,6 +19,8 @@ _OTHERS = re.compile(
     r"|[ -/]+[0-~]"  # character sets
     r"|[@-Z\\^_])"
 )
+_STRAY = re.compile(r"\x1b(?!\[[0-9;]{0,64}m)")
+"""What taking the others away has put together anew, or left without an end."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]{0,64}m")
 _RESETS = ("\x1b[m", "\x1b[0m")
 # What would be invisible or break the page is shown as a picture of itself.
@@ -38,7 +40,7 @@ class Painter:
 
     def html(self, line: str) -> Markup:
         """The line as HTML: text that is escaped, and spans with classes."""
-        line = _OTHERS.sub("", line)
+        line = _coloured(line)
         if "\x1b" not in line and (self._decoder is None or not self._decoder.style):
             return escape(line.translate(_CONTROLS))
         if self._decoder is None:
@@ -59,7 +61,12 @@ class Painter:
 
 def plain(line: str) -> str:
     """The line without colours and all else that is meant for a terminal."""
-    return _COLOURS.sub("", _OTHERS.sub("", line)).translate(_CONTROLS)
+    return _COLOURS.sub("", _coloured(line)).translate(_CONTROLS)
+
+
+def _coloured(line: str) -> str:
+    """With no escape sequences but colours, of a length that can be read."""
+    return _STRAY.sub("\N{SYMBOL FOR ESCAPE}", _OTHERS.sub("", line))
 
 
 def _classes(style: "Style") -> str:

@@ -1,5 +1,6 @@
 """What people do to a run from its page: stop it, decide, complete, answer, run it again."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request
@@ -78,7 +79,7 @@ def complete(run_id: str, step_run_id: str) -> ResponseReturnValue:
             actor=current_actor(),
         )
     except GalleyError as error:
-        flash(error.details[0]["message"] if isinstance(error, Invalid) else error.message, "bad")
+        flash(_sentence(error), "bad")
     else:
         doorbell().ring(ready)
     return _to_step(step)
@@ -91,6 +92,11 @@ def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
     form = read_form(Outcome)
     outside.answer(step, happened=form.happened, comment=form.comment, actor=current_actor())
     return _to_step(step)
+
+
+def _sentence(error: GalleyError) -> str:
+    """What is wrong: of several faults the first."""
+    return str(error.details[0]["message"] if isinstance(error, Invalid) else error.message)
 
 
 def _step(run_id: str, step_run_id: str) -> StepRun:
@@ -145,9 +151,9 @@ def _preview(row: Run, which: reruns.Which) -> dict[str, Any]:
     """The names of the steps, those that a rerun from the failure keeps; or why it cannot be."""
     try:
         preview = reruns.preview(row, definition=which, keys=keys())
-    except Conflict as error:
-        return {"refused": error.message, "steps": [], "kept": set()}
-    return {"refused": "", "steps": preview.steps, "kept": preview.kept}
+    except (Conflict, Invalid) as error:
+        return {"refused": _sentence(error), "unanswered": "", "steps": [], "kept": set()}
+    return {"refused": "", **asdict(preview)}
 
 
 def _differences(row: Run, workflow: Workflow) -> list[Any]:

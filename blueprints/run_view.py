@@ -1,5 +1,6 @@
 """What is shown of one run: which step of it, in which of the views, and how often to ask again."""
 
+from bisect import bisect
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
@@ -79,7 +80,8 @@ def tag(row: Run, view: RunView | None) -> str:
     Known before anything else of the run is read, so it never promises more than is shown.
     """
     role = current_actor().role_in(row.project_id)
-    return pages.tag(run_actions.version_of(row), view, role)
+    late = 0 if row.completed_at else bisect(usual.late_moments(row), now())
+    return pages.tag(run_actions.version_of(row), view, role, late)
 
 
 def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dict[str, Any]:

@@ -12,6 +12,8 @@ AROUND = 3
 """Lines told before the first that differs."""
 FOLLOWING = 12
 """Lines of each log told from there on."""
+LOOKED_AT = 4_000
+"""Characters of a line in which what varies is looked for; the rest counts as it stands."""
 LONGEST = 500
 """Characters of a line that are told."""
 
@@ -19,7 +21,7 @@ _DIGITS = str.maketrans("123456789", "000000000")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _VARYING = re.compile(
     r"(?:/var)?/tmp/[^/\s'\":,;)\]]+|(?<![a-z])tmp[._]?[a-z0-9_]{6,}"  # made by mktemp and its like
-    r"|/[^\s'\":,;)\]]*/work/[0-9a-f]{24}\.[^/\s'\":,;)\]]*"  # the folder of an attempt
+    r"|(?<![^\s'\":,;)\]])/[^\s'\":,;)\]]*/work/[0-9a-f]{24}\.[^/\s'\":,;)\]]*"  # of an attempt
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|0x[0-9a-f]+"
     r"|(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{7,}(?![0-9a-z])"  # a hash, whole or cut off
@@ -46,7 +48,9 @@ def normalised(line: str) -> str:
 
     Of a line that was written over (a bar of progress) it is what stood there in the end.
     """
-    return " ".join(_VARYING.sub("#", _final(line)).split())
+    line = _final(line)
+    told, rest = line[:LOOKED_AT], line[LOOKED_AT:]
+    return " ".join([*_VARYING.sub("#", told).split(), *rest.split()])
 
 
 def first_difference(before: str, after: str) -> FirstDifference | None:

@@ -48,6 +48,10 @@ _PATTERNS = {
 }
 """A word in small letters, without which a line needs no closer look, and what it then must fit."""
 _COMPILED = {word: re.compile(text, re.VERBOSE) for word, text in _PATTERNS.items()}
+_ALSO = {"assert": "failed"}
+"""A second word that the line must have: without it a pattern is tried in vain, and slowly."""
+_GAPS = re.compile(r"[ \t]{2,}")
+"""Patterns that allow for gaps would try each way to share one out."""
 _HARMLESS = re.compile(
     r"""
       \b(?: 0 | no | zero | without ) \s+ (?: \w+ \s+ )?
@@ -64,9 +68,11 @@ _NEVER = re.compile(r"\s*\++ |\[galley\] Attempt \d")
 
 def looks_like_error(line: str) -> bool:
     """Whether a line (without escape sequences) seems to say that something went wrong."""
-    line = line[:_LOOKED_AT]
+    line = _GAPS.sub(" ", line[:_LOOKED_AT])
     small = line.lower()
-    return any(_fits(word, line) for word in _COMPILED if word in small)
+    return any(
+        _fits(word, line) for word in _COMPILED if word in small and _ALSO.get(word, "") in small
+    )
 
 
 def _fits(word: str, line: str) -> bool:

@@ -108,7 +108,9 @@ class LogFile:
         start, ends = chunk * CHUNK, ends - self._index.before[chunk]
         data, found = self.read(start, CHUNK), -1
         for _ in range(ends):
-            found = data.index(b"\n", found + 1)
+            found = data.find(b"\n", found + 1)
+            if found < 0:  # somebody cuts the file off meanwhile
+                return self.size
         return start + found + 1
 
     def number_at(self, offset: int) -> int:

@@ -100,7 +100,7 @@ class Piece:
             stop = text.find(b"\n", at)
             stop = len(text) if stop < 0 else stop
             yield number, text.rfind(b"\n", 0, at) + 1, stop
-            at = text.find(needle, stop)
+            at = text.find(needle, stop + 1)
 
 
 def pieces(log: LogFile, first: int, limit: int) -> Iterator[Piece]:

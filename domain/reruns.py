@@ -84,19 +84,27 @@ class Preview:
     """The names of all its steps, in their order."""
     kept: set[str]
     """Those that one from the failure does not run again."""
+    unanswered: str
+    """Why there can be none from the failure yet; "" if there can."""
 
 
 def preview(old: Run, *, definition: Which, keys: Keys) -> Preview:
     """Before anything is done, and without a look into the storage: that is checked when it begins.
 
-    Raises Conflict where such a rerun is not possible.
+    Raises Conflict and Invalid where such a rerun is not possible.
     """
     earlier = _read(old, keys)
     plan = _prepare(old, _workflow_of(old), definition)
     kept = choose(plan, earlier)
+    try:
+        require_answers(earlier.steps.values())
+        unanswered = ""
+    except Conflict as error:
+        unanswered = error.message
     return Preview(
         steps=[step["name"] for step in plan.steps],
         kept={step["name"] for step in plan.steps if step["id"] in kept.steps},
+        unanswered=unanswered,
     )
 
 

@@ -37,7 +37,7 @@ class Found:
 def find(step: StepRun, page: Page, *, result: str | None = None, search: str = "") -> Found:
     """A page of the tests that a step shows, those that failed first, else as they were stored.
 
-    search: part of the name or the suite, regardless of case.
+    search: part of the name or the suite, regardless of case (on SQLite: of A to Z).
     """
     mine = shown_by(really_ran(step))
     if search:
@@ -125,7 +125,9 @@ def _results(
         TestResult.result,
     )
     rows = TestResult.select(*columns).where(
-        TestResult.step.in_(list(attempts)) & START_OF_NAME.in_(list(starts))
+        TestResult.step.in_(list(attempts))
+        & START_OF_NAME.in_(list(starts))  # which an index has
+        & TestResult.name.in_([test.name for test in tests])
     )
     for step_id, attempt, *found in rows.tuples():
         if attempt == attempts[step_id]:

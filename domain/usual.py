@@ -4,7 +4,7 @@ Only successes count, for a failure ends early, and only the newest of them, for
 says little.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from domain.clock import elapsed
 from domain.models import Run, StageRun, StepRun
 from domain.statistics import percentile
-from domain.statuses import SUCCEEDED
+from domain.statuses import RUNNING, SUCCEEDED
 
 RUNS = 20
 STEPS = 4_000
@@ -40,7 +40,12 @@ class Usual(NamedTuple):
         """
         if ms is None or self.samples < ENOUGH:
             return False
-        return ms > max(self.p90, self.median * 3 // 2) + TOLERANCE_MS
+        return ms > self.limit
+
+    @property
+    def limit(self) -> int:
+        """What takes longer is late."""
+        return max(self.p90, self.median * 3 // 2) + TOLERANCE_MS
 
 
 @dataclass(frozen=True)
@@ -58,26 +63,51 @@ def usual(durations: list[int]) -> Usual | None:
 
 
 def before(run: Run) -> UsualTimes:
-    """What is usual for the workflow of the run, from what its earlier runs took.
-
-    Remembered for as long as the run is looked at: what went before it hardly changes.
-    """
-    return _before(run.id, run.workflow_id, run.number)
-
-
-@lru_cache(maxsize=256)
-def _before(run_id: str, workflow_id: str, number: int) -> UsualTimes:
-    good = (Run.workflow == workflow_id) & (Run.status == SUCCEEDED) & (Run.number < number)
+    """What is usual for the workflow of the run, from what its earlier runs took."""
+    good = (Run.workflow == run.workflow_id) & (Run.status == SUCCEEDED) & (Run.number < run.number)
     columns = (Run.id, Run.started_at, Run.completed_at)
     newest = list(Run.select(*columns).where(good).order_by(Run.number.desc()).limit(2 * RUNS))
     shortened = _that_kept_steps(newest)
-    whole = [row for row in newest if row.id not in shortened][:RUNS]
-    if not whole:
-        return UsualTimes()
-    size = StepRun.select().where(StepRun.run == whole[0].id).count()
-    whole = whole[: max(ENOUGH, STEPS // max(1, size))]
-    took = [elapsed(row.started_at, row.completed_at) for row in whole]
-    return UsualTimes(usual([ms for ms in took if ms is not None]), _of_steps(whole))
+    took = [
+        (row.id, elapsed(row.started_at, row.completed_at) or 0)
+        for row in newest
+        if row.id not in shortened
+    ]
+    return _of(tuple(took[:RUNS])) if took else UsualTimes()
+
+
+def late_moments(run: Run) -> Sequence[int]:
+    """When each step that runs will be late, in epoch milliseconds, the soonest first.
+
+    Remembered for the run's version: nothing else tells that something has become late.
+    """
+    return _late_moments(run.id, run.version)
+
+
+@lru_cache(maxsize=256)
+def _late_moments(run_id: str, version: int) -> Sequence[int]:
+    run = Run.get_or_none(Run.id == run_id)
+    if run is None:  # somebody has removed it meanwhile
+        return []
+    usually = before(run).steps
+    running = (
+        StepRun.select(StageRun.name, StepRun.name, StepRun.started_at)
+        .join(StageRun)
+        .where((StepRun.run == run_id) & (StepRun.status == RUNNING))
+        .tuples()
+    )
+    known = ((usually.get((stage, name)), start) for stage, name, start in running)
+    return sorted(
+        start + usual.limit for usual, start in known if usual and usual.samples >= ENOUGH and start
+    )
+
+
+@lru_cache(maxsize=64)
+def _of(runs: tuple[tuple[str, int], ...]) -> UsualTimes:
+    """What these runs took, by their ids: they have ended, so it stays."""
+    size = StepRun.select().where(StepRun.run == runs[0][0]).count()
+    runs = runs[: max(ENOUGH, STEPS // max(1, size))]
+    return UsualTimes(usual([ms for _, ms in runs]), _of_steps([run_id for run_id, _ in runs]))
 
 
 def _that_kept_steps(runs: list[Run]) -> set[str]:
@@ -86,12 +116,8 @@ def _that_kept_steps(runs: list[Run]) -> set[str]:
     return {run_id for (run_id,) in StepRun.select(StepRun.run).where(kept).distinct().tuples()}
 
 
-def _of_steps(runs: list[Run]) -> dict[StepName, Usual]:
-    ran = (
-        StepRun.run.in_([row.id for row in runs])
-        & (StepRun.status == SUCCEEDED)
-        & StepRun.kept_from.is_null()
-    )
+def _of_steps(run_ids: list[str]) -> dict[StepName, Usual]:
+    ran = StepRun.run.in_(run_ids) & (StepRun.status == SUCCEEDED) & StepRun.kept_from.is_null()
     rows = (
         StepRun.select(StageRun.name, StepRun.name, StepRun.started_at, StepRun.completed_at)
         .join(StageRun)

@@ -11,8 +11,12 @@ LONG = 80
 
 def difference(item: Difference) -> dict[str, Any]:
     """With its lines, where it is a text that is best read line by line."""
-    texts = [value for value in (item.before, item.after) if isinstance(value, str)]
-    is_text = item.field is not None and any("\n" in text or len(text) > LONG for text in texts)
+    values = [value for value in (item.before, item.after) if value is not None]
+    is_text = (
+        item.field is not None
+        and all(isinstance(value, str) for value in values)
+        and any("\n" in text or len(text) > LONG for text in values)
+    )
     return {
         "kind": item.kind,
         "where": " / ".join(item.where) or "Workflow",

@@ -1,5 +1,7 @@
 """Where two logs part, and what counts as the same."""
 
+import time
+
 import pytest
 
 from domain.first_difference import FOLLOWING, LONGEST, first_difference, normalised
@@ -81,3 +83,11 @@ def test_endless_lines_are_cut() -> None:
     found = first_difference("x", "y" * 10_000)
     assert found is not None
     assert len(found.lines[-1][1]) == LONGEST + 2
+
+
+@pytest.mark.parametrize("piece", ["/a", "/", "1", "a1", "tmp", "1.", "/work/", "mon ", "0x"])
+def test_no_line_takes_long(piece: str) -> None:
+    line = piece * (1_000_000 // len(piece))
+    began = time.process_time()
+    normalised(line)
+    assert time.process_time() - began < 1

@@ -1,5 +1,6 @@
 """Which line of a log looks like an error."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,13 @@ def test_no_more_than_so_many_lines_are_looked_at_closely(
 
 def test_an_empty_log_has_no_error(tmp_path: Path) -> None:
     assert first_error(tmp_path / "none") == Found(None)
+
+
+@pytest.mark.parametrize("start", ["exit code", "error", "exited with", "failed :", "assert "])
+def test_no_line_takes_long(start: str) -> None:
+    for filling in (" ", "\t", "assert ", start, "0 errors "):
+        line = (start + filling * 500)[:490]
+        began = time.process_time()
+        for _ in range(100):
+            looks_like_error(line)
+        assert time.process_time() - began < 0.5, (start, filling)

@@ -75,3 +75,9 @@ def test_one_endless_line_is_passed_over(path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_log_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
     assert search(tmp_path / "none", "duck") == Hits([], None, 0)
+
+
+@pytest.mark.parametrize("needle", ["\n", "\nb", "b\n", "\n\n"])
+def test_a_text_of_several_lines_is_in_none_and_ends_the_search(path: Path, needle: str) -> None:
+    path.write_bytes(b"a\nb\nc\n")
+    assert len(search(path, needle).found) <= 3

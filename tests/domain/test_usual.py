@@ -4,7 +4,7 @@ import pytest
 
 from domain import usual
 from domain.models import Run, StageRun, StepRun, Workflow
-from domain.statuses import FAILED, SUCCEEDED
+from domain.statuses import FAILED, RUNNING, SUCCEEDED
 from domain.usual import Usual
 from tests.support.pipelines import a_project, a_workflow, build
 
@@ -86,3 +86,25 @@ def test_the_newest_count(workflow: Workflow) -> None:
         ended(workflow, number, number)
     found = usual.before(ended(workflow, usual.RUNS + 6, 1))
     assert found.run == Usual(15, 23, usual.RUNS)
+
+
+def test_a_run_that_was_under_way_counts_once_it_has_succeeded(workflow: Workflow) -> None:
+    other = ended(workflow, 1, 100)
+    Run.update(status=RUNNING, completed_at=None).where(Run.id == other.id).execute()
+    run = ended(workflow, 2, 1)
+    assert usual.before(run).run is None
+    Run.update(status=SUCCEEDED, completed_at=1_100).where(Run.id == other.id).execute()
+    assert usual.before(run).run == Usual(100, 100, 1)
+
+
+def test_it_is_known_when_what_runs_will_be_late(workflow: Workflow) -> None:
+    for number in (1, 2, 3):
+        ended(workflow, number, 400, 10)
+    run = ended(workflow, 4, 1, 1)
+    first, second = StepRun.select().where(StepRun.run == run.id).order_by(StepRun.position)
+    StepRun.update(status=RUNNING, completed_at=None).where(StepRun.id == first.id).execute()
+    assert usual.late_moments(run) == [first.started_at + 600 + usual.TOLERANCE_MS]
+    StepRun.update(status=RUNNING).where(StepRun.id == second.id).execute()
+    assert len(usual.late_moments(run)) == 1, "remembered for the version of the run"
+    run.version += 1
+    assert len(usual.late_moments(run)) == 2

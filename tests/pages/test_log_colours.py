@@ -80,3 +80,17 @@ def test_whatever_else_terminals_understand_is_dropped() -> None:
 
 def test_what_would_be_invisible_is_shown() -> None:
     assert Painter().html("a\x00b\x07\tc\x7f") == "a␀b␇\tc␡"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\x1b\x1b[1A[" + "1" * 5_000 + "m",
+        "\x1b\x1b[1A]8;;http://x\x07text",
+        "\x1b[38;5;\x1b[1A1m",
+        "\x1b",
+    ],
+)
+def test_what_is_put_together_anew_is_text(line: str) -> None:
+    assert "\x1b" not in Painter().html(line)
+    assert "\x1b" not in plain(line)

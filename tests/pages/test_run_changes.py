@@ -4,12 +4,22 @@ import re
 
 from flask.testing import FlaskClient
 
-from domain import workflows
+from domain import engine, workflows
 from domain.definition import parse
-from domain.models import Release, Run, StepRun
-from domain.statuses import CANCELLED
+from domain.engine import Ending
+from domain.models import Release, Run, StepRun, TestSuite, Workflow
+from domain.statuses import CANCELLED, FAILED
 from domain.workflow_schema import ChangedWorkflow
-from tests.support.pipelines import ACTOR, a_workflow, build, start, step_named
+from tests.support.pipelines import (
+    ACTOR,
+    a_suite,
+    a_workflow,
+    build,
+    claimed,
+    start,
+    step_named,
+)
+from tests.support.pipelines import test as check
 
 
 def test_a_step_is_aborted_alone(visitor: FlaskClient, failed: Run) -> None:
@@ -71,3 +81,36 @@ def test_a_run_whose_workflow_is_gone_says_why_it_cannot_be_run_again(
     page = visitor.get(f"/runs/{failed.id}/rerun").text
     assert "The workflow of this run was deleted." in page
     assert re.search(r'<button class="primary"\s+disabled', page)
+
+
+def test_a_choice_that_cannot_be_says_why_and_leaves_the_other(
+    visitor: FlaskClient, failed: Run
+) -> None:
+    """The old definition asks for a test suite that is gone."""
+    workflow = failed.workflow
+    stages = [{"name": "stage 1", "order": 1, "steps": [check("unit", "unit")]}]
+    a_suite(workflow.project_id, "true")
+    body = {"name": "Release", "stages": stages}
+    workflows.update(workflow, parse(body, ChangedWorkflow, project_id="pond"), actor=ACTOR)
+    old = start(Workflow.get_by_id(workflow.id))
+    engine.finish(claimed(step_named(old, "unit")), Ending(FAILED, "No.", 1))
+    body["stages"] = [{"name": "stage 1", "order": 1, "steps": [build("wheel")]}]
+    changed = Workflow.get_by_id(workflow.id)
+    workflows.update(changed, parse(body, ChangedWorkflow, project_id="pond"), actor=ACTOR)
+    TestSuite.delete().execute()
+    page = visitor.get(f"/runs/{old.id}/rerun")
+    assert page.status_code == 200
+    assert "unit" in re.findall(r'<small class="fault">([^<]*)<', page.text)[0]
+    assert re.search(r'value="current"\s+checked', page.text)
+
+
+def test_before_a_lost_deployment_is_answered_for_nothing_is_kept(
+    visitor: FlaskClient, failed: Run
+) -> None:
+    StepRun.update(outside_effect="unknown").where(
+        StepRun.id == step_named(failed, "sign").id
+    ).execute()
+    page = visitor.get(f"/runs/{failed.id}/rerun").text
+    assert "First say what became of the deployment" in page
+    assert re.search(r'value="failed"\s+disabled', page)
+    assert "is kept" not in page

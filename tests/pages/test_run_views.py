@@ -4,7 +4,7 @@ import re
 
 from flask.testing import FlaskClient
 
-from domain import engine
+from domain import engine, usual
 from domain.engine import Ending
 from domain.models import Attempt, Run, StepRun
 from domain.statuses import SUCCEEDED
@@ -124,3 +124,18 @@ def test_the_history_is_filtered_by_days_and_source_and_goes_on_by_cursor(
     assert re.findall(r'class="number">#(\d+)', page) == ["1"]
     assert "every 5s" not in page, "what is older stands still"
     assert visitor.get("/runs?since=yesterday").status_code == 422
+
+
+def test_a_poll_tells_when_something_becomes_late(visitor: FlaskClient, failed: Run) -> None:
+    for _ in range(3):
+        ok = start(failed.workflow)
+        for name in ("wheel", "sign"):
+            engine.finish(claimed(step_named(ok, name)), Ending(SUCCEEDED))
+    run = start(failed.workflow)
+    held = claimed(step_named(run, "wheel"))
+    address = f"/runs/{run.id}/status"
+    known = {"If-None-Match": visitor.get(address).headers["ETag"]}
+    assert visitor.get(address, headers=known).status_code == 304
+    usual._late_moments.cache_clear()  # as if it had begun long ago
+    StepRun.update(started_at=1).where(StepRun.id == held.step_id).execute()
+    assert visitor.get(address, headers=known).status_code == 200
