@@ -4,18 +4,20 @@ Values have the JSON shapes of the API: camelCase, times in RFC 3339, durations 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
 from markupsafe import Markup
 
+from blueprints.run_words import run_sentence, sentence_parts, steps_of
 from domain import clock, faults
-from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
+from domain.statuses import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
 
 Json = Mapping[str, Any]
 
@@ -31,7 +33,6 @@ TAB_SIGNS = {
 DOTTED = (RUNNING, SUCCEEDED, FAILED, CANCELLED)
 _ABOUT_FIELD = re.compile(r"^'[^']*' of [^.]*? (?=(?:must|is|has|takes)\b)")
 _IS_MISSING = re.compile(r"(?:An?|The) [\w -]+ needs (?:an? )?'?\w+'?\.")
-_NAMES_SHOWN = 3
 
 
 def register(app: Flask) -> None:
@@ -55,6 +56,7 @@ def register(app: Flask) -> None:
         now_ms=clock.now,
         pointer=pointer,
         run_sentence=run_sentence,
+        sentence_parts=sentence_parts,
     )
 
 
@@ -141,53 +143,27 @@ def _beside(message: str) -> str:
     return said[:1].upper() + said[1:]
 
 
-def steps_of(run: Json) -> list[Json]:
-    """The step runs of a run, in the order of its stages."""
-    return [step for stage in run["stageRuns"] for step in stage["stepRuns"]]
-
-
-def default_step(run: Json) -> Json | None:
+def default_step(run: Json, *, may_act: bool = False) -> Json | None:
     """The step to show when nobody has chosen one.
 
-    The first that failed, else the first that runs, else the last that ended by more than being
-    skipped, else the first of all; None only for a run without steps.
+    The first that failed, else the first that waits for the reader (may_act: who may complete
+    steps), else the first that runs, else the last that ended by more than being skipped, else the
+    first of all; None only for a run without steps.
     """
     steps = steps_of(run)
-    for status in (FAILED, RUNNING):
-        for step in steps:
-            if step["status"] == status:
-                return step
+    failed = (step for step in steps if step["status"] == FAILED)
+    waiting = (
+        step
+        for step in steps
+        if may_act and any(reason["code"] == "outside_completion" for reason in step["waiting"])
+    )
+    running = (step for step in steps if step["status"] == RUNNING)
+    if (first := next(chain(failed, waiting, running), None)) is not None:
+        return first
     ended = [step for step in steps if step["completedAt"] and step["status"] != SKIPPED]
     if ended:
         return max(ended, key=lambda step: step["completedAt"])
     return steps[0] if steps else None
-
-
-def run_sentence(run: Json) -> str:
-    """How the run stands, in one sentence: `1 of 7 steps failed: unit tests`."""
-    status, steps = run["status"], steps_of(run)
-    total = count(len(steps), "step")
-    succeeded, failed, running = (
-        [step for step in steps if step["status"] == word] for word in (SUCCEEDED, FAILED, RUNNING)
-    )
-    if status == PENDING:
-        to_do = [step for step in steps if step["status"] == PENDING]
-        return f"Not started yet: {count(len(to_do), 'step')} to do"
-    if status == SUCCEEDED:
-        return "The only step succeeded" if len(steps) == 1 else f"All {total} succeeded"
-    if failed:
-        so_far = " so far" if status == RUNNING else ""
-        return f"{len(failed)} of {total} failed{so_far}: {_names(failed)}"
-    progress = f"{len(succeeded)} of {total} done"
-    if status == RUNNING:
-        return f"{progress}, now: {_names(running)}" if running else progress
-    return f"{status} with {progress}"
-
-
-def _names(steps: Sequence[Json]) -> str:
-    names = ", ".join(step["stepName"] for step in steps[:_NAMES_SHOWN])
-    more = len(steps) - _NAMES_SHOWN
-    return f"{names} and {more} more" if more > 0 else names
 
 
 def asset(filename: str) -> str:

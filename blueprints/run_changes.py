@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints import doorbell, keys, pages, run_actions
@@ -34,7 +34,7 @@ class RerunForm(Rerun):
 def abort(run_id: str) -> ResponseReturnValue:
     """One that has ended meanwhile is no error: the page says how it stands."""
     run_actions.stop(load_run(run_id, SUPER_USER))
-    return redirect(f"/runs/{run_id}", 303)
+    return _polled(f"/runs/{run_id}")
 
 
 @bp.post("/steps/<step_run_id>/abort")
@@ -43,7 +43,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     running, ready = engine.cancel_step(step, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
-    return redirect(f"/runs/{run_id}?step={step.id}#step", 303)
+    return _polled(f"/runs/{run_id}?step={step.id}#step")
 
 
 # ---- what waits for somebody -----------------------------------------------------------------
@@ -62,7 +62,7 @@ def reject(run_id: str, stage_run_id: str) -> ResponseReturnValue:
 def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
     stage = run_queries.get_stage(load_run(run_id), stage_run_id)
     run_actions.decide(stage, decision, read_form(StageDecision).comment)
-    return redirect(f"/runs/{run_id}", 303)
+    return _polled(f"/runs/{run_id}")
 
 
 @bp.post("/steps/<step_run_id>/complete")
@@ -101,6 +101,11 @@ def _sentence(error: GalleyError) -> str:
 
 def _step(run_id: str, step_run_id: str) -> StepRun:
     return run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
+
+
+def _polled(address: str) -> ResponseReturnValue:
+    """The page that asked, if it keeps up with the run by itself, has no need to go anywhere."""
+    return Response(status=204) if pages.is_partial() else redirect(address, 303)
 
 
 def _to_step(step: StepRun) -> ResponseReturnValue:

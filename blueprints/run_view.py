@@ -10,10 +10,11 @@ from pydantic import Field
 
 from blueprints import keys, log_pages, pages, run_actions, settings
 from blueprints.guards import current_actor
-from blueprints.pages_support import default_step, steps_of
+from blueprints.pages_support import default_step
 from blueprints.present import projects as present_projects
 from blueprints.present import runs as present
 from blueprints.present import timeline as present_timeline
+from blueprints.run_words import steps_of
 from blueprints.schemas import Schema
 from domain import completion, deployments, results, run_logs, run_queries, runs, timeline, usual
 from domain.access import SUPER_USER
@@ -92,7 +93,7 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
     found: dict[str, Any] = {
         **_overview(row, run, drawn),
         "view": view.view or VIEWS[0],
-        "views": VIEWS,
+        "repeats": run_queries.named([row.rerun_of]).get(row.rerun_of) if row.rerun_of else None,
         "timeline": present_timeline.timeline(drawn) if view.view == "timeline" else None,
         "step": None,
         "choice": view.choice(),
@@ -102,7 +103,7 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
         "etag": etag,
         "pace": _pace(details),
     }
-    step = _chosen_step(run, view)
+    step = _chosen_step(run, view, may_act=may_run)
     if step is None:
         return found
     step_row = next(item for item in details.steps if item.id == step["id"])
@@ -167,10 +168,12 @@ def _pace(details: Details) -> str | None:
     return SLOW_PACE if reasons & SLOW_REASONS else PACE
 
 
-def _chosen_step(run: Mapping[str, Any], view: RunView) -> Mapping[str, Any] | None:
+def _chosen_step(
+    run: Mapping[str, Any], view: RunView, *, may_act: bool
+) -> Mapping[str, Any] | None:
     if view.step is None:
         named = (step for step in steps_of(run) if step["stepName"] == view.named)
-        return next(named, None) or default_step(run)
+        return next(named, None) or default_step(run, may_act=may_act)
     for step in steps_of(run):
         if step["id"] == view.step:
             return step

@@ -45,16 +45,35 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 });
 
 // Browsers without moveBefore() drop the focus of what a morph moves.
-let focusedId;
+// And what had it may be gone, because what it did is done: data-back names who has it then.
+let focusedId, backTo;
 document.addEventListener("htmx:before:swap", () => {
   focusedId = document.activeElement?.id;
+  backTo = document.activeElement?.closest("[data-back]")?.dataset.back;
 });
 document.addEventListener("htmx:after:swap", () => {
-  if (focusedId && document.activeElement === document.body)
-    document.getElementById(focusedId)?.focus({ preventScroll: true });
+  if (document.activeElement === document.body)
+    (document.getElementById(focusedId) ?? document.getElementById(backTo))?.focus({ preventScroll: true });
   tick();
   const sign = document.querySelector("[data-favicon]")?.dataset.favicon;
   if (sign) write(document.querySelector("link[rel=icon]"), new URL(sign, location).href, "href");
+});
+
+// What was done to a run shows at once, not with the next poll.
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  if (!isPoll(ctx) && ctx.sourceElement.closest("#run")) ctx.sourceElement.ariaBusy = "true";
+});
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  if (isPoll(ctx) || !ctx.sourceElement.closest("#run")) return;
+  ctx.sourceElement.ariaBusy = null;
+  if (ctx.response.status === 204) document.dispatchEvent(new Event("visibilitychange"));
+});
+
+// A screen on the wall has nobody to scroll: what fails or runs is brought into view.
+document.addEventListener("htmx:after:swap", () => {
+  const stages = document.querySelectorAll("#board .stage:is(.is-Failed, .is-Running)");
+  const stage = [...stages].find((stage) => stage.matches(".is-Failed")) ?? stages[0];
+  if (stage && stage.getBoundingClientRect().bottom > innerHeight) stage.scrollIntoView({ block: "center" });
 });
 
 // --- Keys --------------------------------------------------------------------------------------

@@ -13,12 +13,19 @@ from blueprints import pages_support as support
 ROOT = Path(__file__).parent.parent
 
 
-def step(name: str, status: str, completed_at: str | None = None) -> dict[str, Any]:
-    return {"id": name, "stepName": name, "status": status, "completedAt": completed_at}
+def step(
+    name: str, status: str, completed_at: str | None = None, waits: str = ""
+) -> dict[str, Any]:
+    waiting = [{"code": waits}] if waits else []
+    facts = {"status": status, "completedAt": completed_at, "waiting": waiting}
+    return {"id": name, "stepName": name, **facts}
 
 
-def run(status: str, *stages: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"status": status, "stageRuns": [{"stepRuns": steps} for steps in stages]}
+def run(status: str, *stages: list[dict[str, Any]], gate: str = "") -> dict[str, Any]:
+    """gate: the name of a further stage that waits for an approval."""
+    told = [{"stageName": "s", "waiting": [], "stepRuns": steps} for steps in stages]
+    gated = {"stageName": gate, "waiting": [{"code": "approval"}], "stepRuns": []}
+    return {"status": status, "stageRuns": [*told, gated] if gate else told}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +109,18 @@ def test_faults_are_found_by_the_pointer_to_a_parameter_with_any_name() -> None:
             "5 of 6 steps failed: a, b, c and 2 more",
         ),
         (run("Failed", [step("a", "Skipped")]), "Failed with 0 of 1 step done"),
+        (
+            run("Running", [step("a", "Succeeded")], gate="Live"),
+            "1 of 1 step done, waits for an approval of Live",
+        ),
+        (
+            run("Pending", [step("a", "Pending", waits="outside_completion")]),
+            "Not started yet: 1 step to do, to be completed from outside: a",
+        ),
+        (
+            run("Running", [step("a", "Cancelled"), step("b", "Running")]),
+            "0 of 2 steps done, cancelled: a, now: b",
+        ),
         (run("Succeeded", [step("a", "Succeeded")]), "The only step succeeded"),
         (run("Succeeded", [step(name, "Succeeded") for name in "ab"]), "All 2 steps succeeded"),
         (
@@ -125,6 +144,15 @@ def test_the_step_shown_is_the_first_failed_then_the_first_running_then_the_last
     waiting = step("p", "Pending")
     assert support.default_step(run("Pending", [waiting, step("q", "Pending")])) is waiting
     assert support.default_step(run("Failed")) is None
+
+
+def test_who_may_complete_a_step_that_waits_for_it_is_shown_that() -> None:
+    running, waiting = step("r", "Running"), step("w", "Pending", waits="outside_completion")
+    state = run("Running", [running, waiting])
+    assert support.default_step(state) is running
+    assert support.default_step(state, may_act=True) is waiting
+    failed = step("f", "Failed", "2026-01-01T00:00:03.000Z")
+    assert support.default_step(run("Running", [waiting, failed]), may_act=True) is failed
 
 
 def test_the_address_of_an_asset_changes_with_its_content(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_second_click_runs_a_run_again_once(visitor: Page, galley: Galley) -> 
     eventually(has_begun, 10, "the first answer")
     visitor.keyboard.press("Enter")
     visitor.wait_for_url(lambda url: run_id not in url)
-    expect(visitor.get_by_text("an earlier run")).to_be_visible()
+    expect(visitor.get_by_text("Repeats")).to_be_visible()
     assert reruns(galley) == before + 1
 
 

@@ -20,7 +20,7 @@ def test_the_present_project_is_kept_by_the_navigation(visitor: FlaskClient) -> 
     assert 'aria-label="Project: pond"' in page
     assert '<a href="/runs?projectId=pond"' in page
     assert re.search('<a href="/workflows.projectId=pond" +aria-current="true"', page)
-    assert 'aria-label="Project: all"' in visitor.get("/workflows").text
+    assert 'aria-label="Project: All projects"' in visitor.get("/workflows").text
 
 
 def test_the_page_of_a_run_is_one_of_its_project(visitor: FlaskClient) -> None:

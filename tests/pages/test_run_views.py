@@ -67,7 +67,7 @@ def test_the_runs_beside_it_are_one_click_away_with_the_step_that_was_chosen(
     assert f'href="/runs/{newer.id}?named=sign"' in page
     page = visitor.get(f"/runs/{newer.id}?named=sign").text
     assert f'href="/runs/{failed.id}"' in page, "nobody has chosen a step here"
-    assert re.search(r'<h2 id="step-title">.*sign</h2>', page)
+    assert re.search(r'<h2 id="step-title"[^>]*>.*sign</h2>', page)
     assert visitor.get(f"/runs/{newer.id}?named=gone").status_code == 200
 
 
@@ -139,3 +139,20 @@ def test_a_poll_tells_when_something_becomes_late(visitor: FlaskClient, failed: 
     usual._late_moments.cache_clear()  # as if it had begun long ago
     StepRun.update(started_at=1).where(StepRun.id == held.step_id).execute()
     assert visitor.get(address, headers=known).status_code == 200
+
+
+def test_a_change_of_the_view_keeps_the_step_that_was_chosen(
+    visitor: FlaskClient, failed: Run
+) -> None:
+    wheel = step_named(failed, "wheel")
+    page = visitor.get(f"/runs/{failed.id}?step={wheel.id}").text
+    link = re.search(r'href="([^"]*view=table[^"]*)"', page)
+    assert link
+    page = visitor.get(link[1].replace("&amp;", "&")).text
+    assert re.search(r'<h2 id="step-title"[^>]*>.*wheel</h2>', page)
+
+
+def test_the_sentence_leads_to_the_steps_that_it_names(visitor: FlaskClient, failed: Run) -> None:
+    page = visitor.get(f"/runs/{failed.id}").text
+    sign = step_named(failed, "sign")
+    assert f'href="/runs/{failed.id}?step={sign.id}#step">sign</a>' in page.partition("Pipeline")[0]
