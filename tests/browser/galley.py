@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,14 @@ class Galley:
         self.eventually(self.start(name), "Succeeded")
         _ok(self.api.put(path, json={"script": FAILING_SUITE}))
         return self.eventually(self.start(name), "Failed")
+
+    def lose_outcome(self, run_id: str) -> None:
+        """As if the worker of the run's last step had been lost while it deployed."""
+        newest = "SELECT max(id) FROM step_run WHERE run_id = ?"
+        change = f"UPDATE step_run SET outside_effect = 'unknown' WHERE id = ({newest})"
+        path = self.folder / "data" / "galley.db"
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+            assert database.execute(change, [run_id]).rowcount == 1
 
     def abort(self, run_id: str) -> None:
         _ok(self.api.post(f"/api/workflowruns/{run_id}/abort"))
@@ -192,6 +201,7 @@ def _furnish(api: httpx.Client) -> None:
         ("Gated", {"stages": _stages([gate], [build])}),
         ("Gated and failing", {"stages": _stages([fail, gate])}),
         ("By people", {"stages": _by_people(build)}),
+        ("Nobody's", {"stages": _stages([{**build, "queue": "nobody"}])}),
         ("Asking", {"stages": _stages([build]), "parameters": [version]}),
     ):
         _ok(api.post("/api/workflows", json={"name": name, "projectId": "pond", **more}))

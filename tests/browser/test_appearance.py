@@ -50,6 +50,9 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
         json={"success": True},
     )
     galley.abort(cancelled)
+    pending = galley.start("Nobody's")
+    lost = galley.eventually(galley.start("Failing"), "Failed")
+    galley.lose_outcome(lost)
     tests = f"/runs/{turned}/steps/{step_of(galley, turned, 1)}/tests"
     tried = galley.api.get(f"/api/workflowruns{tests.removeprefix('/runs')}").json()["items"]
     release = galley.api.get("/api/ingredients/larder/releases").json()["items"][0]["id"]
@@ -89,6 +92,8 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
         "succeeded": f"/runs/{succeeded}",
         "waiting for the outside": f"/runs/{outside}",
         "waiting for approval": f"/runs/{approval}",
+        "waiting for a worker": f"/runs/{pending}",
+        "outcome unknown": f"/runs/{lost}",
         "cancelled": f"/runs/{cancelled}",
         "again": f"/runs/{failed}/rerun",
         "board": f"/workflows/{galley.workflow('Gated and failing')}/latest",
@@ -100,7 +105,7 @@ def addresses(galley: Galley) -> Iterator[dict[str, str]]:
         "open test": f"{tests}?open={tried[-1]['id']}",
         "no tests": f"/runs/{turned}/steps/{step_of(galley, turned, 0)}/tests",
     }
-    for run_id in (gated, outside, approval):
+    for run_id in (gated, outside, approval, pending):
         galley.abort(run_id)
 
 
