@@ -26,7 +26,7 @@ ERROR_ABOVE = 5
 
 LineNumber = Annotated[int | None, Field(ge=0, le=MAX_OFFSET)]
 LineRange = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(-[0-9]{1,12})?$")]
-Wanted = Annotated[str, StringConstraints(max_length=200)]
+Wanted = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\r\n]*$")]
 
 
 class LogPlace(Schema):
@@ -65,16 +65,25 @@ def opening(step: StepRun, attempt: int) -> dict[str, Any]:
     if attempt == 0:
         return _shown(Window([], 0, 0, 0), None, place)
     log = run_logs.of_step(settings().data_dir, step, attempt)
-    error = log_errors.first_error(log.path) if log.is_over and log.has_failed else None
+    error = _error(log)
     window, target = _window(log, place, error)
     return {
         **_shown(window, log, place, target),
-        "error": error if error and error.number else None,
+        "error": error,
         "atEnd": target is None and place.after is None,
         "times": place.times,
         "query": place.q or "",
+        "start": place.start,
         "hits": _hits(log, place) if place.q else None,
     }
+
+
+def _error(log: AttemptLog) -> log_errors.Found | None:
+    """What says why the attempt failed; None while it runs, and if no line looks like it."""
+    if not (log.is_over and log.has_failed):
+        return None
+    found = log_errors.first_error(log.path)
+    return found if found.number else None
 
 
 def _window(
@@ -167,10 +176,12 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id), step_run_id)
     view = pages.read_query(LogView)
     found = run_logs.of_step(settings().data_dir, step, view.attempt)
+    ending = None
     if view.offset is not None:
         window, target = log_windows.since(found.path, view.offset), None
         if window.size == (view.shown or 0) and not found.is_over:
             return Response(status=204)
+        ending = _error(found)
     elif view.errors is not None:
         error = log_errors.next_error(found.path, view.errors)
         if error.number is None:
@@ -179,9 +190,9 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
         window, target = log_windows.around(found.path, error.number), error.number
     else:
         window, target = _window(found, view)
-    return render_template(
-        "pipeline/_log_lines.html", **_context(step, found, view, window, target)
-    )
+    context = _context(step, found, view, window, target)
+    context["log"]["error"] = ending
+    return render_template("pipeline/_log_lines.html", **context)
 
 
 @bp.get("/<run_id>/steps/<step_run_id>/log/search")
@@ -195,7 +206,12 @@ def search(run_id: str, step_run_id: str) -> ResponseReturnValue:
         run={"id": step.run_id},
         step={"id": step.id},
         attempt=found.attempt,
-        log={"query": view.q or "", "hits": _hits(found, view), "times": False},
+        log={
+            "query": view.q or "",
+            "start": view.start,
+            "hits": _hits(found, view),
+            "times": False,
+        },
     )
 
 

@@ -61,7 +61,7 @@ def first_difference(before: str, after: str) -> FirstDifference | None:
         return None
     lines = [(" ", line) for line in new[max(0, at - AROUND) : at]]
     lines += _told(old[at : at + FOLLOWING], new[at : at + FOLLOWING])
-    return FirstDifference(at + 1, [(sign, _readable(line)) for sign, line in lines])
+    return FirstDifference(at + 1, [(sign, readable(line)) for sign, line in lines])
 
 
 def _lines(text: str) -> list[str]:
@@ -103,6 +103,7 @@ def _final(line: str) -> str:
     return _ESCAPES.sub("", line).rstrip().rpartition("\r")[2]
 
 
-def _readable(line: str) -> str:
+def readable(line: str) -> str:
+    """A line as it stood on a terminal in the end, without colours, and no longer than is told."""
     plain = _final(line)
     return plain if len(plain) <= LONGEST else plain[:LONGEST] + " …"

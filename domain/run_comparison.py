@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from domain import run_logs, workflow_queries
+from domain import log_errors, log_windows, run_logs, workflow_queries
 from domain.clock import elapsed
 from domain.comparison import (
     Member,
@@ -24,7 +24,7 @@ from domain.comparison import (
 )
 from domain.differences import Difference, differences
 from domain.errors import Fault, Invalid
-from domain.first_difference import FirstDifference, first_difference
+from domain.first_difference import FirstDifference, first_difference, readable
 from domain.ingredients import packages_of
 from domain.logs import read_log
 from domain.models import (
@@ -54,6 +54,16 @@ BEFORE, AFTER = 20, 5
 
 
 @dataclass(frozen=True)
+class ErrorLine:
+    """A line of a log that looks like an error."""
+
+    number: int
+    text: str
+    is_first: bool
+    """Nothing before it was passed over."""
+
+
+@dataclass(frozen=True)
 class StepLog:
     """The logs of a step that succeeded before and failed after."""
 
@@ -63,6 +73,8 @@ class StepLog:
     """Both logs were read to their end."""
     is_there: bool
     """There is something in both logs."""
+    error: ErrorLine | None = None
+    """What seems to have gone wrong after: logs may part long before it, where nothing is amiss."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +202,16 @@ def _logs(
             are_whole &= len(data) < LOG_BYTES
             texts.append(data.decode("utf-8", "replace"))
         found = first_difference(*texts) if all(texts) else None
-        yield StepLog(pair, found, are_whole, all(texts))
+        yield StepLog(pair, found, are_whole, all(texts), _error(log.path))
+
+
+def _error(path: Path) -> ErrorLine | None:
+    found = log_errors.first_error(path)
+    if found.number is None:
+        return None
+    window = log_windows.after(path, found.number - 1, limit=1)
+    text = readable(window.lines[0].text) if window.lines else ""
+    return ErrorLine(found.number, text, found.is_first)
 
 
 class _Side:

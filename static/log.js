@@ -5,6 +5,8 @@
 const LOG_LINES = 2000; // at most so many lines are in the page
 const LOG_PACE = 1000; // ms between two looks for new lines, where nobody says whether there are any
 const LOG_NEAR_END = 4; // px
+const LOG_ABOVE_ERROR = 5; // lines
+const LOG_NAME = 120; // characters of a line that are its name
 const LOG_KINDS = ["wrap", "times"];
 
 class LogPanel {
@@ -16,8 +18,10 @@ class LogPanel {
     this.followButton = document.getElementById("log-follow");
     this.field = document.getElementById("log-q");
     this.hits = document.getElementById("log-hits");
+    this.told = document.getElementById("log-told");
     this.work = Promise.resolve(); // one change of the lines after the other
     this.read(this.lines.dataset);
+    this.isOver = "complete" in this.lines.dataset;
     this.target = Number(this.lines.dataset.target) || 0;
     this.begin = this.target; // of a range of lines
     this.seen = this.total;
@@ -38,7 +42,6 @@ class LogPanel {
     this.total = Number(data.lines);
     this.size = Number(data.size);
     this.resume = Number(data.resume);
-    this.isOver = "complete" in data;
     this.note = data.note;
   }
 
@@ -165,7 +168,10 @@ class LogPanel {
     const comesAlong = Number(lines.dataset.last) >= Number(lines.dataset.lines);
     const next = Number(lines.dataset.first);
     const fits = !this.lines.childElementCount || next <= this.last + 1;
+    const { error, errorIs } = lines.dataset;
+    const wasFollowed = this.follows;
     this.read(lines.dataset);
+    this.isOver = "complete" in lines.dataset; // only here: this answer says what went wrong, too
     if (this.follows && !(comesAlong && fits)) await this.replace("before=" + (this.total + 1));
     else if (fits && (this.follows || isNext)) this.append(lines);
     if (this.follows) {
@@ -174,6 +180,25 @@ class LogPanel {
       this.follows = !this.isOver;
     }
     this.showState();
+    if (error) await this.tellError(Number(error), errorIs, wasFollowed);
+  }
+
+  // Whoever followed the log to its end wants to see it; who reads elsewhere stays there.
+  async tellError(number, what, wasFollowed) {
+    const place = this.panel.querySelector(".log-error"), link = place.querySelector("a");
+    write(place.querySelector("span"), what);
+    write(link, number.toLocaleString("en"));
+    link.dataset.line = number;
+    link.href = `${this.panel.dataset.page}&line=${number}#L${number}`;
+    place.hidden = false;
+    this.say(place.textContent);
+    if (wasFollowed) {
+      this.seen = this.total;
+      await this.replace("after=" + Math.max(0, number - 1 - LOG_ABOVE_ERROR));
+      this.target = number;
+      this.showTarget();
+    }
+    document.getElementById("L" + number)?.classList.add("is-error");
   }
 
   follow() {
@@ -182,6 +207,7 @@ class LogPanel {
       this.follows = !this.isOver;
       this.showEnd();
       this.showState();
+      this.say(this.isOver ? "End of the log" : "Following the end");
     });
   }
 
@@ -213,11 +239,24 @@ class LogPanel {
     if (this.target) this.showLine(this.target);
   }
 
-  // Of all the numbers one can be reached by Tab, the others from there by arrows.
+  // Of all the numbers one can be reached by Tab, the others from there by arrows. Its name says what stands there.
   stop(number) {
     this.tabStop?.setAttribute("tabindex", "-1");
     number?.setAttribute("tabindex", "0");
     this.tabStop = number;
+    if (!number) return;
+    const text = number.parentElement.querySelector(".line-text").textContent.trim();
+    const name = `Line ${number.dataset.number}` + (text && ": " + text);
+    number.setAttribute("aria-label", name.length > LOG_NAME ? name.slice(0, LOG_NAME) + "…" : name);
+  }
+
+  // To who does not see it; each time anew, though it may be the same.
+  say(text) {
+    this.told.textContent = text;
+  }
+
+  focusTarget() {
+    document.querySelector(`#L${this.target} .line-number`)?.focus({ preventScroll: true });
   }
 
   showState() {
@@ -261,7 +300,8 @@ class LogPanel {
 
   // ---- going to places ----
 
-  goTo(number) {
+  // takesFocus: not while somebody types what is looked for.
+  goTo(number, takesFocus = true) {
     this.rest();
     return this.queue(async () => {
       this.atError = false;
@@ -270,6 +310,7 @@ class LogPanel {
       this.mark(number, number);
       this.showTarget();
       this.bring();
+      if (takesFocus) this.focusTarget();
     });
   }
 
@@ -311,6 +352,7 @@ class LogPanel {
       this.mark(this.target, this.target);
       this.showTarget();
       this.bring();
+      this.focusTarget();
     });
   }
 
@@ -321,6 +363,7 @@ class LogPanel {
       if (this.first > 1) await this.replace("after=0");
       this.view.scrollTop = 0;
       this.showState();
+      this.say("Beginning of the log");
     });
   }
 
@@ -330,22 +373,33 @@ class LogPanel {
     const wanted = this.field.value;
     if (wanted !== this.found) {
       await this.list(wanted, 1);
-      if (!wanted) return;
-      step = 0;
+      if (wanted) this.showHit(0);
+      return;
     }
-    const links = [...this.hits.querySelectorAll("[data-line]")];
     const next = this.hit + step;
-    if (next === links.length && this.hits.querySelector("[data-more-hits]")) await this.moreHits();
+    if (next === this.hitLinks().length && this.hits.querySelector("[data-more-hits]")) await this.moreHits();
     this.showHit(next);
+    const links = this.hitLinks();
+    if (links.length) this.say(`${this.hit + 1} of ${links.length}: line ${links[this.hit].dataset.line}`);
   }
 
-  showHit(index) {
-    const links = [...this.hits.querySelectorAll("[data-line]")];
+  hitLinks() {
+    return [...this.hits.querySelectorAll("[data-line]")];
+  }
+
+  tellHits() {
+    const count = this.hitLinks().length;
+    const more = this.hits.querySelector("[data-more-hits]") ? " so far" : "";
+    this.say(`${count || "No"} line${count === 1 ? "" : "s"} found${more}`);
+  }
+
+  showHit(index, takesFocus = false) {
+    const links = this.hitLinks();
     if (!links.length) return;
     this.hit = (index + links.length) % links.length;
     links.forEach((link, n) => (n === this.hit ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
     links[this.hit].scrollIntoView({ block: "nearest" });
-    this.goTo(Number(links[this.hit].dataset.line));
+    this.goTo(Number(links[this.hit].dataset.line), takesFocus);
   }
 
   async list(wanted, from) {
@@ -354,12 +408,14 @@ class LogPanel {
     if (!wanted) return this.hits.replaceChildren();
     const holder = await this.askHits(wanted, from);
     this.hits.replaceChildren(...holder.childNodes);
+    this.tellHits();
   }
 
   async moreHits() {
     const link = this.hits.querySelector("[data-more-hits]");
     const from = new URL(link.href).searchParams.get("from");
     const holder = await this.askHits(new URL(link.href).searchParams.get("q"), from);
+    const known = this.hitLinks().length, hadFocus = document.activeElement === link;
     link.closest("p").remove();
     const list = this.hits.querySelector("ol"), more = holder.querySelector("ol");
     if (list && more) {
@@ -367,6 +423,8 @@ class LogPanel {
       more.remove();
     }
     this.hits.append(...holder.childNodes);
+    this.tellHits();
+    if (hadFocus) (this.hits.querySelector("[data-more-hits]") ?? this.hitLinks()[known] ?? this.field).focus();
   }
 
   async askHits(wanted, from) {
@@ -441,7 +499,7 @@ class LogPanel {
     else if (link.dataset.toggle) this.toggle(link.dataset.toggle);
     else if (link.dataset.more) this.load(link);
     else if ("moreHits" in link.dataset) this.moreHits();
-    else if (this.hits.contains(link)) this.showHit([...this.hits.querySelectorAll("[data-line]")].indexOf(link));
+    else if (this.hits.contains(link)) this.showHit(this.hitLinks().indexOf(link), true);
     else this.goTo(Number(link.dataset.line));
     event.preventDefault();
   }

@@ -127,6 +127,12 @@ def _log(log: StepLog) -> dict[str, Any]:
         "lines": log.found.lines if log.found else [],
         "isWhole": log.is_whole,
         "isThere": log.is_there,
+        "error": log.error
+        and {
+            "number": log.error.number,
+            "text": log.error.text,
+            "is_first": log.error.is_first,
+        },
     }
 
 

@@ -13,6 +13,7 @@ from tests.browser.galley import Galley
 
 ENDED = 20_000
 LINES_KEPT = 2000
+COLOURED = ".line:has([class^=ansi])"
 
 _names = itertools.count(1)
 
@@ -53,6 +54,7 @@ def test_a_log_is_followed_while_its_end_is_in_view(visitor: Page, galley: Galle
         while [ ! -e "{gate}.4" ]; do sleep 0.02; done
         seq -f 'line %.0f' 551 5000
         while [ ! -e "{gate}.5" ]; do sleep 0.02; done
+        echo 'duck.c:7: error: it sank'; seq 1 400; exit 1
         """,
     )
     galley.eventually(run_id, "Running")
@@ -95,15 +97,20 @@ def test_a_log_is_followed_while_its_end_is_in_view(visitor: Page, galley: Galle
     gate.with_suffix(".5").touch()
     expect(note).to_contain_text("End of log", timeout=ENDED)
     expect(button).to_be_hidden()
+    said = "First line that looks like an error: 5,001"
+    expect(visitor.locator(".log-error")).to_have_text(said)
+    expect(visitor.locator("#log-told")).to_have_text(said)
+    expect(visitor.locator("#L5001")).to_have_class("line is-error")
+    in_view(visitor, 5001)
 
 
 def test_a_long_log_opens_at_once_with_only_a_window_of_it_in_the_page(
     visitor: Page, galley: Galley
 ) -> None:
-    run_id = galley.eventually(started(galley, "seq -f 'this is line %.0f' 1 2000000"), "Failed")
+    run_id = galley.eventually(started(galley, "seq -f 'this is line %.0f' 1 1300000"), "Failed")
     visitor.goto(f"/runs/{run_id}")
     lines, view = visitor.locator(".line"), visitor.locator(".log-view")
-    expect(lines.last).to_have_attribute("id", "L2000001")
+    expect(lines.last).to_have_attribute("id", "L1300001")
     assert lines.count() == 300
     visitor.get_by_role("link", name="First", exact=True).click()
     expect(lines.first).to_have_attribute("id", "L1")
@@ -111,17 +118,18 @@ def test_a_long_log_opens_at_once_with_only_a_window_of_it_in_the_page(
 
     # Wherever one scrolls to, the lines there stay where they are while others come and go.
     view.hover()
-    for _ in range(60):
-        visitor.mouse.wheel(0, 2000)
-        visitor.wait_for_timeout(30)
-    seen = int(str(lines.first.get_attribute("id"))[1:])
-    assert seen > 1
+    for _ in range(100):
+        if lines.first.get_attribute("id") != "L1":
+            break
+        visitor.mouse.wheel(0, 4000)
+        visitor.wait_for_timeout(20)
+    expect(lines.first).not_to_have_id("L1")
     assert lines.count() <= LINES_KEPT
     numbers = lines.evaluate_all("all => all.map((line) => Number(line.id.slice(1)))")
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
     visitor.get_by_role("link", name="Last", exact=True).click()
-    expect(lines.last).to_have_attribute("id", "L2000001")
+    expect(lines.last).to_have_attribute("id", "L1300001")
     assert is_at_end(view)
     first = str(lines.first.get_attribute("id"))
     place = f"document.getElementById('{first}').getBoundingClientRect().top"
@@ -154,13 +162,27 @@ def test_what_went_wrong_is_found_linked_to_and_searched(visitor: Page, galley: 
     )
     visitor.goto(f"/runs/{run_id}")
     expect(visitor.locator(".log-error")).to_have_text("First line that looks like an error: 3,001")
-    body = visitor.locator("body")
-    body.press("e")  # one key press, and
+    told, keys = visitor.locator("#log-told"), visitor.keyboard
+    keys.press("e")  # one key press, and
     expect(visitor.locator("#L3001")).to_have_class("line is-error is-marked")
     in_view(visitor, 3001)
-    body.press("e")
+    first = visitor.locator("#L3001 .line-number")
+    expect(first).to_be_focused()
+    expect(first).to_have_accessible_name("Line 3001: duck.c:7: error: it sank")
+    keys.press("e")
     expect(visitor.locator("#L6002")).to_have_class("line is-error is-marked")
     in_view(visitor, 6002)
+    expect(visitor.locator("#L6002 .line-number")).to_be_focused()
+    keys.press("f")
+    expect(told).to_have_text("End of the log")
+    visitor.locator(".log-error a").click()
+    expect(first).to_be_focused()
+    keys.press("ArrowDown")
+    expect(visitor.locator("#L3002 .line-number")).to_have_accessible_name("Line 3002: and so on 1")
+    keys.press("e")
+    expect(visitor.locator("#L3001 .line-number")).to_be_focused()
+    keys.press("e")
+    expect(visitor.locator("#L6002 .line-number")).to_be_focused()
 
     visitor.locator("#L6004 .line-number").click()
     visitor.locator("#L6006 .line-number").click(modifiers=["Shift"])
@@ -175,15 +197,19 @@ def test_what_went_wrong_is_found_linked_to_and_searched(visitor: Page, galley: 
     expect(visitor.locator("#L6505 .ansi-2")).to_have_count(3)
     for scheme in ("light", "dark"):
         visitor.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        found = Axe().run(visitor, options={"runOnly": ["cat.color"]}).response["violations"]
+        rules = {"runOnly": ["cat.color"]}
+        found = Axe().run(visitor, COLOURED, options=rules).response["violations"]
         assert not found, found
 
     field = visitor.get_by_label("Find in the log")
     field.fill("and so on 1")
     field.press("Enter")
     expect(visitor.locator("#log-hits li")).to_have_count(100)
+    expect(told).to_have_text("100 lines found so far")
     in_view(visitor, 3002)
     field.press("Enter")
+    expect(told).to_have_text("2 of 100: line 3011")
+    expect(field).to_be_focused()
     expect(visitor.locator("#L3011")).to_have_class("line is-marked")
     in_view(visitor, 3011)
     field.press("Shift+Enter")
@@ -192,6 +218,10 @@ def test_what_went_wrong_is_found_linked_to_and_searched(visitor: Page, galley: 
     expect(visitor.locator("#log-hits li")).to_have_count(200)
     visitor.locator("#log-hits a", has_text="and so on 1001").click()
     in_view(visitor, 4002)
+    field.fill("no such line")
+    field.press("Enter")
+    expect(visitor.locator("#log-hits")).to_have_text("Nothing found.")
+    expect(told).to_have_text("No lines found")
 
     times = visitor.get_by_role("button", name="Times")
     expect(visitor.locator(".line-time").first).to_be_hidden()

@@ -165,6 +165,25 @@ def test_the_first_line_that_differs_is_shown_of_each_step_that_broke(
     assert "there is nothing to hold against the other" in visitor.get(address(bad)).text
 
 
+def test_the_line_that_looks_like_the_error_is_shown_wherever_the_logs_part(
+    visitor: FlaskClient, workflow: Workflow, settings: Settings
+) -> None:
+    good, bad = a_run(workflow), a_run(workflow, "Failed")
+    logged(settings, good, "unit", "compiling a\n")
+    text = "compiling b\n" * 3120 + "\x1b[31mERROR\x1b[0m: <it> sank\nERROR: again\n"
+    logged(settings, bad, "unit", text)
+    page = words(visitor.get(address(bad)).text)
+    place = f"/runs/{bad.id}?step={step_named(bad, 'unit').id}&amp;line=3121#L3121"
+    assert f'First line that looks like an error: <a href="{place}">3,121</a>' in page
+    assert "<code>ERROR: &lt;it&gt; sank</code>" in page
+    assert "The logs part at line 1." in page
+    assert "again" not in page
+    logged(settings, good, "unit", "").unlink()
+    assert "3,121</a>" in visitor.get(address(bad)).text  # with nothing to hold it against
+    logged(settings, bad, "unit", "compiling b\n")
+    assert "error-line" not in visitor.get(address(bad)).text
+
+
 def test_tests_releases_and_times_are_told(visitor: FlaskClient, workflow: Workflow) -> None:
     good, bad = a_run(workflow), a_run(workflow, "Failed")
     with_tests(good, flies="Pass", swims="Fail", dives="Pass")
@@ -179,7 +198,7 @@ def test_tests_releases_and_times_are_told(visitor: FlaskClient, workflow: Workf
     assert "1 test is new" in page
     assert "1 test is gone" in page
     assert "3 other files, 1 the same" in page
-    assert "1 release with other files" in page
+    assert "1 release differs" in page
     assert "+59 s" in page
     assert "2 steps as before" not in page  # unit has turned, wheel has moved
     assert "1 step as before" in page
@@ -235,10 +254,14 @@ def test_without_an_earlier_success_another_run_can_be_chosen(
     assert "No run before #1 has succeeded" in alone
     assert "It is the only run" in alone
     second = a_run(workflow, "Failed")
+    offer = "What changed since it last worked"
+    assert offer not in visitor.get(f"/runs/{second.id}").text
     page = visitor.get(address(second)).text
     assert "Choose any other run above" in page
     assert f'<option value="{first.id}"' in page
     assert visitor.get(address(second, first)).status_code == 200
+    a_run(workflow)
+    assert offer in visitor.get(f"/runs/{a_run(workflow, 'Failed').id}").text
 
 
 def test_only_runs_of_one_workflow_compare(

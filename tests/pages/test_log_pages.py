@@ -162,10 +162,15 @@ def test_a_failed_step_opens_at_the_first_line_that_looks_like_an_error(
 ) -> None:
     fine = "".join(f"line {n}, 0 errors\n" for n in range(1, 2001))
     path.write_text(f"{fine}\x1b[31merror\x1b[0m: it sank\n{fine}fatal: and again\n{fine}")
-    assert 'class="log-error"' not in visitor.get(here).text  # it still runs
+    html = visitor.get(here).text
+    assert '<p class="log-error" hidden>' in html  # it still runs
+    assert data(html, "error") is None
     engine.finish(held, Ending(FAILED, "Exit code 1.", 1, is_final=True))
     html = visitor.get(here).text
-    assert re.search(r"First line that looks like an error: <a [^>]*#L2001\">2,001</a>", html)
+    assert re.search(
+        r'"log-error"><span>First line that looks like an error:</span> <a [^>]*#L2001">2,001</a>',
+        html,
+    )
     assert classed(html, "is-error") == [2001]
     assert data(html, "target") == "2001"
     assert lines(html)[0] == 1996
@@ -173,6 +178,22 @@ def test_a_failed_step_opens_at_the_first_line_that_looks_like_an_error(
     assert data(visitor.get(f"{log}&errors=2001").text, "target") == "4002"
     assert visitor.get(f"{log}&errors=4002").status_code == 204
     assert data(visitor.get(f"{here}&before=999999").text, "target") is None
+
+
+def test_whoever_follows_a_log_learns_with_its_end_where_the_error_is(
+    visitor: FlaskClient, held: Claim, path: Path, log: str
+) -> None:
+    path.write_text("fine\nerror: it sank\nfine\n")
+    size = path.stat().st_size
+    following = f"{log}&offset={size}&shown={size}"
+    assert visitor.get(following).status_code == 204
+    engine.finish(held, Ending(FAILED, "Exit code 1.", 1, is_final=True))
+    end = visitor.get(following).text
+    assert data(end, "error") == "2"
+    assert data(end, "error-is") == "First line that looks like an error:"
+    assert data(visitor.get(f"{log}&after=0").text, "error") is None  # costs nothing on the way
+    path.write_text("fine\n")
+    assert data(visitor.get(f"{log}&offset=0").text, "error") is None
 
 
 def test_where_to_look_on_for_an_error_is_told(
@@ -198,7 +219,10 @@ def test_the_whole_log_is_searched_with_and_without_a_script(
     piece = visitor.get(log.replace("log?", "log/search?") + "&q=duck&from=601").text
     assert re.findall(r'data-line="(\d+)"', piece) == [str(n) for n in range(601, 652)]
     assert "Look on" not in piece
-    assert "Nothing found." in visitor.get(f"{here}&q=swan").text
+    nothing = {"": "Nothing found.", "&from=1": "Nothing found.", "&from=2": "Nothing more found."}
+    for where, told in nothing.items():
+        for address in (here, log.replace("log?", "log/search?")):
+            assert told in visitor.get(f"{address}&q=swan{where}").text
     marked = visitor.get(f"{here}&q=duck&line=550").text
     assert classed(marked, "is-marked") == [550]
 

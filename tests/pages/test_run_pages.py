@@ -1,5 +1,6 @@
 """The pages of runs: the picture that is polled, the log that grows, stopping."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,36 @@ def test_the_history_can_be_narrowed_and_an_empty_status_means_any(
     assert "Runs of Release" in visitor.get(f"/runs?workflowId={run.workflow_id}").text
     assert visitor.get("/runs?projectId=elsewhere").status_code == 404
     assert visitor.get("/runs?status=Broken").status_code == 422
+
+
+def test_how_many_runs_fit_is_told_when_somebody_asked_and_by_no_poll(
+    visitor: FlaskClient, run: Run
+) -> None:
+    told = '<p class="hidden" role="status" id="run-count">{}</p>'
+    assert told.format("1 run") in visitor.get("/runs").text
+    assert told.format("No run fits") in visitor.get("/runs?status=Failed").text
+    assert "run-count" not in visitor.get("/runs/list").text
+
+
+def test_of_many_stages_those_around_the_first_that_did_not_succeed_are_shown(
+    visitor: FlaskClient, project: object
+) -> None:
+    run = start(a_workflow(*([build(f"part {n}")] for n in range(50))))
+
+    def marks(status: str, position: int) -> tuple[list[str], list[str]]:
+        of_run = StageRun.run == run.id
+        StageRun.update(status=SUCCEEDED).where(of_run).execute()
+        StageRun.update(status="Skipped").where(of_run & (StageRun.position > position)).execute()
+        StageRun.update(status=status).where(of_run & (StageRun.position == position)).execute()
+        cell = visitor.get("/runs").text.partition('"stage-marks">')[2].partition("</span>")[0]
+        left_out = re.findall(r"<small>\+(\d+)</small>", cell)
+        return left_out, re.findall(r'<use class="is-(\w+)"', cell)
+
+    around = ["Succeeded"] * 6 + ["Failed"] + ["Skipped"] * 5
+    assert marks(FAILED, 30) == (["24", "14"], around)
+    assert marks(FAILED, 2) == (["38"], ["Succeeded"] * 2 + ["Failed"] + ["Skipped"] * 9)
+    assert marks(FAILED, 49) == (["38"], ["Succeeded"] * 11 + ["Failed"])
+    assert marks(SUCCEEDED, 49) == (["38"], ["Succeeded"] * 12)
 
 
 def test_strangers_see_nothing_of_it(people: People, run: Run, step: StepRun) -> None:

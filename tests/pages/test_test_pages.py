@@ -80,6 +80,16 @@ def test_what_failed_comes_first_and_counts_are_filters(
     assert visitor.get(f"{address(step)}?result=Odd").status_code == 422
 
 
+def test_how_many_there_are_is_told_to_who_does_not_see_it(
+    visitor: FlaskClient, workflow: Workflow
+) -> None:
+    step = a_run(workflow, flies="P", swims="F", dives="P")
+    told = '<p class="hidden" role="status" id="test-count">{}</p>'
+    for query, count in (("", "3 tests"), ("?result=Pass", "2 of 3 tests")):
+        assert told.format(count) in visitor.get(address(step) + query).text
+    assert told.format("0 of 3 tests") in visitor.get(f"{address(step)}?search=swan").text
+
+
 def test_a_long_list_comes_in_pages_and_an_open_test_is_on_any(
     visitor: FlaskClient, workflow: Workflow
 ) -> None:
