@@ -16,13 +16,23 @@ from blueprints.present import runs as present
 from blueprints.present import timeline as present_timeline
 from blueprints.run_words import steps_of
 from blueprints.schemas import Schema
-from domain import completion, deployments, results, run_logs, run_queries, runs, timeline, usual
+from domain import (
+    completion,
+    deployments,
+    results,
+    run_comparison,
+    run_logs,
+    run_queries,
+    runs,
+    timeline,
+    usual,
+)
 from domain.access import SUPER_USER
 from domain.clock import now
 from domain.errors import NotFound
 from domain.models import Deployment, Run, StepRun
 from domain.run_queries import Details
-from domain.statuses import PENDING, RUNNING
+from domain.statuses import FAILED, PENDING, RUNNING
 from domain.timeline import Timeline
 
 PACE, SLOW_PACE = "1s", "3s"
@@ -93,6 +103,7 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
     found: dict[str, Any] = {
         **_overview(row, run, drawn),
         "view": view.view or VIEWS[0],
+        "has_worked": row.status == FAILED and run_comparison.last_good(row) is not None,
         "repeats": run_queries.named([row.rerun_of]).get(row.rerun_of) if row.rerun_of else None,
         "timeline": present_timeline.timeline(drawn) if view.view == "timeline" else None,
         "step": None,

@@ -3,7 +3,7 @@
 *Before* is the run that is compared with, *after* the one that is looked at.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -189,12 +189,14 @@ class TestChanges:
 
 
 def compare_tests(
-    before: Iterable[tuple[TestKey, str]], after: Iterable[tuple[TestKey, str]]
+    before: Iterable[tuple[TestKey, str]],
+    after: Iterable[tuple[TestKey, str]],
+    cut: Collection[str] = (),
 ) -> TestChanges:
     """What became of the tests of steps that have tests in both runs.
 
     Of others it is the step that came, went or did not run. Of tests that share a name the worst
-    result counts.
+    result counts. cut: steps of which not all tests are known, so that none is called new or gone.
     """
     old, new = _results(before), _results(after)
     in_both = {key[0] for key in old} & {key[0] for key in new}
@@ -205,13 +207,14 @@ def compare_tests(
             continue
         test = ChangedTest(*key, was, result)
         if was is None:
-            found.new.append(test)
+            if key[0] not in cut:
+                found.new.append(test)
         elif result in FAILURES and was not in FAILURES:
             found.failing.append(test)
         elif result == _GOOD and was in FAILURES:
             found.passing.append(test)
     found.new.sort(key=lambda test: test.after not in FAILURES)
-    gone = (key for key in old if key not in new and key[0] in in_both)
+    gone = (key for key in old if key not in new and key[0] in in_both and key[0] not in cut)
     found.gone.extend(ChangedTest(*key, old[key], None) for key in gone)
     return found
 

@@ -38,7 +38,7 @@ from domain.models import (
     WorkflowRevision,
     first_id,
 )
-from domain.references import release_reference
+from domain.references import ReleaseReference, release_reference
 from domain.releases import releases_of_run
 from domain.results import shown_by
 from domain.statuses import SUCCEEDED
@@ -143,6 +143,8 @@ def compare(data_dir: Path, before: Run, after: Run) -> Comparison:
     definition = _definition(before, after)
     old, new = _Side(before, _renamed(definition)), _Side(after, {})
     steps = pair_steps(old.steps, new.steps)
+    old_tests, new_tests = list(old.tests()), list(new.tests())
+    cut = old.cut | new.cut
     revisions = _revisions(before, after)
     between = _between(before, after)
     return Comparison(
@@ -153,8 +155,8 @@ def compare(data_dir: Path, before: Run, after: Run) -> Comparison:
         surroundings=surroundings(old.specs.values(), new.specs.values()),
         releases=pair_releases(old.releases(), new.releases()),
         steps=steps,
-        tests=compare_tests(old.tests(), new.tests()),
-        are_all_tests=max(old.test_count, new.test_count) <= TESTS,
+        tests=compare_tests(old_tests, new_tests, cut),
+        are_all_tests=not cut,
         logs=list(_logs(data_dir, [pair for pair in steps if pair.broke][:LOGS], old, new)),
         revisions=revisions,
         between=list(between.order_by(Run.number.desc()).limit(BEFORE)),
@@ -219,6 +221,9 @@ class _Side:
 
     def __init__(self, run: Run, renamed: Mapping[str, str]) -> None:
         self.run = run
+        self.cut: set[str] = set()
+        """See `tests`."""
+        self._meanings: dict[tuple[str, int], Release | None] = {}
         query = (
             StepRun.select(StepRun, StageRun)
             .join(StageRun)
@@ -265,18 +270,19 @@ class _Side:
         origins = {row.id: row for row in StepRun.select().where(StepRun.id.in_(kept))}
         return {name: origins.get(row.kept_from, row) for name, row in rows.items()}
 
-    @property
-    def test_count(self) -> int:
-        return sum(row.test_counts["total"] for row in self.rows.values() if row.test_counts)
-
     def tests(self) -> Iterator[tuple[TestKey, str]]:
-        """Of the steps in their order; no more than are compared."""
+        """Of the steps in their order; no more than are compared. Then `cut` names the steps of
+        which there were more, or more than the worker has kept.
+        """
         left = TESTS
         for step_name, row in self._tested.items():
             columns = (TestResult.suite, TestResult.name, TestResult.result)
             of_step = TestResult.select(*columns).where(shown_by(row)).order_by(TestResult.id)
-            for suite, name, result in of_step.limit(left).tuples():
-                left -= 1
+            found = list(of_step.limit(left).tuples())
+            left -= len(found)
+            if len(found) < row.test_counts["total"]:
+                self.cut.add(step_name)
+            for suite, name, result in found:
                 yield (step_name, suite, name), result
 
     # ---- releases ----------------------------------------------------------------------------
@@ -319,6 +325,12 @@ class _Side:
         reference = release_reference(text)
         if reference is None or reference.version == "run":
             return None
+        key = text, at if reference.version == "latest" else 0
+        if key not in self._meanings:
+            self._meanings[key] = self._looked_up(reference, at)
+        return self._meanings[key]
+
+    def _looked_up(self, reference: ReleaseReference, at: int) -> Release | None:
         query = Release.select().join(Ingredient).where(Ingredient.project == self.run.project_id)
         if reference.id is not None:
             query = query.where(Release.id == reference.id)

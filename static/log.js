@@ -7,7 +7,10 @@ const LOG_PACE = 1000; // ms between two looks for new lines, where nobody says 
 const LOG_NEAR_END = 4; // px
 const LOG_ABOVE_ERROR = 5; // lines
 const LOG_NAME = 120; // characters of a line that are its name
+const LOG_PATIENCE = 3000; // ms before what did not come is asked for again
 const LOG_KINDS = ["wrap", "times"];
+
+const noLog = () => toast("The log does not come.");
 
 class LogPanel {
   constructor(panel) {
@@ -79,7 +82,9 @@ class LogPanel {
 
   // Changes come one after the other; what fails changes nothing.
   queue(change) {
-    this.work = this.work.then(() => this.panel.isConnected && change()).catch(() => toast("The log does not come."));
+    this.work = this.work
+      .then(() => this.panel.isConnected && change())
+      .then(() => true, noLog);
     return this.work;
   }
 
@@ -377,7 +382,7 @@ class LogPanel {
       return;
     }
     const next = this.hit + step;
-    if (next === this.hitLinks().length && this.hits.querySelector("[data-more-hits]")) await this.moreHits();
+    if (next === this.hitLinks().length && this.hits.querySelector("[data-more-hits]")) await this.moreHits().catch(noLog);
     this.showHit(next);
     const links = this.hitLinks();
     if (links.length) this.say(`${this.hit + 1} of ${links.length}: line ${links[this.hit].dataset.line}`);
@@ -443,7 +448,7 @@ class LogPanel {
     this.panel.addEventListener("keydown", (event) => this.key(event));
     this.panel.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.find(1).catch(() => toast("The log does not come."));
+      this.find(1).catch(noLog);
     });
     let top = this.view.scrollTop;
     this.view.addEventListener("scroll", () => {
@@ -475,9 +480,9 @@ class LogPanel {
 
   load(link) {
     if (link.hidden) return;
-    this.queue(() => !link.hidden && this.more(link.dataset.more)).then(() => {
+    this.queue(() => !link.hidden && this.more(link.dataset.more)).then((came) => {
       this.sentinels.unobserve(link); // looked at anew: it may still be in view
-      this.sentinels.observe(link);
+      setTimeout(() => this.sentinels.observe(link), came ? 0 : LOG_PATIENCE);
     });
   }
 
@@ -498,7 +503,7 @@ class LogPanel {
     else if (link.dataset.go) this.go(link.dataset.go);
     else if (link.dataset.toggle) this.toggle(link.dataset.toggle);
     else if (link.dataset.more) this.load(link);
-    else if ("moreHits" in link.dataset) this.moreHits();
+    else if ("moreHits" in link.dataset) this.moreHits().catch(noLog);
     else if (this.hits.contains(link)) this.showHit(this.hitLinks().indexOf(link), true);
     else this.goTo(Number(link.dataset.line));
     event.preventDefault();
@@ -508,10 +513,10 @@ class LogPanel {
     const { key, target } = event;
     if (target === this.field && key === "Enter") {
       event.preventDefault();
-      this.find(event.shiftKey ? -1 : 1).catch(() => toast("The log does not come."));
+      this.find(event.shiftKey ? -1 : 1).catch(noLog);
     } else if (target === this.field && key === "Escape") {
       this.field.value = "";
-      this.list("", 1);
+      this.list("", 1).catch(noLog);
     } else if (target.closest("input") || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
     else if (key === " " && target.matches("a[role=button]")) {
       event.preventDefault();

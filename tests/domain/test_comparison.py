@@ -148,3 +148,11 @@ def test_releases_are_paired_by_ingredient_and_by_the_step_that_made_them() -> N
     assert not changed.is_same
     assert ReleasePair(release("1", a="x"), release("2", a="x")).is_same
     assert not gone.files
+
+
+def test_where_not_all_tests_are_known_none_is_called_new_or_gone() -> None:
+    before, after = results(a="Pass", b="Pass"), results(a="Fail", c="Pass")
+    (step_name,) = {key[0] for key, _ in before}
+    found = compare_tests(before, after, {step_name})
+    assert [test.name for test in found.failing] == ["a"]
+    assert (found.new, found.gone) == ([], [])
