@@ -20,7 +20,7 @@ from domain import acts, drafts, edits, merging, projects
 from domain.access import SUPER_USER
 from domain.acts import NoSuchActError
 from domain.drafts import Overtaken, Present
-from domain.errors import Conflict, Invalid, StaleRevision
+from domain.errors import Conflict, Fault, Invalid, StaleRevision
 from domain.models import Draft
 from domain.paging import Page
 from domain.texts import Name, Slug
@@ -122,7 +122,7 @@ def _take_typed(draft: Draft, part: str) -> Draft:
 def _do(draft: Draft, part: str, act: str, rest: str) -> tuple[Draft, str, str]:
     """The draft afterwards, the part that is open then, and what was done, in words."""
     if act == "select":
-        return draft, rest, ""
+        return draft, rest, acts.opened(drafts.present(draft).definition, rest)
     if act == "undo":
         return drafts.undo(draft), part, _told("undone", drafts.present(draft).undoes)
     if act == "redo":
@@ -202,7 +202,7 @@ def save(draft_id: str) -> ResponseReturnValue:
     except StaleRevision:
         return save(draft_id)  # somebody was faster once more
     except (Invalid, Conflict) as error:
-        faults = error.details
+        faults = error.details or [Fault("", error.code, error.message).as_dict()]
         part = request.form.get("part", NO_PART)
         template = "editor/_editor.html" if pages.is_partial() else "editor/edit.html"
         return editor_page(now_is, part, template, refused=faults), error.status

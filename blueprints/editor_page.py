@@ -1,11 +1,13 @@
 """The editor's page and its pieces: what the templates are told of a draft and its open part."""
 
+import re
 from typing import Any
 
 from flask import render_template, request
 
 from blueprints import editor_create, editor_form
 from blueprints.guards import current_actor, load_project
+from blueprints.pages_support import count
 from domain import acts, drafts, edits, ingredients, projects, release_picks
 from domain.drafts import Present
 from domain.faults import pointer
@@ -16,6 +18,8 @@ PICKS = 200
 KINDS = ("Build", "Test", "Deploy")
 NO_PART = ""
 """The workflow itself."""
+_IS_MISSING = re.compile(r"The configuration needs .*|An? \w+ needs '\w+'\.")
+_SUBJECT = re.compile(r"^(?:Each of )?'\w+' of [^.]*? (?=(?:must|is|has|takes)\b)")
 
 
 def editor_page(
@@ -27,7 +31,7 @@ def editor_page(
     told: str = "",
     lack: editor_create.Lack | None = None,
 ) -> str:
-    """refused: faults that only saving found. told: what was done, to be read out.
+    """refused: what a save was refused for, if it was. told: what was done, to be read out.
 
     lack: what could not be made, with what is wrong; else it is looked for.
     """
@@ -41,6 +45,8 @@ def editor_page(
     of = {pointer(edits.path_of(definition, part["id"])): part["id"] for part in _parts(definition)}
     faults = _of_parts([*(fault.as_dict() for fault in found.errors), *refused], of)
     warnings = _of_parts([fault.as_dict() for fault in found.warnings], of)
+    if refused:
+        told = f"Not saved: {count(len(faults), 'fault')} to mend"
     return render_template(
         template,
         draft=now_is.draft,
@@ -52,12 +58,14 @@ def editor_page(
         at=pointer(path),
         faults=faults,
         warnings=warnings,
+        fault_told=fault_told,
         faulty={fault["part"] for fault in faults},
         names={part["id"]: part["name"] for part in _parts(definition)},
         plan=found.steps,
         undoes=now_is.undoes,
         redoes=now_is.redoes,
         told=told or now_is.said,
+        is_refused=bool(refused),
         picks=_picks(now_is.draft.project_id),
         offers=_offers(definition, opened, now_is.draft.project_id),
         picked=release_picks.picked(opened),
@@ -92,8 +100,21 @@ def _of_parts(faults: list[dict[str, Any]], of: dict[str, str]) -> list[dict[str
         at = fault["field"]
         while at and at not in of:
             at = at.rpartition("/")[0]
-        seen.setdefault((fault["field"], fault["message"]), {**fault, "part": of.get(at, NO_PART)})
+        name = next((key for key in fault["field"].split("/")[::-1] if not key.isdigit()), "")
+        found = {**fault, "name": name, "part": of.get(at, NO_PART)}
+        seen.setdefault((fault["field"], fault["message"]), found)
     return list(seen.values())
+
+
+def fault_told(message: str, label: str) -> str:
+    """A fault of the API, with the label of the field that it is about for the name it has there.
+
+    What does not name it, such as `A step needs a name.`, is good as it is.
+    """
+    if _IS_MISSING.fullmatch(message):
+        return f"{label} is needed."
+    subject = f"{label}: each " if message.startswith("Each of") else f"{label} "
+    return _SUBJECT.sub(lambda _: subject, message, count=1).replace(", not text.", ".")
 
 
 def _parts(definition: edits.Draft) -> list[edits.Part]:

@@ -49,6 +49,16 @@ def called(part: Part) -> str:
     return name if part["name"] else f"Step {name}"
 
 
+def opened(draft: Draft, part_id: str) -> str:
+    """`Step wheel is open`. Whatever is no part (any more) opens the workflow."""
+    try:
+        part = edits.find(draft, part_id)[2]
+    except edits.NoSuchPartError:
+        return "The workflow is open"
+    is_named_step = "steps" not in part and part["name"]
+    return f"{'Step ' if is_named_step else ''}{called(part)} is open"
+
+
 def place_of(draft: Draft, part_id: str) -> str:
     """`2 of 3`, and of a step the stage: `3 of 4 in Release`."""
     siblings, place, _ = edits.find(draft, part_id)

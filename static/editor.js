@@ -51,13 +51,44 @@ function keepTyped() {
   if (form && isTyped) navigator.sendBeacon(form.action, new FormData(form));
 }
 
-// What had the focus may be gone, because what it did is done: data-back names who has it then.
-let backTo;
-document.addEventListener("htmx:before:swap", () => {
-  backTo = document.activeElement?.closest("[data-back]")?.dataset.back;
+// --- Focus -------------------------------------------------------------------------------------
+
+// Who has opened a part goes on at its fields; who has taken one away, at the stage where it was; who has undone
+// all, at Redo. Whoever has gone elsewhere before the answer came stays there.
+const NEXT = {
+  select: goToPart, add_step: goToPart, add_stage: goToPart, remove: goToStage,
+  undo: () => goFrom("undo-last", "redo-next"), redo: () => goFrom("redo-next", "undo-last"),
+};
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  const pressed = ctx.sourceEvent?.submitter;
+  const hasStayed = [pressed, document.body].includes(document.activeElement);
+  if (pressed?.name === "do" && hasStayed) NEXT[pressed.value.split(":")[0]]?.();
 });
-document.addEventListener("htmx:after:swap", () => {
-  if (backTo && document.activeElement === document.body) document.getElementById(backTo)?.focus();
+const openPart = () => document.querySelector(".editor [data-part][aria-current]");
+
+function goToPart() {
+  const part = document.getElementById("part");
+  part.parentElement.scrollTop = 0; // where it has a scroll bar of its own
+  part.focus({ preventScroll: true });
+  const { top } = part.getBoundingClientRect();
+  const hasRoom = top >= 0 && top < innerHeight / 2; // else only its title would be seen
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  part.scrollIntoView({ block: hasRoom ? "nearest" : "start", behavior: isCalm ? "instant" : "smooth" });
+}
+
+function goToStage() {
+  const head = openPart()?.closest(".stage").querySelector(".stage-head [data-part]");
+  (head ?? document.getElementById("add-stage")).focus();
+}
+
+function goFrom(pressed, other) {
+  if (document.getElementById(pressed).disabled) document.getElementById(other).focus();
+}
+
+// Escape leads back to where the part was opened, except from fields in which the key has a meaning of its own.
+document.addEventListener("keydown", ({ key, target, isComposing }) => {
+  if (key !== "Escape" || isComposing || !target.closest("#panel") || target.matches("[data-code], [list], select")) return;
+  (openPart() ?? document.getElementById("open-workflow")).focus();
 });
 
 // --- Code --------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 import itertools
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
 pytest.importorskip("pytest_playwright")
 
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.galley import Galley
 from tests.browser.hands import Keys, Mouse
@@ -69,30 +70,55 @@ def test_a_pipeline_is_built_from_nothing_saved_and_run(hand: Mouse, galley: Gal
     galley.eventually(page.url.rpartition("/")[2], "Succeeded")
 
 
-def test_a_step_is_dragged_to_another_stage(visitor: Page, spare: str) -> None:
-    page = visitor
+def test_parts_are_moved_by_drag_and_by_keys_and_the_focus_is_never_lost(
+    visitor: Page, spare: str, complaints: list[str]
+) -> None:
+    page, keys, part = visitor, visitor.keyboard, visitor.locator("#part")
+    told, undo = page.locator("#editor-told"), page.locator("#undo-last")
+    page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"/workflows/{spare}/edit")
-    page.get_by_role("button", name="Add a stage").click()
-    page.get_by_role("button", name="Add a Deploy step to Stage 2").click()
-    expect(steps(page, 1)).to_have_text(["deploy"])
+    card(page, "wheel").press("Enter")
+    expect(told).to_have_text("Step wheel is open")
+    expect(part).to_be_focused()
+    expect(page.get_by_label("Name")).to_be_in_viewport()
+    keys.press("Escape")
+    expect(card(page, "wheel")).to_be_focused()
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    page.get_by_role("button", name="Add a stage").press("Enter")
+    expect(told).to_have_text("Stage 2 added, 2 of 2")
+    expect(part).to_have_text("Stage 2")
+    expect(part).to_be_focused()
+    page.get_by_role("button", name="Add a Deploy step to Stage 2").press("Enter")
+    expect(part).to_have_text("Step deploy")
+    expect(part).to_be_focused()
+    page.get_by_role("button", name="Save").press("Enter")
+    expect(page.get_by_role("link", name="Not saved: 2 faults to mend")).to_be_visible()
+    complaints.clear()  # of the answer 422
+    expect(page.get_by_role("heading", name="2 faults to mend before")).to_be_focused()
+    page.get_by_role("button", name="deploy: Environment is needed.").press("Enter")
+    expect(told).to_have_text("Step deploy is open")
+    expect(part).to_be_focused()
+
     card(page, "wheel").drag_to(card(page, "deploy"))
-    expect(page.locator("#editor-told")).to_have_text(
-        re.compile("wheel moved to [12] of 2 in Stage 2")
-    )
+    expect(told).to_have_text(re.compile("wheel moved to [12] of 2 in Stage 2"))
     expect(steps(page, 0)).to_have_count(0)
     expect(steps(page, 1)).to_have_count(2)
-
-
-def test_a_step_is_moved_by_alt_and_arrows_and_keeps_the_focus(visitor: Page, spare: str) -> None:
-    page = visitor
-    page.goto(f"/workflows/{spare}/edit")
-    page.get_by_role("button", name="Add a Test step to stage 1").click()
-    expect(steps(page, 0)).to_have_text(["wheel", "test"])
     card(page, "wheel").focus()
-    page.keyboard.press("Alt+ArrowDown")
-    expect(steps(page, 0)).to_have_text(["test", "wheel"])
+    keys.press("Alt+End")
+    expect(steps(page, 1)).to_have_text(["deploy", "wheel"])
+    keys.press("Alt+ArrowUp")
+    expect(steps(page, 1)).to_have_text(["wheel", "deploy"])
     expect(card(page, "wheel")).to_be_focused()
-    expect(page.locator("#editor-told")).to_have_text("wheel moved to 2 of 2 in stage 1")
+    expect(told).to_have_text("wheel moved to 1 of 2 in Stage 2")
+    page.get_by_role("button", name="Remove wheel").press("Enter")
+    expect(steps(page, 1)).to_have_text(["deploy"])
+    expect(page.get_by_role("button", name="Stage 2", exact=True)).to_be_focused()
+    while undo.is_enabled():
+        with page.expect_response(page.url.partition("?")[0]):
+            undo.press("Enter")
+        expect(told).to_have_text(re.compile("^undone"))
+    expect(page.get_by_role("button", name="Redo")).to_be_focused()
 
 
 def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> None:
@@ -101,15 +127,18 @@ def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> Non
     card(page, "wheel").click()
     limit = page.get_by_label("Time limit in seconds")
     limit.fill("soon")
-    expect(page.get_by_text("Must be a whole number.")).to_be_visible()
+    expect(page.get_by_text("Must be a whole number.", exact=True)).to_be_visible()
     expect(limit).to_be_focused()
     expect(limit).to_have_value("soon")
     limit.fill("90")
     expect(page.get_by_text("It can be saved.")).to_be_visible()
     script = page.get_by_label("Script")
     script.press("Control+End")
-    script.press_sequentially("# a comment that takes its time to be typed", delay=20)
-    expect(script).to_have_value(f"{SCRIPT}# a comment that takes its time to be typed")
+    with page.expect_response(page.url):
+        with page.expect_request(page.url):
+            script.press_sequentially("# a comment ")
+        script.press_sequentially("typed while an answer comes")
+    expect(script).to_have_value(f"{SCRIPT}# a comment typed while an answer comes")
 
 
 def test_what_is_typed_while_another_part_is_opened_is_kept(visitor: Page, spare: str) -> None:
@@ -138,21 +167,15 @@ def test_what_is_typed_while_another_part_is_opened_is_kept(visitor: Page, spare
     eventually(is_kept, 10, "what was typed to be in the draft")
 
 
-def test_who_closes_the_tab_goes_on_where_they_were(
-    browser: Browser, galley: Galley, spare: str
-) -> None:
-    context = browser.new_context(base_url=galley.url)
-    context.add_cookies(galley.cookies)
-    page = context.new_page()
+def test_who_closes_the_tab_goes_on_where_they_were(visitor: Page, spare: str) -> None:
+    again, page = visitor, visitor.context.new_page()
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").click()
     page.get_by_label("Queue").fill("gpu")
     page.close(run_before_unload=False)
-    again = context.new_page()
     again.goto(f"/workflows/{spare}/edit")
     card(again, "wheel").click()
     expect(again.get_by_label("Queue")).to_have_value("gpu")
-    context.close()
 
 
 def test_two_who_change_the_same_choose_and_lose_nothing(
@@ -175,7 +198,9 @@ def test_two_who_change_the_same_choose_and_lose_nothing(
     assert (saved["queue"], saved["retries"], saved["timeoutSeconds"]) == ("mine", 2, 77)
 
 
-def test_code_takes_the_key_tab_and_lets_go_of_who_wants_on(visitor: Page, spare: str) -> None:
+def test_code_takes_the_key_tab_lets_go_of_who_wants_on_and_has_its_lines_numbered(
+    visitor: Page, spare: str
+) -> None:
     page, keys = visitor, visitor.keyboard
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").click()
@@ -211,12 +236,7 @@ def test_code_takes_the_key_tab_and_lets_go_of_who_wants_on(visitor: Page, spare
     keys.press("Shift+Tab")
     expect(page.get_by_label("Ingredient")).to_be_focused()
 
-
-def test_lines_are_numbered_beside_what_is_scrolled(visitor: Page, spare: str) -> None:
-    page = visitor
-    page.goto(f"/workflows/{spare}/edit")
-    card(page, "wheel").click()
-    script, lines = page.locator("#f-buildScript"), page.locator("#f-buildScript-lines")
+    # Numbers stay beside the lines that are scrolled.
     script.fill("\n".join(["x" * 200] * 100))
     expect(lines).to_have_text(re.compile("99\\s+100$"))
     script.press("Control+End")
@@ -305,8 +325,9 @@ def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
     body = galley.api.put(path, json=body).json()
     page, wrong = visitor, []
 
-    def look(name: str) -> None:
-        for scheme in ("light", "dark"):
+    def look(name: str, *schemes: Literal["light", "dark"]) -> None:
+        """Schemes: dark as well for what has colours of its own."""
+        for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
             wrong.extend(faults(page, name, scheme))
 
@@ -322,25 +343,26 @@ def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
     page.get_by_role("button", name="duck@latest").click()
     page.get_by_role("button", name="duck@latest", pressed=True).wait_for()
     page.get_by_label("Time limit in seconds").fill("soon")
-    page.get_by_text("Must be a whole number.").wait_for()
-    look("a step with faults")
+    page.get_by_text("Must be a whole number.", exact=True).wait_for()
+    look("a step with faults", "light", "dark")
     page.get_by_label("Time limit in seconds").fill("60")
-    page.get_by_text("It can be saved.").wait_for()
     page.get_by_role("button", name="test", exact=True).click()
     page.get_by_label("Somebody has to approve it first").check()
     page.get_by_text("Who may approve").wait_for()
-    look("a stage")
+    page.get_by_text("It can be saved.").wait_for()
+    look("a stage", "light")
 
     card(page, "wheel").click()
     page.get_by_label("Type").select_option("Deploy")
     page.get_by_label("Environment").fill("nest")
     page.get_by_label("Artifact").fill("*")
-    page.get_by_text("It can be saved.").wait_for()
+    page.get_by_role("button", name="Workflow", exact=True).click()  # takes it along at once
+    page.get_by_role("heading", name="The workflow").wait_for()
     page.goto(f"{address}/source")
     page.get_by_label("Definition").fill("name: x\ncolour: red\n")
     page.get_by_role("button", name="Take it").click()
     page.get_by_text("Line 2:").wait_for()
-    look("source with faults")
+    look("source with faults", "light")
 
     build = body["stages"][0]["steps"][0]
     build["configuration"]["buildScript"] = "make\nmake install\n"
@@ -348,11 +370,11 @@ def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
     page.goto(address)
     page.get_by_role("button", name="Save").click()
     page.get_by_role("heading", name="Two changed the same").wait_for()
-    look("conflicts")
+    look("conflicts", "light", "dark")
     page.goto(f"/workflows/{spare}/history/3")
     page.locator(".differences .of-added").first.wait_for()
-    look("differences")
+    look("differences", "light", "dark")
     page.goto(f"/workflows/{spare}/history")
-    look("history")
+    look("history", "light")
     complaints.clear()  # of the answers 422
     assert wrong == []

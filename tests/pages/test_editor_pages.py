@@ -5,6 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from blueprints.editor_page import fault_told
 from domain import drafts, projects, workflows
 from domain.definition import parse
 from domain.models import (
@@ -180,6 +181,24 @@ def test_typing_is_answered_with_what_is_wrong_beside_the_field(
     assert 'value="soon"' in page
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("The configuration needs 'ingredientId'.", "Field is needed."),
+        ("The configuration needs a target.", "Field is needed."),
+        ("A parameter needs a name.", "A parameter needs a name."),
+        ("'retries' of a step must be a whole number, not text.", "Field must be a whole number."),
+        ("Each of 'roles' of an approval must be 'User'.", "Field: each must be 'User'."),
+        (
+            "Two steps are named 'a'; names are unique.",
+            "Two steps are named 'a'; names are unique.",
+        ),
+    ],
+)
+def test_a_fault_in_the_list_calls_the_field_as_its_label_does(message: str, told: str) -> None:
+    assert fault_told(message, "Field") == told
+
+
 @pytest.mark.parametrize("typed", ["9" * 5000, "٣", "-1", "1e3", ""])
 def test_whatever_is_typed_for_a_number_is_kept(
     visitor: FlaskClient, draft: str, typed: str
@@ -229,9 +248,17 @@ def test_approval_and_its_roles(visitor: FlaskClient, draft: str) -> None:
 def test_a_draft_with_faults_is_not_saved_and_says_why(
     visitor: FlaskClient, workflow: Workflow, draft: str
 ) -> None:
-    refused = visitor.post(f"{draft}/save", data=form_of("wheel", ingredientId=""))
+    typed = form_of("wheel", ingredientId="")
+    refused = visitor.post(f"{draft}/save", data=typed)
     assert refused.status_code == 422
-    assert "1 fault to mend" in refused.text
+    assert '<a href="#check">Not saved: 1 fault to mend</a>' in refused.text
+    assert 'id="editor-told">Not saved: 1 fault to mend<' in refused.text
+    head = r'<div role="status">\s*<h2 id="check" tabindex="-1"{}\s*>1 fault to mend before'
+    assert re.search(head.format(r'\s+autofocus=""'), refused.text)
+    assert "wheel:</strong> Ingredient is needed.</button>" in refused.text  # its name on the page
+    again = visitor.post(draft, data=typed, headers=PIECE).text
+    assert "Not saved" not in again
+    assert re.search(head.format(""), again)
     assert Workflow.get_by_id(workflow.id).revision == 1
     assert step("wheel")["configuration"]["ingredientId"] == ""
 
@@ -342,6 +369,10 @@ def test_an_ingredient_is_made_beside_the_field_that_names_it(
     typed = create_form("wheel", ingredientId="goose", queue="gpu")
     page = visitor.post(full_draft, data={**typed, "do": ""}, headers=PIECE).text
     assert "There is no ingredient <strong>goose</strong> in pond yet" in page
+    described = re.search('id="f-ingredientId"[^>]* aria-describedby="([^"]*)"', page)
+    assert described
+    assert described[1].split() == ["f-ingredientId-hint", "lack-title"]
+    assert '<legend id="lack-title">There is no ingredient' in page
     made = visitor.post(full_draft, data={**typed, "new.name": "Grey goose"})
     assert made.status_code == 303
     page = visitor.get(made.location).text
@@ -427,6 +458,14 @@ def test_releases_are_chosen_by_a_press_and_let_go_by_another(
 
 def test_what_was_done_is_told_and_what_undo_takes_back(visitor: FlaskClient, draft: str) -> None:
     wheel = step("wheel")["id"]
+    for part, told in (
+        (wheel, "Step wheel is open"),
+        (definition()["stages"][0]["id"], "stage 1 is open"),
+        ("", "The workflow is open"),
+        ("gone", "The workflow is open"),
+    ):
+        page = visitor.post(draft, data={"do": f"select:{part}"}, headers=PIECE).text
+        assert f'id="editor-told">{told}<' in page
     page = visitor.post(draft, data={"do": f"move:{wheel}:on"}, headers=PIECE).text
     assert 'id="editor-told">wheel moved to 2 of 2 in stage 1<' in page
     assert 'aria-label="Undo: wheel moved to 2 of 2 in stage 1"' in page
