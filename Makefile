@@ -13,6 +13,9 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 # 3.12 and 3.11 first: the Redis that comes with the packages is made for them.
 PYTHONS := $(PYTHON) python3.12 python3.11 python3 python3.13 python3.14
 
+# Else every process, and tests start hundreds, would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 BROWSER_FILES := static/vendor/.stamp static/vendor/icons.svg
 
 # One more than there are cores: the tests that kill processes mostly wait. Each costs a browser and
