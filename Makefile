@@ -18,9 +18,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BROWSER_FILES := static/vendor/.stamp static/vendor/icons.svg
 
-# One more than there are cores: the tests that kill processes mostly wait. Each costs a browser and
+# Two more than there are cores: the tests that kill processes mostly wait. Each costs a browser and
 # a server of its own.
-PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 1))) --maxprocesses 8 --dist worksteal
+PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8 --dist worksteal
 
 run: .venv/installed $(BROWSER_FILES) ## install what is missing and start Galley
 	@exec .venv/bin/galley up
