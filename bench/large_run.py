@@ -4,6 +4,7 @@ Measured inside one process, as the other pages are. The run is looked at before
 middle and at its end; twenty runs before it say how long its steps usually take.
 """
 
+import gc
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ def rows() -> Iterator[Row]:
             for _ in range(EARLIER):
                 made_runs.advance(made_runs.started(workflow, keys), STAGES)
             run = made_runs.started(workflow, keys)
+        gc.collect()
+        gc.freeze()  # as `cli.web_application` does
         with visiting(app) as visitor:
             yield from _measure(visitor, run)
         db.obj.close_all()

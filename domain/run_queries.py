@@ -13,6 +13,7 @@ from domain.ingredients import packages_of
 from domain.models import (
     Attempt,
     Base,
+    Lookup,
     Package,
     Release,
     Run,
@@ -208,31 +209,31 @@ def _by(column: str, rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
+_STEPS = Lookup(StepRun, lambda: StepRun.run == given("run_id"))
+_ATTEMPTS = Lookup(
+    Attempt,
+    lambda: Attempt.step.in_(StepRun.select(StepRun.id).where(StepRun.run == given("run_id"))),
+)
+
+
 def details(run: Run, *, redis_answers: bool = True, silence_ms: int = 0) -> Details:
     """Read the whole run. Read `run` first: its version then never promises more than is shown.
 
     silence_ms: `waiting.silence` of the workers' leases; 0 tells of a lost worker when they end.
     """
     stages = list(StageRun.select().where(StageRun.run == run.id).order_by(StageRun.position))
-    steps = list(
-        StepRun.select()
-        .join(StageRun)
-        .where(StepRun.run == run.id)
-        .order_by(StageRun.position, StepRun.position)
-    )
-    attempts = (
-        Attempt.select()
-        .join(StepRun)
-        .where(StepRun.run == run.id)
-        .order_by(Attempt.step, Attempt.number)
-    )
+    order = {stage.id: stage.position for stage in stages}
+    steps = _STEPS.rows(run_id=run.id)
+    steps.sort(key=lambda step: (order[step.stage_id], step.position))
+    attempts = _ATTEMPTS.rows(run_id=run.id)
+    attempts.sort(key=lambda attempt: (attempt.step_id, attempt.number))
     world = waiting.look_around(run, steps, redis_answers=redis_answers, silence_ms=silence_ms)
     releases = releases_of_run(run.id)
     return Details(
         run=run,
         stages=stages,
         steps=steps,
-        attempts=list(attempts),
+        attempts=attempts,
         releases=releases,
         packages=packages_of(releases),
         events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
