@@ -12,7 +12,7 @@ NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "Steps": (
         "The steps of a run, and what only a person or a script outside can tell of them.",
-        ("/api/workflowruns/{runId}/steps",),
+        ("/api/workflowruns/{runId}/steps", "/api/completions"),
     ),
     "Tests": (
         "The tests of a Test step, and what people make of them.",

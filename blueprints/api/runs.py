@@ -36,7 +36,7 @@ from blueprints.run_schemas import (
     WaitQuery,
 )
 from domain import completion, engine, outside, removal, run_queries
-from domain.access import SUPER_USER
+from domain.access import SUPER_USER, Actor
 from domain.errors import Conflict
 from domain.models import Run, StepRun
 from domain.paging import fetch_after
@@ -189,16 +189,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """The same result may be sent again; another one is a conflict."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
-    body = read_json(Completion)
-    ready = outside.complete(
-        step,
-        success=body.success,
-        release_id=body.release_id,
-        message=body.message,
-        actor=current_actor(),
-    )
-    doorbell().ring(ready)
-    return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
+    return _complete(step, current_actor())
 
 
 @completions.post("/<secret>")
@@ -215,13 +206,17 @@ def complete_by_address(secret: str) -> ResponseReturnValue:
     this step only, and for nothing once the step has ended.
     """
     step = completion.by_secret(secret, keys())
+    return _complete(step, completion.actor_for(step, address()))
+
+
+def _complete(step: StepRun, actor: Actor) -> ResponseReturnValue:
     body = read_json(Completion)
-    ready = completion.complete(
+    ready = outside.complete(
         step,
         success=body.success,
         release_id=body.release_id,
         message=body.message,
-        address=address(),
+        actor=actor,
     )
     doorbell().ring(ready)
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
