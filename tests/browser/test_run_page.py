@@ -1,8 +1,10 @@
 """The run page for who looks at it all day: it disturbs nobody, and acting on it is quick."""
 
+import contextlib
 import os
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -103,11 +105,10 @@ def test_a_page_that_is_open_while_the_server_starts_anew_says_so_and_goes_on(
     page = visitor
     page.goto(f"/runs/{galley.start('Gated', gate=str(gate))}")
     stale = page.get_by_text("The server does not answer.")
-    os.kill(galley.process, signal.SIGSTOP)  # else it is there again before anybody notices
-    for pid in servers(galley):
-        os.kill(pid, signal.SIGKILL)
-    expect(stale).to_be_visible()
-    os.kill(galley.process, signal.SIGCONT)
+    with supervisor_halted(galley):  # else it is there again before anybody notices
+        for pid in servers(galley):
+            os.kill(pid, signal.SIGKILL)
+        expect(stale).to_be_visible()
     gate.with_suffix(".hello").touch()
     gate.touch()
     expect(stale).to_be_hidden(timeout=ENDED)
@@ -116,10 +117,22 @@ def test_a_page_that_is_open_while_the_server_starts_anew_says_so_and_goes_on(
     eventually(lambda: galley.api.get("/healthz").is_success, 10, "the server to be back")
 
 
+@contextlib.contextmanager
+def supervisor_halted(galley: Galley) -> Iterator[None]:
+    os.kill(galley.process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(galley.process, signal.SIGCONT)
+
+
 def servers(galley: Galley) -> list[int]:
-    """The processes of the web server."""
-    parts = descendants(galley.process)
-    return [pid for pid in parts if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The processes of the web server; others come and go meanwhile."""
+    found = []
+    for pid in descendants(galley.process):
+        with contextlib.suppress(OSError):
+            found += [pid] if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
+    return found
 
 
 def test_views_keys_and_bars_that_grow(visitor: Page, galley: Galley) -> None:
