@@ -33,10 +33,10 @@ from blueprints import (
     run_changes,
     security,
     styleguide,
-    test_results,
     throttling,
 )
 from blueprints import projects as project_pages
+from blueprints import results as result_pages
 from blueprints import users as user_pages
 from blueprints import workflows as workflow_pages
 from blueprints.api import (
@@ -80,7 +80,7 @@ BLUEPRINTS = (
     run_changes.bp,
     log_pages.bp,
     comparison.bp,
-    test_results.bp,
+    result_pages.bp,
     project_pages.bp,
     project_suites.bp,
     project_environments.bp,

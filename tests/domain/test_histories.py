@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.test_history import History, Mark
+from domain.histories import History, Mark
 
 WORDS = {"P": "Pass", "F": "Fail", "E": "Error", "S": "Skip"}
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from peewee import SQL, Case, fn
 
+from domain.histories import GOOD, WINDOW, History, Mark
 from domain.models import Run, StepRun, TestResult
 from domain.paging import Page
 from domain.results import FAILURES, shown_by
 from domain.run_queries import really_ran
-from domain.test_history import GOOD, WINDOW, History, Mark
 
 RESULTS = ("Fail", "Error", "Skip", GOOD)
 """In the order of the list: what needs a look comes first."""
