@@ -7,7 +7,7 @@ from flask import render_template, request
 
 from blueprints import editor_create, editor_form
 from blueprints.guards import current_actor, load_project
-from blueprints.pages_support import count
+from blueprints.run_words import count
 from domain import acts, drafts, edits, ingredients, projects, release_picks
 from domain.drafts import Present
 from domain.faults import pointer

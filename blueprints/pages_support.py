@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from blueprints.run_words import run_sentence, sentence_parts, steps_of
+from blueprints.run_words import count, run_sentence, sentence_parts, steps_of, waits_for
 from domain import clock, faults
 from domain.statuses import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
 
@@ -113,11 +113,6 @@ def percent_text(rate: float | None) -> str:
     return "–" if rate is None else f"{int(rate * 100 + 1e-9)} %"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 step`, `7 steps`, `12,000 runs`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def prose(text: str) -> Markup:
     """Our own text with `code` in it, as HTML."""
     code = Markup("<code>{}</code>")
@@ -152,11 +147,7 @@ def default_step(run: Json, *, may_act: bool = False) -> Json | None:
     """
     steps = steps_of(run)
     failed = (step for step in steps if step["status"] == FAILED)
-    waiting = (
-        step
-        for step in steps
-        if may_act and any(reason["code"] == "outside_completion" for reason in step["waiting"])
-    )
+    waiting = (step for step in steps if may_act and waits_for(step, "outside_completion"))
     running = (step for step in steps if step["status"] == RUNNING)
     if (first := next(chain(failed, waiting, running), None)) is not None:
         return first

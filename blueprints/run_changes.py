@@ -144,12 +144,19 @@ def _rerun_page(row: Run, form: Form) -> str:
     return render_template(
         "pipeline/rerun.html",
         run=present.run_item(row) | {"revision": row.revision, "parameters": row.parameters},
-        previews={which: _preview(row, which) for which in ("same", "current")},
+        previews=_previews(row, workflow),
         current=workflow.revision,
         found=[difference(item) for item in _differences(row, workflow)],
         form=form,
         form_id=new_id(),
     )
+
+
+def _previews(row: Run, workflow: Workflow) -> dict[str, dict[str, Any]]:
+    """By what is chosen; the present definition is none of the choices while it is the same."""
+    same = _preview(row, "same")
+    is_same = workflow.revision == row.revision
+    return {"same": same, "current": same if is_same else _preview(row, "current")}
 
 
 def _preview(row: Run, which: reruns.Which) -> dict[str, Any]:
@@ -162,6 +169,8 @@ def _preview(row: Run, which: reruns.Which) -> dict[str, Any]:
 
 
 def _differences(row: Run, workflow: Workflow) -> list[Any]:
+    if workflow.revision == row.revision:
+        return []
     then = workflow_queries.get_revision(workflow, row.revision)
     now_is = workflow_queries.get_revision(workflow, workflow.revision)
     return differences(then.definition, now_is.definition)

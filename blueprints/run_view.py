@@ -97,11 +97,11 @@ def tag(row: Run, view: RunView | None) -> str:
 
 def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dict[str, Any]:
     """All that the run's templates want; the log only if it is not what is `shown` already."""
-    details, drawn = _read(row)
-    run = present.run(details, attempts=False)
+    details, drawn, shared = _look(row)
+    run = shared["run"]
     may_run = current_actor().may(SUPER_USER, row.project_id)
     found: dict[str, Any] = {
-        **_overview(row, run, drawn),
+        **shared,
         "view": view.view or VIEWS[0],
         "has_worked": row.status == FAILED and run_comparison.last_good(row) is not None,
         "repeats": run_queries.named([row.rerun_of]).get(row.rerun_of) if row.rerun_of else None,
@@ -130,20 +130,15 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
 
 def overview(row: Run) -> dict[str, Any]:
     """The run without anything that is chosen or done."""
-    details, drawn = _read(row)
-    return _overview(row, present.run(details, attempts=False), drawn)
+    return _look(row)[2]
 
 
-def _read(row: Run) -> tuple[Details, Timeline]:
-    details = run_actions.look_at(row)
-    drawn = timeline.draw(
-        row, details.stages, details.steps, details.attempts, usual.before(row), now()
-    )
-    return details, drawn
-
-
-def _overview(row: Run, run: dict[str, Any], drawn: Timeline) -> dict[str, Any]:
-    return {"run": run, "bars": drawn.bars, "usual": usual.before(row).run}
+def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
+    """What is known of the run, and what every page that shows it wants."""
+    details, usually = run_actions.look_at(row), usual.before(row)
+    drawn = timeline.draw(row, details.stages, details.steps, details.attempts, usually, now())
+    run = present.run(details, attempts=False)
+    return details, drawn, {"run": run, "bars": drawn.bars, "usual": usually.run}
 
 
 def _deployed(row: Deployment) -> dict[str, Any]:

@@ -12,6 +12,11 @@ Part = str | Json
 NAMES_SHOWN = 3
 
 
+def count(number: int, noun: str) -> str:
+    """`1 step`, `7 steps`, `12,000 runs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def steps_of(run: Json) -> list[Json]:
     """The step runs of a run, in the order of its stages."""
     return [step for stage in run["stageRuns"] for step in stage["stepRuns"]]
@@ -30,13 +35,13 @@ def sentence_parts(run: Json) -> list[Part]:
 
 def _told(run: Json) -> Iterator[Part]:
     status, steps = run["status"], steps_of(run)
-    total = _count(len(steps))
+    total = count(len(steps), "step")
     of = {word: [step for step in steps if step["status"] == word] for word in _TOLD}
     if status == SUCCEEDED:
         yield "The only step succeeded" if len(steps) == 1 else f"All {total} succeeded"
         return
     if status == PENDING:
-        yield f"Not started yet: {_count(len(of[PENDING]))} to do"
+        yield f"Not started yet: {count(len(of[PENDING]), 'step')} to do"
     elif of[FAILED]:
         so_far = " so far" if status == RUNNING else ""
         yield f"{len(of[FAILED])} of {total} failed{so_far}: "
@@ -60,18 +65,19 @@ _TOLD = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED)
 def _waits_for_people(run: Json) -> Iterator[Part]:
     """What goes on only if somebody does something: nobody else will tell them."""
     for stage in run["stageRuns"]:
-        if _has(stage, "approval"):
+        if waits_for(stage, "approval"):
             yield f", waits for an approval of {stage['stageName']}"
             return
-        waiting = [step for step in stage["stepRuns"] if _has(step, "outside_completion")]
+        waiting = [step for step in stage["stepRuns"] if waits_for(step, "outside_completion")]
         if waiting:
             yield ", to be completed from outside: "
             yield from _names(waiting)
             return
 
 
-def _has(waiting: Json, code: str) -> bool:
-    return any(reason["code"] == code for reason in waiting["waiting"])
+def waits_for(item: Json, code: str) -> bool:
+    """Whether a run, stage or step waits for that reason."""
+    return any(reason["code"] == code for reason in item["waiting"])
 
 
 def _names(steps: Sequence[Json]) -> Iterator[Part]:
@@ -79,7 +85,3 @@ def _names(steps: Sequence[Json]) -> Iterator[Part]:
         yield from (", ", step) if number else (step,)
     if len(steps) > NAMES_SHOWN:
         yield f" and {len(steps) - NAMES_SHOWN} more"
-
-
-def _count(number: int) -> str:
-    return f"{number:,} step" + ("" if number == 1 else "s")

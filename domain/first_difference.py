@@ -21,7 +21,7 @@ _DIGITS = str.maketrans("123456789", "000000000")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _VARYING = re.compile(
     r"(?:/var)?/tmp/[^/\s'\":,;)\]]+|(?<![a-z])tmp[._]?[a-z0-9_]{6,}"  # made by mktemp and its like
-    r"|(?<![^\s'\":,;)\]])/[^\s'\":,;)\]]*/work/[0-9a-f]{24}\.[^/\s'\":,;)\]]*"  # of an attempt
+    r"|(?<![^\s'\":,;)\]])/[^\s'\":,;)\]]*/[0-9a-f]{24}\.[^/\s'\":,;)\]]*"  # of an attempt
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|0x[0-9a-f]+"
     r"|(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{7,}(?![0-9a-z])"  # a hash, whole or cut off

@@ -85,7 +85,7 @@ def test_endless_lines_are_cut() -> None:
     assert len(found.lines[-1][1]) == LONGEST + 2
 
 
-@pytest.mark.parametrize("piece", ["/a", "/", "1", "a1", "tmp", "1.", "/work/", "mon ", "0x"])
+@pytest.mark.parametrize("piece", ["/a", "/", "1", "a1", "tmp", "1.", "/b/", "mon ", "0x"])
 def test_no_line_takes_long(piece: str) -> None:
     line = piece * (1_000_000 // len(piece))
     began = time.process_time()
