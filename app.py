@@ -56,7 +56,7 @@ from blueprints.api.bodies import MAX_BODY_BYTES
 from blueprints.long_poll import Waiters
 from domain import models
 from domain import settings as settings_module
-from domain.keys import Keys
+from domain.secret_key import Keys
 from domain.settings import Settings
 from jobs.queue import Doorbell
 

@@ -6,9 +6,9 @@ from domain import projects, runs, workflows
 from domain.access import console
 from domain.clock import now
 from domain.definition import parse
-from domain.keys import Keys
 from domain.logs import log_path
 from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
+from domain.secret_key import Keys
 from domain.statuses import RUNNING, SUCCEEDED
 from domain.workflow_schema import NewWorkflow
 

@@ -24,8 +24,8 @@ from bench.rows import Row
 from bench.stack import PASSWORD, Stack, data_folder, running
 from domain import models
 from domain import settings as settings_module
-from domain.keys import Keys
 from domain.models import Run, write
+from domain.secret_key import Keys
 
 WATCHERS = 100
 SECONDS = 10

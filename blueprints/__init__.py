@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import current_app, request
 
-from domain.keys import Keys
+from domain.secret_key import Keys
 from domain.settings import Settings
 from jobs.queue import Doorbell
 

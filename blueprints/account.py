@@ -19,7 +19,7 @@ from domain.clock import now
 from domain.errors import Conflict, Fault, TooManyAttempts
 from domain.idempotency import Answer, first_answer, keep
 from domain.models import new_id
-from domain.paging import Page
+from domain.pagination import Page
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 

@@ -13,7 +13,7 @@ from blueprints.schemas import CursorQuery, PageQuery
 from domain import deployed, ingredients, projects, run_queries
 from domain.access import SUPER_USER
 from domain.models import Deployment, Release
-from domain.paging import Page
+from domain.pagination import Page
 from domain.texts import Line
 
 bp = Blueprint("catalog", __name__)

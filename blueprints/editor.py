@@ -22,7 +22,7 @@ from domain.acts import NoSuchActError
 from domain.drafts import Overtaken, Present
 from domain.errors import Conflict, Fault, Invalid, StaleRevision
 from domain.models import Draft
-from domain.paging import Page
+from domain.pagination import Page
 from domain.texts import Name, Slug
 
 bp = Blueprint("editor", __name__)

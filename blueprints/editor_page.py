@@ -11,7 +11,7 @@ from blueprints.run_words import count
 from domain import acts, drafts, edits, ingredients, projects, release_picks
 from domain.drafts import Present
 from domain.faults import pointer
-from domain.paging import Page
+from domain.pagination import Page
 
 PICKS = 200
 """How many ingredients, suites and environments a field offers."""

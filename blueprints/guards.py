@@ -26,7 +26,7 @@ from domain.models import (
     by_id,
     is_id,
 )
-from domain.paging import Page
+from domain.pagination import Page
 
 PROJECTS_SHOWN = 20
 

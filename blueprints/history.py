@@ -16,7 +16,7 @@ from domain.definition import parse
 from domain.differences import differences
 from domain.errors import Conflict, Invalid
 from domain.models import WorkflowRevision
-from domain.paging import fetch
+from domain.pagination import fetch
 from domain.workflow_schema import ChangedWorkflow
 
 bp = Blueprint("history", __name__, url_prefix="/workflows/<workflow_id>/history")

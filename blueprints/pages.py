@@ -10,7 +10,7 @@ from flask import Response, redirect, request
 
 from blueprints import release
 from blueprints.schemas import CursorQuery, PageQuery, Schema, check, query_parameters
-from domain.paging import COUNTED_TO
+from domain.pagination import COUNTED_TO
 
 S = TypeVar("S", bound=Schema)
 

@@ -17,7 +17,7 @@ from blueprints.run_schemas import RunQuery, Status
 from blueprints.schemas import CursorQuery
 from domain import run_queries
 from domain.models import Run
-from domain.paging import fetch_after
+from domain.pagination import fetch_after
 
 bp = Blueprint("pipeline", __name__)
 

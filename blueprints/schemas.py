@@ -26,7 +26,7 @@ from pydantic_core import PydanticCustomError
 from domain import patterns
 from domain.errors import Invalid
 from domain.faults import fault_of
-from domain.paging import Page
+from domain.pagination import Page
 from domain.texts import Slug, documented
 from domain.workflow_texts import MAX_SCRIPT_BYTES
 

@@ -132,7 +132,7 @@ def list_tokens(username: str) -> None:
 def _tokens_here(username: str) -> list[dict[str, Any]]:
     from blueprints.present.people import token as present
     from domain import people
-    from domain.paging import Page
+    from domain.pagination import Page
 
     open_database()
     owner = people.get_user(username)

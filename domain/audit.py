@@ -8,7 +8,7 @@ from peewee import fn
 
 from domain.access import Actor
 from domain.models import AuditEvent, Base, first_id, is_sqlite
-from domain.paging import Page, count, fetch_after
+from domain.pagination import Page, count, fetch_after
 
 HOUR_MS = 3_600_000
 

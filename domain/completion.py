@@ -6,8 +6,8 @@ be stored; it is good for one step only, and for nothing once that has ended.
 
 from domain.access import SUPER_USER, Actor
 from domain.errors import NotFound
-from domain.keys import Keys
 from domain.models import Release, Run, StepRun, StepSpec, is_id
+from domain.secret_key import Keys
 
 RELEASES_SHOWN = 20
 

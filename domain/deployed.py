@@ -7,7 +7,7 @@ from domain import run_queries
 from domain.access import Actor
 from domain.deployments import UNKNOWN
 from domain.models import Deployment, Environment, Release, Run, StepRun
-from domain.paging import Page, fetch, fetch_after
+from domain.pagination import Page, fetch, fetch_after
 from domain.projects import deployed_now, lost_in
 from domain.statuses import FAILED, LIVE
 

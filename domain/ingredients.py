@@ -6,7 +6,7 @@ from domain import audit
 from domain.access import Actor, missing
 from domain.errors import taken
 from domain.models import Ingredient, Package, Project, Release, write
-from domain.paging import Page, fetch, fetch_after
+from domain.pagination import Page, fetch, fetch_after
 from domain.projects import change_row
 
 

@@ -16,7 +16,7 @@ from domain.access import READ, WRITE, Actor, missing
 from domain.clock import DAY_MS, now
 from domain.errors import Conflict, Fault, Forbidden, NotSignedIn, taken
 from domain.models import Lookup, Token, User, given, is_id, locked, write
-from domain.paging import Page, fetch
+from domain.pagination import Page, fetch
 
 TOKEN_PREFIX = "gal_"  # noqa: S105
 PASSWORD_HASH = "scrypt:32768:8:1"  # noqa: S105

@@ -6,10 +6,10 @@ from domain import audit
 from domain.access import Actor, missing
 from domain.clock import now
 from domain.errors import Fault, Invalid
-from domain.keys import Keys
 from domain.models import Project, Secret, write
-from domain.paging import Page, fetch
+from domain.pagination import Page, fetch
 from domain.projects import put_row
+from domain.secret_key import Keys
 from domain.secret_values import encrypted, is_everyday
 
 MAX_SECRETS = 100

@@ -22,7 +22,7 @@ from domain.models import (
     locked,
     write,
 )
-from domain.paging import Page, fetch, fetch_after
+from domain.pagination import Page, fetch, fetch_after
 from domain.people import get_user
 from domain.references import environment_lock
 from domain.statuses import FAILED, LIVE, SUCCEEDED

@@ -17,7 +17,6 @@ from domain.clock import now, rfc3339
 from domain.engine import Ready
 from domain.errors import Conflict, Fault, GalleyError, Invalid, state
 from domain.keeping import Earlier, Kept, choose
-from domain.keys import Keys
 from domain.models import (
     Deployment,
     Ingredient,
@@ -31,6 +30,7 @@ from domain.models import (
 from domain.outside import require_answers
 from domain.releases import artifacts_of
 from domain.runs import Plan
+from domain.secret_key import Keys
 from domain.settings import SettingError
 from domain.snapshots import RunPart, Seal, StepPart
 from domain.statuses import SUCCEEDED

@@ -8,7 +8,7 @@ from peewee import SQL, Case, fn
 
 from domain.histories import GOOD, WINDOW, History, Mark
 from domain.models import Run, StepRun, TestResult
-from domain.paging import Page
+from domain.pagination import Page
 from domain.results import FAILURES, shown_by
 from domain.run_queries import really_ran
 

@@ -26,7 +26,7 @@ from domain.models import (
     given,
     is_sqlite,
 )
-from domain.paging import COUNTED_TO, count
+from domain.pagination import COUNTED_TO, count
 from domain.releases import releases_of_run
 from domain.statuses import FINISHED
 

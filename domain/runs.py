@@ -9,7 +9,6 @@ from domain.access import ROLES, SUPER_USER, Actor, require, require_write
 from domain.clock import now
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid, state
-from domain.keys import Keys
 from domain.models import (
     Environment,
     Run,
@@ -24,6 +23,7 @@ from domain.models import (
 )
 from domain.models.statements import Statement
 from domain.parameters import check_parameters
+from domain.secret_key import Keys
 from domain.snapshots import RunPart, Seal, Snapshot, StepPart
 from domain.statuses import PENDING
 from domain.workflow_queries import get_revision, missing_references

@@ -8,9 +8,9 @@ import json
 import re
 
 from domain.engine.types import StepFailed
-from domain.keys import Keys, WrongKey
 from domain.models import Secret, given
 from domain.models.statements import Statement
+from domain.secret_key import Keys, WrongKey
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 """What a shell takes as the name of a variable."""

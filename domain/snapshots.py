@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from domain.access import SUPER_USER, USER
-from domain.keys import Keys
 from domain.models import Environment, TestSuite
 from domain.references import environment_lock
+from domain.secret_key import Keys
 
 
 class RunPart(NamedTuple):

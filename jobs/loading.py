@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from peewee import JOIN
 
-from domain.keys import Keys
 from domain.models import Run, StageRun, StepRun, StepSpec, Workflow, given
 from domain.models.statements import Statement, from_json
+from domain.secret_key import Keys
 from domain.snapshots import RunPart, Seal, StepPart
 
 _LOAD = Statement(

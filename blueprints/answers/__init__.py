@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from blueprints.error_codes import ERRORS, FAULTS, REASONS
 from domain import patterns
-from domain.paging import COUNTED_TO
+from domain.pagination import COUNTED_TO
 
 T = TypeVar("T")
 

@@ -39,7 +39,7 @@ from domain import completion, engine, outside, removal, run_queries
 from domain.access import SUPER_USER, Actor
 from domain.errors import Conflict
 from domain.models import Run, StepRun
-from domain.paging import fetch_after
+from domain.pagination import fetch_after
 from domain.statuses import FINISHED
 
 bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")

@@ -30,7 +30,7 @@ from domain.access import SUPER_USER, USER
 from domain.definition import parse
 from domain.errors import Invalid
 from domain.idempotency import Answer
-from domain.paging import fetch
+from domain.pagination import fetch
 from domain.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.references import SLUG
 from domain.texts import Line

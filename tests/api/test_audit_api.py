@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from domain import paging, projects
+from domain import pagination, projects
 from domain import people as people_rules
 from domain.access import ADMIN, Actor
 from domain.models import AuditEvent
@@ -121,7 +121,7 @@ def test_the_cursor_goes_through_all_of_it_while_it_grows(ask, project):
 
 
 def test_the_total_is_counted_as_far_as_is_said(ask, change, monkeypatch):
-    monkeypatch.setattr(paging, "COUNTED_TO", 1)
+    monkeypatch.setattr(pagination, "COUNTED_TO", 1)
     assert ask(pageSize=1).json["totalCount"] == 1
 
 

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain import completion
-from domain.keys import Keys
 from domain.models import AuditEvent, Ingredient, Release, Run, StepRun
+from domain.secret_key import Keys
 from domain.statuses import CANCELLED, FAILED, SUCCEEDED
 from tests.support.people import People
 from tests.support.pipelines import a_workflow, build, start, step_named

@@ -11,8 +11,8 @@ from werkzeug.routing import Map
 
 from domain import completion, drafts
 from domain.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
-from domain.keys import Keys
 from domain.models import Project, StageRun
+from domain.secret_key import Keys
 from tests.conftest import both_databases
 from tests.support.people import People, Person
 from tests.support.world import World

@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 
-from domain import audit, engine, ingredients, outside, paging, projects, workflows
+from domain import audit, engine, ingredients, outside, pagination, projects, workflows
 from domain.access import Actor
 from domain.audit import Wanted, changed
 from domain.clock import now
 from domain.definition import parse
 from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_id, write
-from domain.paging import Page
+from domain.pagination import Page
 from domain.statuses import SUCCEEDED
 from domain.workflow_schema import ChangedWorkflow
 from tests.support.pipelines import (
@@ -305,7 +305,7 @@ def test_times_beyond_all_ids_leave_out_all_or_nothing(events, ms):
 
 
 def test_so_many_are_counted_and_no_more(events, monkeypatch):
-    monkeypatch.setattr(paging, "COUNTED_TO", 20)
+    monkeypatch.setattr(pagination, "COUNTED_TO", 20)
     assert audit.find(Wanted(), Page(1, 10), None)[1] == 20
     assert audit.find(Wanted(object_id="o3"), Page(1, 10), None)[1] == 12
     assert audit.find(Wanted(), Page(1, 100), None)[1] == 60

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.keys import Keys, WrongKey
+from domain.secret_key import Keys, WrongKey
 from domain.settings import load
 
 KEYS = Keys("k" * 32)

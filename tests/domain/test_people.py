@@ -7,7 +7,7 @@ from domain.access import console
 from domain.clock import now
 from domain.errors import Conflict, NotFound, NotSignedIn
 from domain.models import AuditEvent, Token, User
-from domain.paging import Page
+from domain.pagination import Page
 from tests.support.passwords import REAL_HASH
 
 pytestmark = pytest.mark.usefixtures("database")

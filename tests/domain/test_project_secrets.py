@@ -6,9 +6,9 @@ from domain import project_secrets
 from domain.access import console
 from domain.engine import StepFailed
 from domain.errors import Invalid, NotFound
-from domain.keys import Keys
 from domain.models import AuditEvent, Project, Secret
-from domain.paging import Page
+from domain.pagination import Page
+from domain.secret_key import Keys
 from domain.secret_values import is_everyday, is_reserved, values_of
 from tests.support.keys import KEYS
 

@@ -5,7 +5,7 @@ import pytest
 from domain import results_listing
 from domain.histories import WINDOW
 from domain.models import Run, StepRun, TestResult, Workflow
-from domain.paging import Page
+from domain.pagination import Page
 from tests.support.pipelines import a_project, a_suite, a_workflow, start, step_named
 from tests.support.pipelines import test as a_test
 

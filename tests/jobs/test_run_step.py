@@ -7,9 +7,9 @@ import pytest
 
 from domain import engine
 from domain.engine import Ready
-from domain.keys import Keys
 from domain.logs import log_path
 from domain.models import Attempt, Run, StepRun, StepSpec, write
+from domain.secret_key import Keys
 from domain.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED
 from jobs import run_step as worker_side
 from jobs.execution import WorkerProcess

@@ -6,9 +6,9 @@ import urllib.parse
 import pytest
 
 from domain import project_secrets
-from domain.keys import Keys
 from domain.logs import log_path
 from domain.models import Attempt, Project, Release, StepRun, TestResult
+from domain.secret_key import Keys
 from domain.secret_values import is_reserved
 from domain.statuses import FAILED, SUCCEEDED
 from jobs import run_step as worker_side

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.keys import Keys, WrongKey
 from domain.models import Run, Secret, StepRun
+from domain.secret_key import Keys, WrongKey
 from domain.settings import Settings
 from domain.statuses import PENDING
 from jobs.doctor.findings import Finding, fault, ok, skipped, unless, warning
