@@ -16,7 +16,7 @@ from domain import audit, installation, run_queries
 from domain.access import require_system_admin
 from domain.errors import Invalid
 from domain.models import AuditEvent
-from domain.texts import Line
+from domain.validation.fields import Line
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from blueprints.schemas import CursorQuery, Moment
-from domain.texts import Line
+from domain.validation.fields import Line
 
 
 class AuditQuery(CursorQuery):

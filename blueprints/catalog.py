@@ -14,7 +14,7 @@ from domain import deployed, ingredients, projects, run_queries
 from domain.access import SUPER_USER
 from domain.models import Deployment, Release
 from domain.pagination import Page
-from domain.texts import Line
+from domain.validation.fields import Line
 
 bp = Blueprint("catalog", __name__)
 

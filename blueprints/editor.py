@@ -23,7 +23,7 @@ from domain.drafts import Overtaken, Present
 from domain.errors import Conflict, Fault, Invalid, StaleRevision
 from domain.models import Draft
 from domain.pagination import Page
-from domain.texts import Name, Slug
+from domain.validation.fields import Name, Slug
 
 bp = Blueprint("editor", __name__)
 

@@ -10,8 +10,8 @@ from blueprints.guards import current_actor, load_project
 from blueprints.run_words import count
 from domain import acts, drafts, edits, ingredients, projects, release_picks
 from domain.drafts import Present
-from domain.faults import pointer
 from domain.pagination import Page
+from domain.validation.messages import pointer
 
 PICKS = 200
 """How many ingredients, suites and environments a field offers."""

@@ -16,8 +16,9 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from blueprints.run_words import count, run_sentence, sentence_parts, steps_of, waits_for
-from domain import clock, faults
+from domain import clock
 from domain.statuses import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
+from domain.validation import messages
 
 Json = Mapping[str, Any]
 
@@ -122,7 +123,7 @@ def prose(text: str) -> Markup:
 
 def pointer(*parts: str | int) -> str:
     """The JSON pointer (RFC 6901) to the member that `parts` lead to."""
-    return faults.pointer(parts)
+    return messages.pointer(parts)
 
 
 def faults_at(errors: Iterable[Json], field: str) -> list[str]:

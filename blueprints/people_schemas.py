@@ -12,8 +12,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from blueprints.schemas import Schema
-from domain import patterns
-from domain.texts import Line, Name, Slug, documented
+from domain.validation import patterns
+from domain.validation.fields import Line, Name, Slug, documented
 
 RESERVED_USERNAMES = ("me", "tokens")
 """They have a meaning of their own in addresses."""

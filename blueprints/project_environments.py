@@ -17,7 +17,7 @@ from domain import projects
 from domain.access import SUPER_USER
 from domain.errors import Conflict, Fault, Invalid
 from domain.models import Project
-from domain.texts import Slug
+from domain.validation.fields import Slug
 
 bp = Blueprint("project_environments", __name__, url_prefix=PREFIX)
 

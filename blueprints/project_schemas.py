@@ -16,8 +16,8 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import tagged_union_schema
 
 from blueprints.schemas import Description, Schema, Script
-from domain import patterns
-from domain.texts import Line, Name, Slug, documented
+from domain.validation import patterns
+from domain.validation.fields import Line, Name, Slug, documented
 
 
 def _example(**members: Any) -> ConfigDict:

@@ -15,7 +15,7 @@ from blueprints.schemas import PageQuery
 from domain import projects
 from domain.access import SUPER_USER
 from domain.models import Project
-from domain.texts import Slug
+from domain.validation.fields import Slug
 
 bp = Blueprint("project_suites", __name__, url_prefix=PREFIX)
 

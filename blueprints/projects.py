@@ -14,7 +14,7 @@ from domain import projects
 from domain.access import ADMIN, PROJECT_ROLES, require_system_admin
 from domain.errors import Fault, Invalid, NotFound
 from domain.models import Project
-from domain.texts import Slug
+from domain.validation.fields import Slug
 
 bp = Blueprint("projects", __name__, url_prefix="/projects")
 

@@ -23,11 +23,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from domain import patterns
 from domain.errors import Invalid
-from domain.faults import fault_of
 from domain.pagination import Page
-from domain.texts import Slug, documented
+from domain.validation import patterns
+from domain.validation.fields import Slug, documented
+from domain.validation.messages import fault_of
 from domain.workflow_texts import MAX_SCRIPT_BYTES
 
 MAX_PAGE = 10**9

@@ -7,7 +7,6 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from blueprints.schemas import Schema, check
-from domain import patterns
 from domain.secret_values import (
     MAX_BYTES,
     MIN_BYTES,
@@ -16,6 +15,7 @@ from domain.secret_values import (
     RESERVED_PREFIX,
     is_reserved,
 )
+from domain.validation import patterns
 
 SECRET_ADDRESS = {
     "name": {

@@ -13,7 +13,7 @@ from domain import people
 from domain.access import missing
 from domain.errors import BadRequest
 from domain.models import User, db
-from domain.strict_json import is_storable
+from domain.validation.strict_json import is_storable
 
 SESSION_DAYS = 14
 

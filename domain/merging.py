@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.differences import merge_lines
-from domain.faults import pointer
 from domain.outline import (
     LISTS,
     MISSING,
@@ -23,6 +22,7 @@ from domain.outline import (
     shown,
     weave,
 )
+from domain.validation.messages import pointer
 
 T = TypeVar("T")
 S = TypeVar("S")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import Fault, Invalid
-from domain.faults import Path, pointer
 from domain.models.base import new_id
+from domain.validation.messages import Path, pointer
 
 if TYPE_CHECKING:
     from domain.workflow_schema import Definition

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from domain.errors import Fault, Invalid
-from domain.faults import pointer
+from domain.validation.messages import pointer
 
 MAX_VALUE_BYTES = 64 * 1024
 """Linux takes at most 128 KiB for one environment variable, name included."""

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from domain import yaml_text
 from domain.errors import MAX_DETAILS, Fault
-from domain.faults import pointer
 from domain.source_events import Event, Unreadable, json_events, yaml_events
-from domain.strict_json import MAX_DEPTH, is_storable, problem
+from domain.validation.messages import pointer
+from domain.validation.strict_json import MAX_DEPTH, is_storable, problem
 
 Language = Literal["yaml", "json"]
 Place = tuple[int, int]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
-from domain.strict_json import integer, number
+from domain.validation.strict_json import integer, number
 
 Event = tuple[Literal["object", "list", "scalar", "end"], int, str, Any]
 """A kind, an offset, and of a scalar what it is as a name and what as a value."""

@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema
 
 from domain import workflow_example
 from domain.parameters import MAX_PARAMETERS
-from domain.texts import Name, Slug
+from domain.validation.fields import Name, Slug
 from domain.workflow_texts import ArtifactPath, Description, ParameterName, ReleaseId, Script
 
 MAX_INTEGER = 2**31 - 1

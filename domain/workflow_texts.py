@@ -1,13 +1,13 @@
-"""The kinds of text that only a workflow's definition has; see `domain.texts`. Pure."""
+"""The kinds of text that only a workflow's definition has; see `domain.validation.fields`. Pure."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from domain import patterns
 from domain.parameters import MAX_NAME, text_fault
 from domain.references import artifact_path, release_reference
-from domain.texts import documented, one_line, refusal, trimmed
+from domain.validation import patterns
+from domain.validation.fields import documented, one_line, refusal, trimmed
 
 MAX_SCRIPT_BYTES = 64 * 1024
 MAX_DESCRIPTION_BYTES = 16 * 1024

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
 from blueprints.error_codes import ERRORS, FAULTS, REASONS
-from domain import patterns
 from domain.pagination import COUNTED_TO
+from domain.validation import patterns
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from typing import Any
 from flask import request
 
 from domain.errors import Fault, Invalid, TooLarge, WrongMediaType
-from domain.faults import pointer
-from domain.strict_json import parse_object
+from domain.validation.messages import pointer
+from domain.validation.strict_json import parse_object
 
 MAX_BODY_BYTES = 1024 * 1024
 

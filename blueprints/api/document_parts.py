@@ -15,7 +15,7 @@ from blueprints.api.operations import (
     Operation,
 )
 from blueprints.api.routes import Route, camel
-from domain import patterns
+from domain.validation import patterns
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -17,8 +17,8 @@ from blueprints.run_schemas import LogQuery
 from domain import run_logs, run_queries, uploads, zipping
 from domain.access import SUPER_USER
 from domain.errors import Fault, GalleyError
-from domain.faults import pointer
 from domain.logs import read_log
+from domain.validation.messages import pointer
 
 bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain import patterns
+from domain.validation import patterns
 
 Schema = Mapping[str, Any]
 

@@ -25,7 +25,7 @@ from blueprints.api.operations import (
 from blueprints.guards import current_actor, load_project, load_workflow
 from blueprints.present import workflows as present
 from blueprints.schemas import PageQuery, Schema
-from domain import patterns, plans, statistics, workflow_queries, workflows
+from domain import plans, statistics, workflow_queries, workflows
 from domain.access import SUPER_USER, USER
 from domain.definition import parse
 from domain.errors import Invalid
@@ -33,7 +33,8 @@ from domain.idempotency import Answer
 from domain.pagination import fetch
 from domain.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.references import SLUG
-from domain.texts import Line
+from domain.validation import patterns
+from domain.validation.fields import Line
 from domain.workflow_queries import Detail
 from domain.workflow_schema import ChangedWorkflow, NewWorkflow
 

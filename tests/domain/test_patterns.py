@@ -10,7 +10,7 @@ from blueprints.people_schemas import NewUser, Password
 from blueprints.project_schemas import DirectorySettings, StorageSettings
 from blueprints.secret_schemas import SECRET_ADDRESS, check_secret_name
 from domain.errors import Invalid
-from domain.texts import Line, Name, Slug
+from domain.validation.fields import Line, Name, Slug
 from domain.workflow_texts import ArtifactPath, ReleaseId
 
 PARTS = """

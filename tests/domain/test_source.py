@@ -24,7 +24,7 @@ from domain.source import (
     short,
     write,
 )
-from domain.strict_json import MAX_DEPTH
+from domain.validation.strict_json import MAX_DEPTH
 from domain.workflow_example import NEW
 from domain.workflow_schema import NewWorkflow
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadRequest, Invalid
-from domain.strict_json import MAX_DEPTH, is_storable, parse, parse_object
+from domain.validation.strict_json import MAX_DEPTH, is_storable, parse, parse_object
 
 
 def test_json_is_read_as_it_is():

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from domain import patterns
 from domain.references import SLUG
+from domain.validation import patterns
 
 WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def refusal(code: str, end_of_sentence: str) -> PydanticCustomError:
-    """What a check raises; the sentence begins with the field, see `domain.faults`."""
+    """What a check raises; the sentence begins with the field, see `domain.validation.messages`."""
     return PydanticCustomError(code, "{end}.", {"end": end_of_sentence})
 
 

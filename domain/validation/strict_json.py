@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from domain.errors import BadRequest, Fault, Invalid
-from domain.faults import pointer
+from domain.validation.messages import pointer
 
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
