@@ -16,7 +16,7 @@ from app import create_app
 from bench import made_runs
 from bench.pages import PASSWORD, milliseconds, settings_of, visiting
 from bench.rows import Row
-from domain import people
+from domain.accounts import users
 from domain.migrations import migrate
 from domain.models import Run, db
 
@@ -35,7 +35,7 @@ def rows() -> Iterator[Row]:
         migrate(settings)
         keys = app.extensions["galley_keys"]
         with db.obj.connection_context():
-            people.create_user(made_runs.ACTOR, "bench", password=PASSWORD, is_system_admin=True)
+            users.create_user(made_runs.ACTOR, "bench", password=PASSWORD, is_system_admin=True)
             workflow = made_runs.a_workflow("large", STAGES, STEPS)
             for _ in range(EARLIER):
                 made_runs.advance(made_runs.started(workflow, keys), STAGES)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from domain import projects, runs, workflows
-from domain.access import console
+from domain.accounts.access import console
 from domain.clock import now
 from domain.definition import parse
 from domain.logs import log_path

@@ -18,9 +18,10 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from bench.rows import Row
-from domain import people, projects, workflows
+from domain import projects, workflows
 from domain import settings as settings_module
-from domain.access import console
+from domain.accounts import users
+from domain.accounts.access import console
 from domain.definition import parse
 from domain.migrations import migrate
 from domain.models import Ingredient, Run, Workflow, db, is_sqlite, write
@@ -99,7 +100,7 @@ def _measure(name: str, settings: Settings) -> Iterator[Row]:
 
 def _furnish() -> None:
     db.connect(reuse_if_open=True)
-    people.create_user(ACTOR, "bench", password=PASSWORD, is_system_admin=True)
+    users.create_user(ACTOR, "bench", password=PASSWORD, is_system_admin=True)
     for number in range(PROJECTS):
         project = projects.create_project(ACTOR, f"project-{number}", f"Project {number}")
         with write():

@@ -13,11 +13,12 @@ from blueprints.people_schemas import NewToken, OwnChange, PasswordChange
 from blueprints.present import people as present
 from blueprints.schemas import PageQuery
 from blueprints.security import begin_session
-from domain import people, projects
-from domain.access import READ, WRITE, require_write
+from domain import projects
+from domain.accounts import users
+from domain.accounts.access import READ, WRITE, require_write
+from domain.accounts.idempotency import Answer, first_answer, keep
 from domain.clock import now
 from domain.errors import Conflict, Fault, TooManyAttempts
-from domain.idempotency import Answer, first_answer, keep
 from domain.models import new_id
 from domain.pagination import Page
 
@@ -68,7 +69,7 @@ def memberships_of(user_id: str) -> dict[str, Any]:
 def tokens_of(user_id: str) -> dict[str, Any]:
     """A page of somebody's tokens; each says whether its time is over."""
     query = pages.read_query(PageQuery)
-    rows, total = people.list_tokens(user_id, query.as_page())
+    rows, total = users.list_tokens(user_id, query.as_page())
     at = now()
     items = [
         {**present.token(row), "isExpired": row.expires_at is not None and row.expires_at <= at}
@@ -86,7 +87,7 @@ def change() -> ResponseReturnValue:
     require_write(actor)
 
     def save() -> ResponseReturnValue:
-        people.change_user(actor, actor.username, read_form(OwnChange).model_dump())
+        users.change_user(actor, actor.username, read_form(OwnChange).model_dump())
         flash("Saved.", "good")
         return redirect(HERE, 303)
 
@@ -102,7 +103,7 @@ def change_password() -> ResponseReturnValue:
     def save() -> ResponseReturnValue:
         body = read_form(PasswordChange)
         throttling.try_password(actor.username)
-        user = people.change_own_password(actor, body.current_password, body.password)
+        user = users.change_own_password(actor, body.current_password, body.password)
         throttling.password_was_right(actor.username)
         begin_session(user)
         flash(
@@ -138,7 +139,7 @@ def create_token() -> ResponseReturnValue:
         if keyed and first_answer(keyed):
             return _was_made_before()
         try:
-            row, text = people.create_token(
+            row, text = users.create_token(
                 actor,
                 signed_in_user(),
                 body.name,
@@ -171,6 +172,6 @@ def _was_made_before() -> ResponseReturnValue:
 def revoke_token(token_id: str) -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
-    people.revoke_token(actor, token_id)
+    users.revoke_token(actor, token_id)
     flash("The token is revoked. Nobody gets in with it any more.", "good")
     return redirect(HERE, 303)

@@ -12,8 +12,9 @@ from blueprints.guards import current_actor
 from blueprints.present import audit_sentences as sentences
 from blueprints.present import system as present
 from blueprints.schemas import CursorQuery, check
-from domain import audit, installation, run_queries
-from domain.access import require_system_admin
+from domain import installation, run_queries
+from domain.accounts import audit
+from domain.accounts.access import require_system_admin
 from domain.errors import Invalid
 from domain.models import AuditEvent
 from domain.validation.fields import Line

@@ -10,7 +10,7 @@ from blueprints.guards import address, current_actor, public
 from blueprints.people_schemas import SignIn
 from blueprints.schemas import check
 from blueprints.security import begin_session
-from domain import people
+from domain.accounts import users
 from domain.errors import Invalid, NotSignedIn, TooManyAttempts
 
 bp = Blueprint("auth", __name__)
@@ -50,7 +50,7 @@ def login() -> ResponseReturnValue:
         return _form(given, wanted, "Give a username and a password.", 422)
     try:
         throttling.try_password(body.username)
-        user = people.sign_in(body.username, body.password, address=address())
+        user = users.sign_in(body.username, body.password, address=address())
     except TooManyAttempts as error:
         return _form(given, wanted, error.message, 429, {"Retry-After": str(error.retry_after)})
     except NotSignedIn as error:
@@ -67,7 +67,7 @@ def logout() -> ResponseReturnValue:
     logout_user()
     session.clear()  # even if the database does not take the note
     if actor is not None:
-        people.sign_out(actor)
+        users.sign_out(actor)
     return redirect("/login", 303)
 
 

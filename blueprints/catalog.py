@@ -11,7 +11,7 @@ from blueprints.guards import current_actor, load_ingredient, load_project, load
 from blueprints.present import catalog as present
 from blueprints.schemas import CursorQuery, PageQuery
 from domain import deployed, ingredients, projects, run_queries
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.models import Deployment, Release
 from domain.pagination import Page
 from domain.validation.fields import Line

@@ -17,7 +17,7 @@ from blueprints.forms import Form, read_form, saved
 from blueprints.guards import current_actor, load_draft, load_project, load_workflow
 from blueprints.schemas import Schema
 from domain import acts, drafts, edits, merging, projects
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.acts import NoSuchActError
 from domain.drafts import Overtaken, Present
 from domain.errors import Conflict, Fault, Invalid, StaleRevision

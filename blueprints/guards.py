@@ -11,8 +11,9 @@ from flask import current_app, g, request
 from flask_login import current_user
 
 from blueprints import is_api, throttling
-from domain import access, drafts, people, projects
-from domain.access import SUPER_USER, USER, Actor
+from domain import drafts, projects
+from domain.accounts import access, users
+from domain.accounts.access import SUPER_USER, USER, Actor
 from domain.errors import NotSignedIn
 from domain.models import (
     Base,
@@ -98,7 +99,7 @@ def _by_token() -> Actor:
             "Authorization must be 'Bearer' and a token of Galley.", code="invalid_token"
         )
     try:
-        found = people.use_token(token.strip())
+        found = users.use_token(token.strip())
     except NotSignedIn:
         throttling.token_was_bad()
         raise

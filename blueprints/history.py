@@ -10,7 +10,7 @@ from blueprints.guards import current_actor, load_workflow
 from blueprints.present.differences import difference
 from blueprints.schemas import PageQuery
 from domain import workflow_queries, workflows
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.clock import rfc3339
 from domain.definition import parse
 from domain.differences import differences

@@ -12,8 +12,8 @@ from flask import request
 from pydantic import StringConstraints
 
 from blueprints.guards import current_actor
+from domain.accounts.idempotency import Answer, Keyed, first_answer, keep
 from domain.errors import Conflict
-from domain.idempotency import Answer, Keyed, first_answer, keep
 from domain.models import Run
 
 FormId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{24}$")]

@@ -14,7 +14,7 @@ from blueprints.project_schemas import DRIVERS, EnvironmentPut
 from blueprints.project_settings import PREFIX, refuse_taken, settings_page
 from blueprints.schemas import PageQuery
 from domain import projects
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, Fault, Invalid
 from domain.models import Project
 from domain.validation.fields import Slug

@@ -13,7 +13,7 @@ from blueprints.project_schemas import IngredientChange, NewIngredient
 from blueprints.project_settings import PREFIX, settings_page
 from blueprints.schemas import PageQuery
 from domain import ingredients
-from domain.access import SUPER_USER, missing
+from domain.accounts.access import SUPER_USER, missing
 from domain.models import Ingredient, Project
 
 bp = Blueprint("project_ingredients", __name__, url_prefix=PREFIX)

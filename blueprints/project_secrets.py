@@ -13,7 +13,7 @@ from blueprints.project_settings import PREFIX, refuse_taken, settings_page
 from blueprints.schemas import PageQuery
 from blueprints.secret_schemas import SecretName, SecretPut
 from domain import project_secrets
-from domain.access import ADMIN
+from domain.accounts.access import ADMIN
 from domain.models import Project
 
 bp = Blueprint("project_secrets", __name__, url_prefix=PREFIX)

@@ -8,7 +8,7 @@ from flask import render_template
 
 from blueprints.guards import current_actor
 from blueprints.present import projects as present
-from domain.access import ADMIN, SUPER_USER
+from domain.accounts.access import ADMIN, SUPER_USER
 from domain.errors import NotFound, taken
 from domain.models import Project
 

@@ -11,7 +11,7 @@ from blueprints.project_schemas import MemberPut, NewProject, ProjectChange
 from blueprints.project_settings import settings_page
 from blueprints.schemas import PageQuery
 from domain import projects
-from domain.access import ADMIN, PROJECT_ROLES, require_system_admin
+from domain.accounts.access import ADMIN, PROJECT_ROLES, require_system_admin
 from domain.errors import Fault, Invalid, NotFound
 from domain.models import Project
 from domain.validation.fields import Slug

@@ -15,7 +15,7 @@ from blueprints.present import runs as present
 from blueprints.run_schemas import Review
 from blueprints.schemas import PageQuery
 from domain import results_listing, reviews, run_queries
-from domain.access import SUPER_USER, missing
+from domain.accounts.access import SUPER_USER, missing
 from domain.histories import History
 from domain.models import Run, StepRun
 

@@ -15,7 +15,7 @@ from blueprints.present.differences import difference
 from blueprints.run_schemas import Completion, Outcome, Rerun, StageDecision
 from blueprints.schemas import check
 from domain import engine, outside, reruns, run_queries, workflow_queries
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.differences import differences
 from domain.errors import Conflict, GalleyError, Invalid
 from domain.models import Run, StepRun, Workflow, new_id

@@ -27,7 +27,7 @@ from domain import (
     timeline,
     usual,
 )
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.clock import now
 from domain.errors import NotFound
 from domain.models import Deployment, Run, StepRun

@@ -9,8 +9,8 @@ from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf import CSRFProtect
 
 from blueprints import guards, is_api
-from domain import people
-from domain.access import missing
+from domain.accounts import users
+from domain.accounts.access import missing
 from domain.errors import BadRequest
 from domain.models import User, db
 from domain.validation.strict_json import is_storable
@@ -66,7 +66,7 @@ def begin_session(user: User) -> None:
 
 def _load_session(session_id: str) -> SignedIn | None:
     user_id, _, number = session_id.partition(":")
-    user = people.of_session(user_id, int(number)) if number.isdecimal() else None
+    user = users.of_session(user_id, int(number)) if number.isdecimal() else None
     return SignedIn(user) if user else None
 
 

@@ -5,8 +5,8 @@ from typing import cast
 
 from flask import Flask, current_app, request
 
+from domain.accounts.throttle import Throttle
 from domain.errors import TooManyAttempts
-from domain.throttle import Throttle
 
 TRIES_PER_NAME = 5
 TRIES_PER_ADDRESS = 30

@@ -12,8 +12,8 @@ from blueprints.guards import current_actor
 from blueprints.people_schemas import NewUser, PasswordChange, UserChange
 from blueprints.present import people as present
 from blueprints.schemas import PageQuery
-from domain import people
-from domain.access import Actor, require_system_admin
+from domain.accounts import users as people
+from domain.accounts.access import Actor, require_system_admin
 from domain.models import User
 
 bp = Blueprint("users", __name__, url_prefix="/admin")

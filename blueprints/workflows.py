@@ -16,7 +16,7 @@ from blueprints.run_form import Typed
 from blueprints.run_schemas import Status
 from blueprints.schemas import Schema, check
 from domain import run_queries, statistics, workflow_queries, workflows
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, Invalid
 from domain.models import Run, Workflow, new_id
 

@@ -38,11 +38,11 @@ def add_user(name: str, system_admin: bool, password: str) -> None:
 def _add_here(name: str, system_admin: bool, password: str) -> None:
     from blueprints.people_schemas import NewUser
     from blueprints.schemas import check
-    from domain import access, people
+    from domain.accounts import access, users
 
     check(NewUser, {"username": name, "password": password})
     open_database()
-    people.create_user(access.console(), name, password=password, is_system_admin=system_admin)
+    users.create_user(access.console(), name, password=password, is_system_admin=system_admin)
 
 
 @user.command("password")
@@ -72,11 +72,11 @@ def _send_password(server: "Client", name: str, password: str) -> None:
 def _set_password_here(name: str, password: str) -> None:
     from blueprints.people_schemas import PasswordChange
     from blueprints.schemas import check
-    from domain import access, people
+    from domain.accounts import access, users
 
     check(PasswordChange, {"password": password})
     open_database()
-    people.set_password(access.console(), name, password)
+    users.set_password(access.console(), name, password)
 
 
 # ---- tokens ----------------------------------------------------------------------------------
@@ -108,11 +108,11 @@ def create_token(username: str, name: str, scope: str, days: int | None) -> None
 
 
 def _create_token_here(username: str, name: str, scope: str, days: int | None) -> str:
-    from domain import access, people
+    from domain.accounts import access, users
 
     open_database()
-    owner = people.get_user(username)
-    return people.create_token(access.console(), owner, name, scope=scope, days=days)[1]
+    owner = users.get_user(username)
+    return users.create_token(access.console(), owner, name, scope=scope, days=days)[1]
 
 
 @token.command("list")
@@ -131,14 +131,14 @@ def list_tokens(username: str) -> None:
 
 def _tokens_here(username: str) -> list[dict[str, Any]]:
     from blueprints.present.people import token as present
-    from domain import people
+    from domain.accounts import users
     from domain.pagination import Page
 
     open_database()
-    owner = people.get_user(username)
+    owner = users.get_user(username)
     found: list[dict[str, Any]] = []
     for number in count(1):
-        rows, total = people.list_tokens(owner.id, Page(number, PAGE_SIZE))
+        rows, total = users.list_tokens(owner.id, Page(number, PAGE_SIZE))
         found += map(present, rows)
         if number * PAGE_SIZE >= total:
             break
@@ -165,10 +165,10 @@ def revoke_token(token_id: str) -> None:
 
         server.request("DELETE", f"/api/users/tokens/{quote(token_id, safe='')}")
     else:
-        from domain import access, people
+        from domain.accounts import access, users
 
         open_database()
-        people.revoke_token(access.console(), token_id, of_anybody=True)
+        users.revoke_token(access.console(), token_id, of_anybody=True)
     click.echo(f"Revoked the token {token_id}.")
 
 

@@ -4,7 +4,7 @@ Whoever knows it may say once how the step ended. It is made from the secret key
 be stored; it is good for one step only, and for nothing once that has ended.
 """
 
-from domain.access import SUPER_USER, Actor
+from domain.accounts.access import SUPER_USER, Actor
 from domain.errors import NotFound
 from domain.models import Release, Run, StepRun, StepSpec, is_id
 from domain.secret_key import Keys

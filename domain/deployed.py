@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain import run_queries
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.deployments import UNKNOWN
 from domain.models import Deployment, Environment, Release, Run, StepRun
 from domain.pagination import Page, fetch, fetch_after

@@ -10,7 +10,7 @@ from typing import Any
 from peewee import IntegrityError
 
 from domain import edits, workflows
-from domain.access import Actor, missing
+from domain.accounts.access import Actor, missing
 from domain.clock import now
 from domain.definition import parse
 from domain.merging import Merged, merge

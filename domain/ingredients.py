@@ -2,8 +2,8 @@
 
 from peewee import IntegrityError, fn
 
-from domain import audit
-from domain.access import Actor, missing
+from domain.accounts import audit
+from domain.accounts.access import Actor, missing
 from domain.errors import taken
 from domain.models import Ingredient, Package, Project, Release, write
 from domain.pagination import Page, fetch, fetch_after

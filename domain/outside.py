@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from domain import audit, engine
-from domain.access import Actor
+from domain import engine
+from domain.accounts import audit
+from domain.accounts.access import Actor
 from domain.deployments import DID_NOT, HAPPENED, UNKNOWN
 from domain.engine import Ready
 from domain.engine.advance import touch

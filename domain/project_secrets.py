@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from domain import audit
-from domain.access import Actor, missing
+from domain.accounts import audit
+from domain.accounts.access import Actor, missing
 from domain.clock import now
 from domain.errors import Fault, Invalid
 from domain.models import Project, Secret, write

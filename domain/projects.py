@@ -5,8 +5,9 @@ from typing import Any
 
 from peewee import IntegrityError, fn
 
-from domain import audit
-from domain.access import Actor, missing
+from domain.accounts import audit
+from domain.accounts.access import Actor, missing
+from domain.accounts.users import get_user
 from domain.clock import now
 from domain.deployments import UNKNOWN
 from domain.errors import Conflict, state, taken
@@ -23,7 +24,6 @@ from domain.models import (
     write,
 )
 from domain.pagination import Page, fetch, fetch_after
-from domain.people import get_user
 from domain.references import environment_lock
 from domain.statuses import FAILED, LIVE, SUCCEEDED
 

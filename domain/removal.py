@@ -7,8 +7,9 @@ from typing import Any
 
 from peewee import fn
 
-from domain import audit, projects
-from domain.access import Actor, missing
+from domain import projects
+from domain.accounts import audit
+from domain.accounts.access import Actor, missing
 from domain.discarded import discard
 from domain.errors import Conflict, Fault, state
 from domain.logs import run_folder

@@ -11,7 +11,7 @@ from typing import Literal
 from peewee import fn
 
 from domain import runs
-from domain.access import Actor, missing
+from domain.accounts.access import Actor, missing
 from domain.artifacts import Artifact
 from domain.clock import now, rfc3339
 from domain.engine import Ready

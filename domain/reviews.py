@@ -1,7 +1,7 @@
 """What people say of single tests: approved, rejected, waived."""
 
-from domain import audit
-from domain.access import Actor, missing
+from domain.accounts import audit
+from domain.accounts.access import Actor, missing
 from domain.clock import now
 from domain.models import Run, StepRun, TestResult, write
 from domain.results import shown_by

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain import audit, engine
-from domain.access import ROLES, SUPER_USER, Actor, require, require_write
+from domain import engine
+from domain.accounts import audit
+from domain.accounts.access import ROLES, SUPER_USER, Actor, require, require_write
 from domain.clock import now
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid, state

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from domain import ingredients, projects, workflows
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.definition import parse
 from domain.errors import Conflict
 from domain.models import Project

@@ -8,7 +8,7 @@ what is stored before a start (definitions, suites, environments), nor what step
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from domain.access import SUPER_USER, USER
+from domain.accounts.access import SUPER_USER, USER
 from domain.models import Environment, TestSuite
 from domain.references import environment_lock
 from domain.secret_key import Keys

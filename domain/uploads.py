@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import audit
-from domain.access import Actor, missing
+from domain.accounts import audit
+from domain.accounts.access import Actor, missing
 from domain.engine.advance import touch
 from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.logs import run_folder

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.access import SUPER_USER, SYSTEM_ADMIN
+from domain.accounts.access import SUPER_USER, SYSTEM_ADMIN
 from domain.clock import now
 from domain.models import Run, StageRun, Statement, StepRun, given
 from domain.presence import listeners, queues_without_room

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import IntegrityError
 
-from domain import access, audit
-from domain.access import Actor
+from domain.accounts import access, audit
+from domain.accounts.access import Actor
 from domain.clock import now, rfc3339
 from domain.errors import Conflict, Fault, StaleRevision
 from domain.models import Run, Workflow, WorkflowRevision, locked, write

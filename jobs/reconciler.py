@@ -13,7 +13,8 @@ from pathlib import Path
 
 from redis import RedisError
 
-from domain import discarded, disk, engine, idempotency, uploads
+from domain import discarded, disk, engine, uploads
+from domain.accounts import idempotency
 from domain.clock import DAY_MS, now
 from domain.engine import Ready
 from domain.logs import log_path

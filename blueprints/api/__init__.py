@@ -13,8 +13,8 @@ from blueprints.api.bodies import read_object
 from blueprints.api.operations import operation_of
 from blueprints.guards import current_actor
 from blueprints.schemas import PageQuery, Schema, check
+from domain.accounts.idempotency import Answer, Keyed, first_answer, keep
 from domain.errors import BadRequest, Conflict
-from domain.idempotency import Answer, Keyed, first_answer, keep
 from domain.models import Run
 
 S = TypeVar("S", bound=Schema)

@@ -10,8 +10,8 @@ from blueprints.api.operations import operation
 from blueprints.audit_schemas import AuditQuery
 from blueprints.guards import current_actor, load_project
 from blueprints.present import audit as present
-from domain import audit
-from domain.access import ADMIN, SYSTEM_ADMIN, require_system_admin
+from domain.accounts import audit
+from domain.accounts.access import ADMIN, SYSTEM_ADMIN, require_system_admin
 
 bp = Blueprint("api_audit", __name__, url_prefix="/api/audit")
 

@@ -19,7 +19,7 @@ from blueprints.api.nouns import NOUNS, noun_of
 from blueprints.api.operations import MULTIPART, PUBLIC, SIGNED_IN, Operation
 from blueprints.api.routes import Route, failures_of, routes_of
 from blueprints.error_codes import ERRORS, FAULTS, REASONS
-from domain.access import SYSTEM_ADMIN
+from domain.accounts.access import SYSTEM_ADMIN
 
 
 def document(app: Flask) -> dict[str, Any]:

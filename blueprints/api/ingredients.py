@@ -12,7 +12,7 @@ from blueprints.present import catalog as present
 from blueprints.project_schemas import IngredientChange, NewIngredient
 from blueprints.schemas import CursorQuery, IngredientQuery
 from domain import ingredients
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 
 bp = Blueprint("api_ingredients", __name__, url_prefix="/api/ingredients")
 

@@ -15,7 +15,7 @@ from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery
 from domain import run_logs, run_queries, uploads, zipping
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.errors import Fault, GalleyError
 from domain.logs import read_log
 from domain.validation.messages import pointer

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from blueprints.api.bodies import refuse_body
 from blueprints.schemas import Schema, check, query_parameters
-from domain.access import USER
+from domain.accounts.access import USER
 from domain.errors import BadRequest
 
 View = Callable[..., ResponseReturnValue]

@@ -22,7 +22,7 @@ from blueprints.project_schemas import (
 from blueprints.schemas import CursorQuery, PageQuery, check_name
 from blueprints.secret_schemas import SECRET_ADDRESS, SecretPut, check_secret_name
 from domain import project_secrets, projects
-from domain.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
+from domain.accounts.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
 from domain.models import Environment
 
 bp = Blueprint("api_projects", __name__, url_prefix="/api/projects")

@@ -10,7 +10,7 @@ from blueprints.api.operations import BYTES, ETAG, IF_NONE_MATCH, operation
 from blueprints.guards import current_actor, load_release
 from blueprints.present import catalog as present
 from domain import ingredients, removal
-from domain.access import ADMIN
+from domain.accounts.access import ADMIN
 from domain.errors import GalleyError
 from domain.storage import StorageError, open_storage
 

@@ -12,7 +12,7 @@ from blueprints.present import runs as present
 from blueprints.run_schemas import Review
 from blueprints.schemas import PageQuery
 from domain import results, reviews, run_queries
-from domain.access import SUPER_USER
+from domain.accounts.access import SUPER_USER
 from domain.pagination import fetch
 
 bp = Blueprint("api_results", __name__, url_prefix="/api/workflowruns")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flask import Flask
 
 from blueprints.api.operations import PUBLIC, Operation
-from domain.access import SYSTEM_ADMIN
+from domain.accounts.access import SYSTEM_ADMIN
 
 CHANGES = ("POST", "PUT", "DELETE")
 

@@ -36,7 +36,7 @@ from blueprints.run_schemas import (
     WaitQuery,
 )
 from domain import completion, engine, outside, removal, run_queries
-from domain.access import SUPER_USER, Actor
+from domain.accounts.access import SUPER_USER, Actor
 from domain.errors import Conflict
 from domain.models import Run, StepRun
 from domain.pagination import fetch_after

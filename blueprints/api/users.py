@@ -20,8 +20,8 @@ from blueprints.people_schemas import (
 )
 from blueprints.present import people as present
 from blueprints.schemas import PageQuery
-from domain import people
-from domain.access import READ, SYSTEM_ADMIN, WRITE, require_system_admin, require_write
+from domain.accounts import users
+from domain.accounts.access import READ, SYSTEM_ADMIN, WRITE, require_system_admin, require_write
 
 bp = Blueprint("api_users", __name__, url_prefix="/api/users")
 
@@ -41,7 +41,7 @@ bp.record(lambda setup: setup.app.url_map.converters.update(user=_Username))
 )
 def list_users(query: PageQuery) -> ResponseReturnValue:
     require_system_admin(current_actor(), changes=False)
-    rows, total = people.list_users(query.as_page())
+    rows, total = users.list_users(query.as_page())
     return listing([present.user(row) for row in rows], total, query)
 
 
@@ -52,7 +52,7 @@ def list_users(query: PageQuery) -> ResponseReturnValue:
 def create_user() -> ResponseReturnValue:
     actor = current_actor()
     require_system_admin(actor)
-    row = people.create_user(actor, **read_json(NewUser).model_dump())
+    row = users.create_user(actor, **read_json(NewUser).model_dump())
     return created(present.user(row), f"/api/users/{row.username}")
 
 
@@ -67,7 +67,7 @@ def get_user(username: str) -> ResponseReturnValue:
     actor = current_actor()
     if username != actor.username:
         require_system_admin(actor, changes=False)
-    return jsonify(present.user(people.get_user(username)))
+    return jsonify(present.user(users.get_user(username)))
 
 
 @bp.put("/<user:username>")
@@ -78,7 +78,7 @@ def change_user(username: str) -> ResponseReturnValue:
     """The only System_Admin stays one."""
     actor = current_actor()
     require_system_admin(actor)
-    row = people.change_user(actor, username, read_json(UserChange).model_dump())
+    row = users.change_user(actor, username, read_json(UserChange).model_dump())
     return jsonify(present.user(row))
 
 
@@ -91,7 +91,7 @@ def delete_user(username: str) -> ResponseReturnValue:
     """
     actor = current_actor()
     require_system_admin(actor)
-    people.delete_user(actor, username)
+    users.delete_user(actor, username)
     return "", 204
 
 
@@ -108,12 +108,12 @@ def change_password(username: str) -> ResponseReturnValue:
     actor = current_actor()
     if username != actor.username:
         require_system_admin(actor)
-        people.set_password(actor, username, read_json(PasswordChange).password)
+        users.set_password(actor, username, read_json(PasswordChange).password)
         return "", 204
     require_write(actor)
     body = read_json(PasswordChange)
     throttling.try_password(username)
-    people.change_own_password(actor, body.current_password, body.password)
+    users.change_own_password(actor, body.current_password, body.password)
     throttling.password_was_right(username)
     return "", 204
 
@@ -137,7 +137,7 @@ def me() -> ResponseReturnValue:
 def change_me() -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
-    row = people.change_user(actor, actor.username, read_json(OwnChange).model_dump())
+    row = users.change_user(actor, actor.username, read_json(OwnChange).model_dump())
     return jsonify(present.me(row, actor))
 
 
@@ -149,7 +149,7 @@ def change_me() -> ResponseReturnValue:
     "List your tokens", needs=SIGNED_IN, answers={200: Listed[answers.Token]}, query=PageQuery
 )
 def list_tokens(query: PageQuery) -> ResponseReturnValue:
-    rows, total = people.list_tokens(current_actor().user_id, query.as_page())
+    rows, total = users.list_tokens(current_actor().user_id, query.as_page())
     return listing([present.token(row) for row in rows], total, query)
 
 
@@ -167,7 +167,7 @@ def create_token() -> ResponseReturnValue:
     require_write(actor)
     body = read_json(NewToken)
     scope = WRITE if WRITE in body.scopes else READ
-    row, text = people.create_token(
+    row, text = users.create_token(
         actor, signed_in_user(), body.name, scope=scope, days=body.expires_in
     )
     return created({**present.token(row), "token": text}, f"/api/users/tokens/{row.id}")
@@ -178,5 +178,5 @@ def create_token() -> ResponseReturnValue:
 def revoke_token(token_id: str) -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
-    people.revoke_token(actor, token_id)
+    users.revoke_token(actor, token_id)
     return "", 204

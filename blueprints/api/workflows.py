@@ -26,10 +26,10 @@ from blueprints.guards import current_actor, load_project, load_workflow
 from blueprints.present import workflows as present
 from blueprints.schemas import PageQuery, Schema
 from domain import plans, statistics, workflow_queries, workflows
-from domain.access import SUPER_USER, USER
+from domain.accounts.access import SUPER_USER, USER
+from domain.accounts.idempotency import Answer
 from domain.definition import parse
 from domain.errors import Invalid
-from domain.idempotency import Answer
 from domain.pagination import fetch
 from domain.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.references import SLUG

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.clock import rfc3339
 from domain.models import Member, Token, User
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from peewee import fn
 
-from domain import audit
-from domain.access import Actor
+from domain.accounts import audit
+from domain.accounts.access import Actor
 from domain.clock import now
 from domain.engine.advance import admit_after, advance_in_transaction, mark_started, touch
 from domain.engine.types import Ready

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from domain import pagination, projects
-from domain import people as people_rules
-from domain.access import ADMIN, Actor
+from domain.accounts import users as people_rules
+from domain.accounts.access import ADMIN, Actor
 from domain.models import AuditEvent
 from tests.support.world import World
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.access import USER
+from domain.accounts.access import USER
 from domain.models import StageRun, StepRun
 from tests.support.world import World
 

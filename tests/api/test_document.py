@@ -10,7 +10,7 @@ from flask import Flask
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from blueprints.api.operations import PUBLIC, SIGNED_IN
-from domain.access import SYSTEM_ADMIN
+from domain.accounts.access import SYSTEM_ADMIN
 from tests.api.test_documented_examples import documented_path
 from tests.api.test_roles import TABLE, Route, routes_of
 from tests.support.contract import DOCUMENT

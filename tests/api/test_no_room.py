@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from domain import people as people_rules
-from domain.access import console
+from domain.accounts import users as people_rules
+from domain.accounts.access import console
 from domain.settings import Settings
 from tests.conftest import settings_for
 from tests.support.disks import SIZE, SmallDisk

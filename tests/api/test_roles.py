@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.routing import Map
 
 from domain import completion, drafts
-from domain.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
+from domain.accounts.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
 from domain.models import Project, StageRun
 from domain.secret_key import Keys
 from tests.conftest import both_databases

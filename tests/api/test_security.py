@@ -6,8 +6,8 @@ import pytest
 
 from blueprints.auth import after_sign_in
 from blueprints.throttling import TRIES_PER_ADDRESS, TRIES_PER_NAME, sender
-from domain import people as people_rules
-from domain.access import console
+from domain.accounts import users as people_rules
+from domain.accounts.access import console
 from domain.models import Project
 from tests.api.conftest import hold_against_the_contract
 from tests.support import application

@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from blueprints.throttling import TRIES_PER_NAME
-from domain import people as people_rules
-from domain.access import console
+from domain.accounts import users as people_rules
+from domain.accounts.access import console
 from domain.clock import now
 from domain.models import AuditEvent, Token, User
 

@@ -1,7 +1,15 @@
 import pytest
 
-from domain import access
-from domain.access import ADMIN, PROJECT_ROLES, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
+from domain.accounts import access
+from domain.accounts.access import (
+    ADMIN,
+    PROJECT_ROLES,
+    ROLES,
+    SUPER_USER,
+    SYSTEM_ADMIN,
+    USER,
+    Actor,
+)
 from domain.errors import Forbidden, NotFound
 from domain.models import Member, Project, User
 

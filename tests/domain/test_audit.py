@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from domain import audit, engine, ingredients, outside, pagination, projects, workflows
-from domain.access import Actor
-from domain.audit import Wanted, changed
+from domain import engine, ingredients, outside, pagination, projects, workflows
+from domain.accounts import audit
+from domain.accounts.access import Actor
+from domain.accounts.audit import Wanted, changed
 from domain.clock import now
 from domain.definition import parse
 from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_id, write

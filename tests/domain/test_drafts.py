@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from domain import drafts, edits, models, workflows
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.definition import parse
 from domain.models import Draft, DraftState, User, Workflow, write
 from domain.settings import Settings

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from domain import deployments, engine, run_queries
-from domain.access import console
+from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.clock import now
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed

@@ -2,10 +2,11 @@ import threading
 
 import pytest
 
-from domain import idempotency, models
+from domain import models
+from domain.accounts import idempotency
+from domain.accounts.idempotency import Answer, Keyed
 from domain.clock import now
 from domain.errors import Conflict, Invalid
-from domain.idempotency import Answer, Keyed
 from domain.models import IdempotencyKey, Project, User, write
 
 pytestmark = pytest.mark.usefixtures("database")

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import deployments, engine, outside, projects
-from domain.access import console
+from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
 from domain.errors import Conflict, Invalid

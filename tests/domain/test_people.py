@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from domain import people
-from domain.access import console
+from domain.accounts import users
+from domain.accounts.access import console
 from domain.clock import now
 from domain.errors import Conflict, NotFound, NotSignedIn
 from domain.models import AuditEvent, Token, User
@@ -14,16 +14,16 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def ann(**more: object) -> User:
-    return people.create_user(console(), "ann", **more)
+    return users.create_user(console(), "ann", **more)
 
 
 def token_of(user: User, **more: object) -> tuple[Token, str]:
-    return people.create_token(console(), user, "laptop", **more)
+    return users.create_token(console(), user, "laptop", **more)
 
 
 def test_who_knows_the_password_gets_in():
     ann(password="correct horse")
-    assert people.sign_in("ann", "correct horse").username == "ann"
+    assert users.sign_in("ann", "correct horse").username == "ann"
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_who_knows_the_password_gets_in():
 def test_a_wrong_name_and_a_wrong_password_are_told_apart_by_nobody(username, password):
     ann(password="correct horse")
     with pytest.raises(NotSignedIn) as error:
-        people.sign_in(username, password)
+        users.sign_in(username, password)
     assert error.value.message == "The username or the password is wrong."
 
 
 def test_a_user_without_a_password_cannot_sign_in_with_an_empty_one():
     ann()
     with pytest.raises(NotSignedIn):
-        people.sign_in("ann", "")
+        users.sign_in("ann", "")
 
 
 def test_a_password_is_not_kept_as_it_is():
@@ -48,18 +48,18 @@ def test_a_password_is_not_kept_as_it_is():
 
 
 def test_a_password_is_hashed_as_strong_as_is_recommended(monkeypatch):
-    monkeypatch.setattr(people, "PASSWORD_HASH", REAL_HASH)
+    monkeypatch.setattr(users, "PASSWORD_HASH", REAL_HASH)
     assert ann(password="correct horse").password_hash.startswith("scrypt:32768:8:1$")
-    assert people.sign_in("ann", "correct horse").username == "ann"
+    assert users.sign_in("ann", "correct horse").username == "ann"
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one():
     user = ann(password="correct horse")
-    assert people.of_session(user.id, 1) == user
-    people.set_password(console(), "ann", "battery staple")
-    assert people.of_session(user.id, 1) is None
-    assert people.of_session(user.id, 2) == user
-    assert people.sign_in("ann", "battery staple") == user
+    assert users.of_session(user.id, 1) == user
+    users.set_password(console(), "ann", "battery staple")
+    assert users.of_session(user.id, 1) is None
+    assert users.of_session(user.id, 2) == user
+    assert users.sign_in("ann", "battery staple") == user
 
 
 def test_a_username_is_taken_once():
@@ -81,58 +81,58 @@ def test_a_token_is_long_and_begins_with_gal_and_is_kept_as_a_hash_only():
 def test_a_token_stands_for_its_user_with_its_scope(scope):
     user = ann()
     _, text = token_of(user, scope=scope)
-    assert people.use_token(text) == people.Used(user, scope)
+    assert users.use_token(text) == users.Used(user, scope)
 
 
 @pytest.mark.parametrize("text", ["", "gal_", "gal_" + "x" * 43, "\ud800", "ä" * 5000])
 def test_what_is_no_token_is_refused(text):
     with pytest.raises(NotSignedIn):
-        people.use_token(text)
+        users.use_token(text)
 
 
 def test_a_token_ends_with_its_last_day():
     user = ann()
     row, text = token_of(user, days=1)
-    assert people.use_token(text)
+    assert users.use_token(text)
     Token.update(expires_at=now()).where(Token.id == row.id).execute()
     with pytest.raises(NotSignedIn, match="expired"):
-        people.use_token(text)
+        users.use_token(text)
 
 
 def test_the_use_of_a_token_is_noted_at_most_once_a_minute():
     row, text = token_of(ann())
-    people.use_token(text)
+    users.use_token(text)
     noted = Token.get_by_id(row.id).last_used_at
     assert noted
-    earlier = noted - people.USE_NOTED_EVERY_MS + 5_000
+    earlier = noted - users.USE_NOTED_EVERY_MS + 5_000
     Token.update(last_used_at=earlier).execute()
-    people.use_token(text)
+    users.use_token(text)
     assert Token.get_by_id(row.id).last_used_at == earlier
     Token.update(last_used_at=earlier - 10_000).execute()
-    people.use_token(text)
+    users.use_token(text)
     assert Token.get_by_id(row.id).last_used_at >= noted
 
 
 def test_a_revoked_token_lets_nobody_in():
     user = ann()
     row, text = token_of(user)
-    people.revoke_token(_as(user), row.id)
+    users.revoke_token(_as(user), row.id)
     with pytest.raises(NotSignedIn):
-        people.use_token(text)
+        users.use_token(text)
 
 
 def test_nobody_revokes_the_token_of_somebody_else():
     row, text = token_of(ann())
-    bob = people.create_user(console(), "bob")
+    bob = users.create_user(console(), "bob")
     with pytest.raises(NotFound):
-        people.revoke_token(_as(bob), row.id)
-    assert people.use_token(text)
+        users.revoke_token(_as(bob), row.id)
+    assert users.use_token(text)
 
 
 def test_tokens_are_listed_newest_first():
     user = ann()
     made = [token_of(user)[0].id for _ in range(3)]
-    rows, total = people.list_tokens(user.id, Page(1, 2))
+    rows, total = users.list_tokens(user.id, Page(1, 2))
     assert total == 3
     assert {row.id for row in rows} <= set(made)
     assert [row.id for row in rows] == sorted(made, reverse=True)[:2]
@@ -141,7 +141,7 @@ def test_tokens_are_listed_newest_first():
 def test_every_change_is_in_the_audit_with_who_and_where_but_no_secret():
     user = ann(password="correct horse")
     _, text = token_of(user)
-    people.set_password(console("root"), "ann", "battery staple")
+    users.set_password(console("root"), "ann", "battery staple")
     events = list(AuditEvent.select().order_by(AuditEvent.id))
     assert {(e.actor, e.action, e.object_kind) for e in events} == {
         ("console", "create", "user"),
@@ -153,4 +153,4 @@ def test_every_change_is_in_the_audit_with_who_and_where_but_no_secret():
 
 
 def _as(user: User):
-    return people.Actor(user.id, user.username)
+    return users.Actor(user.id, user.username)

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import project_secrets
-from domain.access import console
+from domain.accounts.access import console
 from domain.engine import StepFailed
 from domain.errors import Invalid, NotFound
 from domain.models import AuditEvent, Project, Secret

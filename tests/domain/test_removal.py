@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from domain import deployments, engine, outside, projects, removal, reruns, results, reviews
-from domain.access import console
+from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
 from domain.errors import Conflict, NotFound

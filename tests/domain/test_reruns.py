@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain import engine, outside, projects, reruns, run_queries, statistics
-from domain.access import console
+from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.definition import parse
 from domain.deployments import begin

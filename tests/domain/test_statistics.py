@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain import models, statistics, workflows
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.clock import elapsed, now
 from domain.definition import parse
 from domain.models import (

@@ -1,5 +1,5 @@
-from domain import throttle
-from domain.throttle import Throttle
+from domain.accounts import throttle
+from domain.accounts.throttle import Throttle
 
 
 class Clock:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain import uploads
-from domain.access import console
+from domain.accounts.access import console
 from domain.errors import Conflict, Invalid, NotFound
 from domain.models import AuditEvent, Run, UploadedLog, write
 from domain.settings import Settings

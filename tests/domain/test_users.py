@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from domain import people
-from domain.access import Actor, console
+from domain.accounts import users
+from domain.accounts.access import Actor, console
 from domain.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from domain.models import AuditEvent, Member, Project, Token, User, db
 
@@ -14,12 +14,12 @@ ROOT = console("root")
 
 @pytest.fixture(autouse=True)
 def root(database) -> User:
-    return people.create_user(console(), "root", is_system_admin=True)
+    return users.create_user(console(), "root", is_system_admin=True)
 
 
 @pytest.fixture
 def ann() -> User:
-    return people.create_user(ROOT, "ann", password="correct horse", display_name="Ann")
+    return users.create_user(ROOT, "ann", password="correct horse", display_name="Ann")
 
 
 def acting(user: User) -> Actor:
@@ -36,7 +36,7 @@ def events(**what: str) -> list[AuditEvent]:
 
 def test_a_change_of_a_user_is_made_and_told_from_what_to_what(ann):
     values = {"display_name": "Ann B.", "email": "", "is_system_admin": True}
-    changed = people.change_user(ROOT, "ann", values)
+    changed = users.change_user(ROOT, "ann", values)
     assert (changed.display_name, changed.is_system_admin) == ("Ann B.", True)
     (event,) = events(action="change")
     assert (event.actor, event.object_kind, event.object_id) == ("root", "user", "ann")
@@ -50,34 +50,34 @@ def test_a_change_of_a_user_is_made_and_told_from_what_to_what(ann):
 
 def test_nobody_can_be_changed_or_deleted_who_does_not_exist():
     with pytest.raises(NotFound):
-        people.change_user(ROOT, "gone", {"display_name": ""})
+        users.change_user(ROOT, "gone", {"display_name": ""})
     with pytest.raises(NotFound):
-        people.delete_user(ROOT, "gone")
+        users.delete_user(ROOT, "gone")
     assert not events(action="change")
     assert not events(action="delete")
 
 
 def test_the_only_system_admin_stays_one(ann):
     with pytest.raises(Conflict) as refused:
-        people.change_user(ROOT, "root", {"is_system_admin": False})
+        users.change_user(ROOT, "root", {"is_system_admin": False})
     assert refused.value.code == "last_system_admin"
     assert refused.value.details[0]["field"] == "/isSystemAdmin"
     assert User.get(User.username == "root").is_system_admin
-    people.change_user(ROOT, "root", {"display_name": "Root"})
-    people.change_user(ROOT, "ann", {"is_system_admin": True})
-    people.change_user(ROOT, "root", {"is_system_admin": False})
+    users.change_user(ROOT, "root", {"display_name": "Root"})
+    users.change_user(ROOT, "ann", {"is_system_admin": True})
+    users.change_user(ROOT, "root", {"is_system_admin": False})
     assert [user.username for user in User.select().where(User.is_system_admin)] == ["ann"]
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        lambda mine, other: people.change_user(mine, other, {"is_system_admin": False}),
-        people.delete_user,
+        lambda mine, other: users.change_user(mine, other, {"is_system_admin": False}),
+        users.delete_user,
     ],
 )
 def test_of_two_who_end_each_other_at_once_one_stays(ann, end):
-    people.change_user(ROOT, "ann", {"is_system_admin": True})
+    users.change_user(ROOT, "ann", {"is_system_admin": True})
     barrier = threading.Barrier(2)
     refused = []
 
@@ -103,13 +103,13 @@ def test_of_two_who_end_each_other_at_once_one_stays(ann, end):
 def test_a_deleted_user_leaves_with_tokens_sessions_and_roles_and_history_keeps_the_name(ann):
     project = Project.create(id="pond", name="Pond", created_by="ann")
     Member.create(project=project, user=ann, role="User")
-    _, text = people.create_token(acting(ann), ann, "laptop")
-    people.delete_user(ROOT, "ann")
+    _, text = users.create_token(acting(ann), ann, "laptop")
+    users.delete_user(ROOT, "ann")
     with pytest.raises(NotSignedIn):
-        people.use_token(text)
+        users.use_token(text)
     with pytest.raises(NotSignedIn):
-        people.sign_in("ann", "correct horse")
-    assert people.of_session(ann.id, ann.session_number) is None
+        users.sign_in("ann", "correct horse")
+    assert users.of_session(ann.id, ann.session_number) is None
     assert not Member.select().exists()
     assert not Token.select().exists()
     assert Project.get().created_by == "ann"
@@ -119,20 +119,20 @@ def test_a_deleted_user_leaves_with_tokens_sessions_and_roles_and_history_keeps_
 
 
 def test_nobody_deletes_their_own_account(ann):
-    people.change_user(ROOT, "ann", {"is_system_admin": True})
+    users.change_user(ROOT, "ann", {"is_system_admin": True})
     with pytest.raises(Conflict) as refused:
-        people.delete_user(console("ann"), "ann")
+        users.delete_user(console("ann"), "ann")
     assert refused.value.code == "own_account"
-    assert people.get_user("ann")
+    assert users.get_user("ann")
 
 
 # ---- passwords -------------------------------------------------------------------------------
 
 
 def test_who_knows_their_password_gives_themselves_another_and_all_sessions_end(ann):
-    people.change_own_password(acting(ann), "correct horse", "battery staple")
-    assert people.of_session(ann.id, ann.session_number) is None
-    assert people.sign_in("ann", "battery staple")
+    users.change_own_password(acting(ann), "correct horse", "battery staple")
+    assert users.of_session(ann.id, ann.session_number) is None
+    assert users.sign_in("ann", "battery staple")
     (event,) = events(action="change_password")
     assert (event.actor, event.object_id, event.detail) == ("ann", "ann", {})
 
@@ -142,27 +142,27 @@ def test_who_knows_their_password_gives_themselves_another_and_all_sessions_end(
 )
 def test_who_does_not_know_their_password_keeps_it(ann, current, code):
     with pytest.raises(Forbidden) as refused:
-        people.change_own_password(acting(ann), current, "battery staple")
+        users.change_own_password(acting(ann), current, "battery staple")
     assert refused.value.code == "wrong_credentials"
     assert [(f["field"], f["code"]) for f in refused.value.details] == [("/currentPassword", code)]
-    assert people.sign_in("ann", "correct horse")
+    assert users.sign_in("ann", "correct horse")
     failed = events(action="change_password_failed")
     assert [event.actor for event in failed] == (["ann"] if current is not None else [])
 
 
 def test_who_has_no_password_cannot_give_themselves_one():
     """A token would become a password that outlives it."""
-    bob = people.create_user(ROOT, "bob")
+    bob = users.create_user(ROOT, "bob")
     with pytest.raises(Forbidden):
-        people.change_own_password(acting(bob), "", "battery staple")
-    assert people.get_user("bob").password_hash is None
+        users.change_own_password(acting(bob), "", "battery staple")
+    assert users.get_user("bob").password_hash is None
 
 
 # ---- signing in and out ----------------------------------------------------------------------
 
 
 def test_a_sign_in_is_recorded_with_who_and_from_where(ann):
-    people.sign_in("ann", "correct horse", address="192.0.2.7")
+    users.sign_in("ann", "correct horse", address="192.0.2.7")
     (event,) = events(action="sign_in")
     assert (event.actor, event.object_kind, event.object_id) == ("ann", "user", "ann")
     assert (event.address, event.detail, event.project_id) == ("192.0.2.7", {}, None)
@@ -171,7 +171,7 @@ def test_a_sign_in_is_recorded_with_who_and_from_where(ann):
 @pytest.mark.parametrize("name", ["ann", "nobody", "", "x" * 300])
 def test_a_failed_sign_in_is_recorded_by_nobody_with_the_name_as_typed(ann, name):
     with pytest.raises(NotSignedIn):
-        people.sign_in(name, "hunter2hunter2", address="192.0.2.7")
+        users.sign_in(name, "hunter2hunter2", address="192.0.2.7")
     (event,) = events(action="sign_in_failed")
     assert (event.actor, event.object_kind, event.object_id) == ("", "user", name[:100])
     assert event.address == "192.0.2.7"
@@ -179,15 +179,15 @@ def test_a_failed_sign_in_is_recorded_by_nobody_with_the_name_as_typed(ann, name
 
 
 def test_a_sign_out_is_recorded(ann):
-    people.sign_out(acting(ann))
+    users.sign_out(acting(ann))
     (event,) = events(action="sign_out")
     assert (event.actor, event.object_id, event.address) == ("ann", "ann", "192.0.2.1")
 
 
 def test_the_use_of_a_token_is_not_recorded(ann):
-    _, text = people.create_token(acting(ann), ann, "laptop")
+    _, text = users.create_token(acting(ann), ann, "laptop")
     before = AuditEvent.select().count()
-    people.use_token(text)
+    users.use_token(text)
     with pytest.raises(NotSignedIn):
-        people.use_token("gal_guess")
+        users.use_token("gal_guess")
     assert AuditEvent.select().count() == before

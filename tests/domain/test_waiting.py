@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from blueprints.error_codes import REASONS
-from domain.access import SUPER_USER, SYSTEM_ADMIN
+from domain.accounts.access import SUPER_USER, SYSTEM_ADMIN
 from domain.models import Run, StageRun, StepRun
 from domain.statuses import CANCELLED, PENDING, RUNNING, SUCCEEDED
 from domain.waiting import Reason, Reasons, World, explain, silence

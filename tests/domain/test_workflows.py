@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain import models, workflow_queries, workflows
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.definition import parse
 from domain.errors import Conflict, GalleyError, Invalid, NotFound, StaleRevision
 from domain.models import (

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from domain import people
-from domain.access import console
+from domain.accounts import users
+from domain.accounts.access import console
 from domain.models import Attempt, Deployment, Run, StepRun, db
 from domain.settings import Settings
 from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
@@ -56,7 +56,7 @@ def test_of_two_workers_with_the_same_message_one_runs_the_step(plant, doorbell,
 def test_a_run_whose_web_server_died_before_it_rang_is_run(plant, doorbell):
     a_project()
     workflow = a_workflow([build("a", PASS)])
-    people.create_user(console(), "ann", password=None, is_system_admin=True)
+    users.create_user(console(), "ann", password=None, is_system_admin=True)
     web = plant.start(post_run, plant.settings, plant.redis_url, workflow.id, halt=BEFORE_BELL)
     web.halted()
     web.kill()
@@ -73,7 +73,7 @@ def post_run(settings: Settings, redis_url: str, workflow_id: str) -> None:
 
     app = create_app(replace(settings, redis_url=redis_url))
     with db.obj.connection_context():
-        _, token = people.create_token(console(), people.get_user("ann"), "x", scope="write")
+        _, token = users.create_token(console(), users.get_user("ann"), "x", scope="write")
     app.test_client().post(
         f"/api/workflows/{workflow_id}/runs", headers={"Authorization": f"Bearer {token}"}
     )

@@ -10,7 +10,7 @@ import pytest
 from peewee import OperationalError
 
 from domain import disk, engine, models, run_queries, waiting
-from domain.access import SYSTEM_ADMIN
+from domain.accounts.access import SYSTEM_ADMIN
 from domain.engine import Ready
 from domain.logs import log_path
 from domain.models import Attempt, Package, Project, Release, Run, StepRun, WorkerInfo, write

@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from blueprints.throttling import TRIES_PER_NAME
-from domain import people as people_rules
-from domain.access import READ, console
+from domain.accounts import users as people_rules
+from domain.accounts.access import READ, console
 from domain.clock import DAY_MS, now
 from domain.models import Member, Project, Token, User
 from domain.settings import Settings

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import audit, disk, projects
-from domain.access import Actor
+from domain import disk, projects
+from domain.accounts import audit
+from domain.accounts.access import Actor
 from domain.clock import DAY_MS, now
 from domain.models import (
     AuditEvent,

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from blueprints import once, run_actions
 from domain import engine
+from domain.accounts.idempotency import first_answer
 from domain.engine import Ending
-from domain.idempotency import first_answer
 from domain.logs import log_path
 from domain.models import (
     Package,

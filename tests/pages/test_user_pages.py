@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import people as people_rules
-from domain.access import console
+from domain.accounts import users as people_rules
+from domain.accounts.access import console
 from domain.models import Member, Project, Token, User
 from tests.support.people import People, Person
 

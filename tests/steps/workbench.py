@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain import engine, runs, workflows
-from domain.access import console
+from domain.accounts.access import console
 from domain.definition import parse
 from domain.models import Environment, Ingredient, Project, Run, StepRun, StepSpec, TestSuite
 from domain.settings import Settings

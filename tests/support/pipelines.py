@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain import engine, projects, runs, workflows
-from domain.access import Actor, console
+from domain.accounts.access import Actor, console
 from domain.definition import parse
 from domain.engine import Claim, Ready
 from domain.models import Environment, Ingredient, Project, Run, StepRun, TestSuite, Workflow, write

@@ -4,8 +4,9 @@ import itertools
 
 from flask import Flask
 
-from domain import people, project_secrets, uploads
-from domain.access import console
+from domain import project_secrets, uploads
+from domain.accounts import users
+from domain.accounts.access import console
 from domain.models import (
     Deployment,
     Environment,
@@ -55,7 +56,7 @@ class World:
         return user.username
 
     def token(self, person: Person) -> str:
-        return people.create_token(console(), person.user, self.name("token"))[0].id
+        return users.create_token(console(), person.user, self.name("token"))[0].id
 
     def test_suite(self) -> str:
         row = TestSuite.create(

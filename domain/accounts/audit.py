@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import fn
 
-from domain.access import Actor
+from domain.accounts.access import Actor
 from domain.models import AuditEvent, Base, first_id, is_sqlite
 from domain.pagination import Page, count, fetch_after
 

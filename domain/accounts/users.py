@@ -11,8 +11,9 @@ from typing import Any
 from peewee import IntegrityError, OperationalError
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from domain import audit, disk
-from domain.access import READ, WRITE, Actor, missing
+from domain import disk
+from domain.accounts import audit
+from domain.accounts.access import READ, WRITE, Actor, missing
 from domain.clock import DAY_MS, now
 from domain.errors import Conflict, Fault, Forbidden, NotSignedIn, taken
 from domain.models import Lookup, Token, User, given, is_id, locked, write
