@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from domain import projects, runs, workflows
+from domain import projects, runs
 from domain.accounts.access import console
 from domain.clock import now
-from domain.definition import parse
 from domain.logs import log_path
 from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
 from domain.secret_key import Keys
 from domain.statuses import RUNNING, SUCCEEDED
-from domain.workflow_schema import NewWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 
 ACTOR = console("bench")
 STEP_MS = 7_300

@@ -18,15 +18,16 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from bench.rows import Row
-from domain import projects, workflows
+from domain import projects
 from domain import settings as settings_module
 from domain.accounts import users
 from domain.accounts.access import console
-from domain.definition import parse
 from domain.migrations import migrate
 from domain.models import Ingredient, Run, Workflow, db, is_sqlite, write
 from domain.settings import Settings
-from domain.workflow_schema import NewWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 from tests.support import postgres
 
 FEW, MANY = 1_000, 1_000_000

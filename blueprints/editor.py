@@ -16,7 +16,7 @@ from blueprints.editor_page import NO_PART, PICKS, comment_typed, editor_page, l
 from blueprints.forms import Form, read_form, saved
 from blueprints.guards import current_actor, load_draft, load_project, load_workflow
 from blueprints.schemas import Schema
-from domain import acts, drafts, edits, merging, projects
+from domain import acts, drafts, edits, projects
 from domain.accounts.access import SUPER_USER
 from domain.acts import NoSuchActError
 from domain.drafts import Overtaken, Present
@@ -24,6 +24,7 @@ from domain.errors import Conflict, Fault, Invalid, StaleRevision
 from domain.models import Draft
 from domain.pagination import Page
 from domain.validation.fields import Name, Slug
+from domain.workflows import merge
 
 bp = Blueprint("editor", __name__)
 
@@ -232,7 +233,7 @@ def settle(draft_id: str) -> ResponseReturnValue:
     is_of_page = request.form.get("revision") == str(found.revision)
     if not is_of_page or any(choice not in CHOICES for choice in chosen.values()):
         return _conflicts_page(draft, found, chosen), 422
-    drafts.rebase(draft, merging.settle(found.merged, chosen), found.revision)
+    drafts.rebase(draft, merge.settle(found.merged, chosen), found.revision)
     return save(draft_id)
 
 

@@ -8,13 +8,14 @@ from flask.typing import ResponseReturnValue
 from blueprints import pages
 from blueprints.guards import load_draft
 from blueprints.schemas import Schema
-from domain import drafts, edits, source
-from domain.definition import parse
+from domain import drafts, edits
 from domain.errors import Invalid
 from domain.models import Draft
-from domain.normal_form import FIELDS
-from domain.source import LocatedFault
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import source
+from domain.workflows.normalize import FIELDS
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.source import LocatedFault
+from domain.workflows.validate import parse
 
 bp = Blueprint("editor_source", __name__, url_prefix="/drafts/<draft_id>/source")
 

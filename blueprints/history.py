@@ -9,15 +9,16 @@ from blueprints import pages
 from blueprints.guards import current_actor, load_workflow
 from blueprints.present.differences import difference
 from blueprints.schemas import PageQuery
-from domain import workflow_queries, workflows
 from domain.accounts.access import SUPER_USER
 from domain.clock import rfc3339
-from domain.definition import parse
-from domain.differences import differences
 from domain.errors import Conflict, Invalid
 from domain.models import WorkflowRevision
 from domain.pagination import fetch
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import queries as workflow_queries
+from domain.workflows import workflows
+from domain.workflows.diff import differences
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
 
 bp = Blueprint("history", __name__, url_prefix="/workflows/<workflow_id>/history")
 

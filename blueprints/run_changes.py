@@ -14,11 +14,12 @@ from blueprints.present import runs as present
 from blueprints.present.differences import difference
 from blueprints.run_schemas import Completion, Outcome, Rerun, StageDecision
 from blueprints.schemas import check
-from domain import engine, outside, reruns, run_queries, workflow_queries
+from domain import engine, outside, reruns, run_queries
 from domain.accounts.access import SUPER_USER
-from domain.differences import differences
 from domain.errors import Conflict, GalleyError, Invalid
 from domain.models import Run, StepRun, Workflow, new_id
+from domain.workflows import queries as workflow_queries
+from domain.workflows.diff import differences
 
 bp = Blueprint("run_changes", __name__, url_prefix="/runs/<run_id>")
 

@@ -28,7 +28,7 @@ from domain.pagination import Page
 from domain.validation import patterns
 from domain.validation.fields import Slug, documented
 from domain.validation.messages import fault_of
-from domain.workflow_texts import MAX_SCRIPT_BYTES
+from domain.workflows.fields import MAX_SCRIPT_BYTES
 
 MAX_PAGE = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

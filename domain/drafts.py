@@ -9,15 +9,16 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from domain import edits, workflows
+from domain import edits
 from domain.accounts.access import Actor, missing
 from domain.clock import now
-from domain.definition import parse
-from domain.merging import Merged, merge
 from domain.models import Draft, DraftState, Project, Workflow, is_id, locked, write
-from domain.plans import Examined, examine
-from domain.workflow_queries import Detail, get_revision
-from domain.workflow_schema import ChangedWorkflow, NewWorkflow
+from domain.workflows import workflows
+from domain.workflows.merge import Merged, merge
+from domain.workflows.preview import Examined, examine
+from domain.workflows.queries import Detail, get_revision
+from domain.workflows.schema import ChangedWorkflow, NewWorkflow
+from domain.workflows.validate import parse
 
 MAX_STATES = 100
 """How many changes can be undone."""

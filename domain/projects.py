@@ -24,8 +24,8 @@ from domain.models import (
     write,
 )
 from domain.pagination import Page, fetch, fetch_after
-from domain.references import environment_lock
 from domain.statuses import FAILED, LIVE, SUCCEEDED
+from domain.workflows.references import environment_lock
 
 MAX_NAMED = 10
 """Runs that are named where they are in the way."""

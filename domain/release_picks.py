@@ -11,7 +11,7 @@ from domain import edits
 from domain.edits import Draft, Part
 from domain.ingredients import latest_releases, packages_of
 from domain.models import Ingredient, Release
-from domain.references import artifact_path, release_reference
+from domain.workflows.references import artifact_path, release_reference
 
 MAX_INGREDIENTS = 20
 """Of which releases are offered; those that the draft builds come first."""

@@ -26,9 +26,9 @@ from domain.models import (
     write,
 )
 from domain.outside import require_answers
-from domain.references import ReleaseReference, artifact_path, release_reference
 from domain.releases import never_number_again
 from domain.statuses import LIVE
+from domain.workflows.references import ReleaseReference, artifact_path, release_reference
 
 # ---- runs ------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from domain import log_errors, log_windows, run_logs, workflow_queries
+from domain import log_errors, log_windows, run_logs
 from domain.clock import elapsed
 from domain.comparison import (
     Member,
@@ -22,7 +22,6 @@ from domain.comparison import (
     pair_steps,
     surroundings,
 )
-from domain.differences import Difference, differences
 from domain.errors import Fault, Invalid
 from domain.first_difference import FirstDifference, first_difference, readable
 from domain.ingredients import packages_of
@@ -38,10 +37,12 @@ from domain.models import (
     WorkflowRevision,
     first_id,
 )
-from domain.references import ReleaseReference, release_reference
 from domain.releases import releases_of_run
 from domain.results import shown_by
 from domain.statuses import SUCCEEDED
+from domain.workflows import queries as workflow_queries
+from domain.workflows.diff import Difference, differences
+from domain.workflows.references import ReleaseReference, release_reference
 
 LOG_BYTES = 1024 * 1024
 """How much of the beginning of each log is held against the other: half a second at worst."""

@@ -23,11 +23,11 @@ from domain.models import (
     write,
 )
 from domain.models.statements import Statement
-from domain.parameters import check_parameters
 from domain.secret_key import Keys
 from domain.snapshots import RunPart, Seal, Snapshot, StepPart
 from domain.statuses import PENDING
-from domain.workflow_queries import get_revision, missing_references
+from domain.workflows.parameters import check_parameters
+from domain.workflows.queries import get_revision, missing_references
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from domain import ingredients, projects, workflows
+from domain import ingredients, projects
 from domain.accounts.access import Actor
-from domain.definition import parse
 from domain.errors import Conflict
 from domain.models import Project
 from domain.settings import CHECKOUT
-from domain.workflow_schema import NewWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 
 PROJECT = "sample"
 FOLDER = CHECKOUT / "sample"

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from domain.accounts.access import SUPER_USER, USER
 from domain.models import Environment, TestSuite
-from domain.references import environment_lock
 from domain.secret_key import Keys
+from domain.workflows.references import environment_lock
 
 
 class RunPart(NamedTuple):

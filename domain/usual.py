@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from domain.clock import elapsed
 from domain.models import Run, StageRun, StepRun
-from domain.statistics import percentile
 from domain.statuses import RUNNING, SUCCEEDED
+from domain.workflows.statistics import percentile
 
 RUNS = 20
 STEPS = 4_000

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from blueprints.answers import Answer, Count, Fault, Id, Milliseconds, Slug, Time
 from blueprints.answers.runs import RunStatus
-from domain.workflow_schema import Definition, Parameter, Stage
+from domain.workflows.schema import Definition, Parameter, Stage
 
 Rate = Annotated[float | None, Field(ge=0, le=1)]
 """From 0 to 1; null without anything to count."""

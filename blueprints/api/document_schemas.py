@@ -13,7 +13,7 @@ from pydantic.json_schema import (
 
 from blueprints.answers import Failure, Problem
 from blueprints.api.routes import Route
-from domain.workflow_schema import OtherStep
+from domain.workflows.schema import OtherStep
 
 REF = "#/components/schemas/{model}"
 

@@ -25,18 +25,19 @@ from blueprints.api.operations import (
 from blueprints.guards import current_actor, load_project, load_workflow
 from blueprints.present import workflows as present
 from blueprints.schemas import PageQuery, Schema
-from domain import plans, statistics, workflow_queries, workflows
 from domain.accounts.access import SUPER_USER, USER
 from domain.accounts.idempotency import Answer
-from domain.definition import parse
 from domain.errors import Invalid
 from domain.pagination import fetch
-from domain.parameters import MAX_NAME, MAX_PARAMETERS
-from domain.references import SLUG
 from domain.validation import patterns
 from domain.validation.fields import Line
-from domain.workflow_queries import Detail
-from domain.workflow_schema import ChangedWorkflow, NewWorkflow
+from domain.workflows import preview, statistics, workflows
+from domain.workflows import queries as workflow_queries
+from domain.workflows.parameters import MAX_NAME, MAX_PARAMETERS
+from domain.workflows.queries import Detail
+from domain.workflows.references import SLUG
+from domain.workflows.schema import ChangedWorkflow, NewWorkflow
+from domain.workflows.validate import parse
 
 bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
 
@@ -158,9 +159,9 @@ def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
     try:
         body = read_object()
     except Invalid as invalid:  # an object, but of texts that cannot be stored
-        return jsonify(present.validation(plans.Examined(invalid.faults)))
+        return jsonify(present.validation(preview.Examined(invalid.faults)))
     _check_project(body.get("projectId"), USER)
-    return jsonify(present.validation(plans.examine(body, workflow)))
+    return jsonify(present.validation(preview.examine(body, workflow)))
 
 
 @bp.get("/<workflow_id>")

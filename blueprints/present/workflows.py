@@ -8,9 +8,9 @@ from typing import Any
 from domain.clock import rfc3339
 from domain.errors import MAX_DETAILS
 from domain.models import Run, Workflow, WorkflowRevision
-from domain.plans import Examined, PlannedStep
-from domain.workflow_queries import Detail
-from domain.workflows import version_of
+from domain.workflows.preview import Examined, PlannedStep
+from domain.workflows.queries import Detail
+from domain.workflows.workflows import version_of
 
 
 def item(row: Workflow, last_run: Run | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ The checks themselves are code, for they say what is wrong; tests hold the two t
 around most texts is dropped before they are checked, so these patterns allow it.
 """
 
-from domain.references import SLUG as SLUG_BODY
+from domain.workflows.references import SLUG as SLUG_BODY
 
 # White space as Unicode has it: `\s` is not the same everywhere.
 _WHITE = r" \t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -27,11 +27,11 @@ WORD = rf"^{_SEEN}*$"
 """Text without white space, which may be empty."""
 NOT_BLANK = rf"[^{_WHITE}]"
 RELEASE_REFERENCE = rf"^(?:[0-9a-f]{{24}}|{_PICKED})$"
-"""`domain.references.release_reference`."""
+"""`domain.workflows.references.release_reference`."""
 ARTIFACT_PATH = (
     rf"^[{_WHITE}]*(?![{_WHITE}])(?:{_PICKED}:{_PATH}|(?!{_PICKED}:){_PATH})[{_WHITE}]*$"
 )
-"""`domain.references.artifact_path`."""
+"""`domain.workflows.references.artifact_path`."""
 FOLDER = rf"^(?!(?:[^/]*/)*\.\.(?:/|$))/+[^/{_CONTROL}][^{_CONTROL}]*$"
 """An absolute path, not of the root, without `..`."""
 ADDRESS = rf"^[{_WHITE}]*[a-z][a-z0-9+.-]*://[^{_CONTROL}]*{_SEEN}[{_WHITE}]*$"

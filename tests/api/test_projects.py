@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import Conflict
 from domain.models import AuditEvent, Deployment, Environment, Member, Run, StepRun, TestSuite
-from domain.references import environment_lock
+from domain.workflows.references import environment_lock
 from tests.support.world import World
 
 DIRECTORY = {"driver": "directory", "settings": {"path": "/srv/site"}}

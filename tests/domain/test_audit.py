@@ -4,16 +4,17 @@ import itertools
 
 import pytest
 
-from domain import engine, ingredients, outside, pagination, projects, workflows
+from domain import engine, ingredients, outside, pagination, projects
 from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.accounts.audit import Wanted, changed
 from domain.clock import now
-from domain.definition import parse
 from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_id, write
 from domain.pagination import Page
 from domain.statuses import SUCCEEDED
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
 from tests.support.pipelines import (
     a_project,
     a_suite,

@@ -1,7 +1,7 @@
 """What is told of two definitions."""
 
 from domain import edits
-from domain.differences import differences, text_lines
+from domain.workflows.diff import differences, text_lines
 from tests.domain.test_edits import draft
 
 

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from domain import drafts, edits, models, workflows
+from domain import drafts, edits, models
 from domain.accounts.access import Actor
-from domain.definition import parse
 from domain.models import Draft, DraftState, User, Workflow, write
 from domain.settings import Settings
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build
 
 TABS = 4

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import edits
-from domain.definition import parse
-from domain.workflow_schema import NewWorkflow
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 
 
 def draft() -> edits.Draft:

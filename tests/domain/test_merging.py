@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import edits
-from domain.merging import merge, settle
+from domain.workflows.merge import merge, settle
 from tests.domain.test_edits import draft, shape
 
 

@@ -5,8 +5,8 @@ from copy import deepcopy
 import pytest
 
 from domain import edits
-from domain.differences import differences, text_lines
-from domain.outline import weave
+from domain.workflows.diff import differences, text_lines
+from domain.workflows.outline import weave
 from tests.domain.test_edits import a_stage, draft
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Invalid
-from domain.parameters import check_parameters, variable_name
+from domain.workflows.parameters import check_parameters, variable_name
 
 
 def declared(name: str = "target", **fields: Any) -> dict[str, Any]:

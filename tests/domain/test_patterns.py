@@ -11,7 +11,7 @@ from blueprints.project_schemas import DirectorySettings, StorageSettings
 from blueprints.secret_schemas import SECRET_ADDRESS, check_secret_name
 from domain.errors import Invalid
 from domain.validation.fields import Line, Name, Slug
-from domain.workflow_texts import ArtifactPath, ReleaseId
+from domain.workflows.fields import ArtifactPath, ReleaseId
 
 PARTS = """
 a b-1 . .. / // ../ ./ : @ * shop@1.0: shop@run 0123456789abcdef01234567 :// s3 file ~ é A _ 0 me

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from domain.definition import parse
-from domain.normal_form import normalise
-from domain.plans import PlannedStep, plan
-from domain.workflow_schema import NewWorkflow
+from domain.workflows.normalize import normalise
+from domain.workflows.preview import PlannedStep, plan
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 from tests.support.pipelines import build, deploy, test
 
 test.__test__ = False

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from domain import engine, outside, projects, reruns, run_queries, statistics
+from domain import engine, outside, projects, reruns, run_queries
 from domain.accounts.access import console
 from domain.artifacts import Artifact
-from domain.definition import parse
 from domain.deployments import begin
 from domain.engine import Claim, Ending, Ready
 from domain.errors import Conflict, Invalid
@@ -34,8 +33,10 @@ from domain.reruns import StorageUnavailable
 from domain.settings import SettingError
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from domain.storage import Storage, open_storage
-from domain.workflow_schema import ChangedWorkflow
-from domain.workflows import update
+from domain.workflows import statistics
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
+from domain.workflows.workflows import update
 from jobs.loading import load
 from tests.conftest import KINDS
 from tests.support import pipelines

@@ -9,10 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from domain import source_events, workflow_schema
-from domain.definition import parse
 from domain.errors import Invalid
-from domain.source import (
+from domain.validation.strict_json import MAX_DEPTH
+from domain.workflows import schema as workflow_schema
+from domain.workflows import source_tokens
+from domain.workflows.examples import NEW
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.source import (
     DEFAULTS,
     MAX_BYTES,
     MAX_EVENTS,
@@ -24,9 +27,7 @@ from domain.source import (
     short,
     write,
 )
-from domain.validation.strict_json import MAX_DEPTH
-from domain.workflow_example import NEW
-from domain.workflow_schema import NewWorkflow
+from domain.workflows.validate import parse
 
 LANGUAGES = ("yaml", "json")
 
@@ -452,7 +453,7 @@ def test_a_thousand_steps_take_well_under_a_second(language: str) -> None:
 
 def test_yaml_is_read_without_the_c_library_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     with_it = read(YAML, "yaml")
-    monkeypatch.setattr(source_events, "_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(source_tokens, "_LOADER", yaml.SafeLoader)
     assert read(YAML, "yaml") == with_it
     assert faults("a: 1\nb: 'open\nc: 3\n", "yaml")[0][:2] == (2, 4)
 

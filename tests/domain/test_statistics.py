@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from domain import models, statistics, workflows
+from domain import models
 from domain.accounts.access import Actor
 from domain.clock import elapsed, now
-from domain.definition import parse
 from domain.models import (
     Ingredient,
     Project,
@@ -19,8 +18,10 @@ from domain.models import (
     new_id,
     write,
 )
-from domain.statistics import metadata, percentile, rate, spread, step_statistics
-from domain.workflow_schema import NewWorkflow
+from domain.workflows import statistics, workflows
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.statistics import metadata, percentile, rate, spread, step_statistics
+from domain.workflows.validate import parse
 
 ANN = Actor("0" * 24, "ann", roles={"shop": "SuperUser"})
 

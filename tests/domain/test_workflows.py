@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain import models, workflow_queries, workflows
+from domain import models
 from domain.accounts.access import Actor
-from domain.definition import parse
 from domain.errors import Conflict, GalleyError, Invalid, NotFound, StaleRevision
 from domain.models import (
     AuditEvent,
@@ -22,8 +21,11 @@ from domain.models import (
     write,
 )
 from domain.settings import Settings
-from domain.workflow_queries import Detail
-from domain.workflow_schema import ChangedWorkflow, NewWorkflow
+from domain.workflows import queries as workflow_queries
+from domain.workflows import workflows
+from domain.workflows.queries import Detail
+from domain.workflows.schema import ChangedWorkflow, NewWorkflow
+from domain.workflows.validate import parse
 
 pytestmark = pytest.mark.usefixtures("projects")
 

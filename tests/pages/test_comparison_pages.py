@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from domain import workflow_queries, workflows
-from domain.definition import parse
 from domain.logs import log_path
 from domain.models import (
     Environment,
@@ -21,7 +19,10 @@ from domain.models import (
     first_id,
 )
 from domain.settings import Settings
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import queries as workflow_queries
+from domain.workflows import workflows
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
 from tests.support.people import People
 from tests.support.pipelines import (
     ACTOR,

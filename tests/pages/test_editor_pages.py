@@ -6,8 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from blueprints.editor_page import fault_told
-from domain import drafts, projects, workflows
-from domain.definition import parse
+from domain import drafts, projects
 from domain.models import (
     Draft,
     Environment,
@@ -17,7 +16,9 @@ from domain.models import (
     Workflow,
     WorkflowRevision,
 )
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
 from tests.support.people import People
 from tests.support.pipelines import ACTOR, a_workflow, build, deploy
 from tests.support.pipelines import test as a_test

@@ -4,12 +4,13 @@ import re
 
 from flask.testing import FlaskClient
 
-from domain import engine, workflows
-from domain.definition import parse
+from domain import engine
 from domain.engine import Ending
 from domain.models import Release, Run, StepRun, TestSuite, Workflow
 from domain.statuses import CANCELLED, FAILED
-from domain.workflow_schema import ChangedWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import ChangedWorkflow
+from domain.workflows.validate import parse
 from tests.support.pipelines import (
     ACTOR,
     a_suite,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from blueprints.present.differences import difference
-from domain.differences import Difference
+from domain.workflows.diff import Difference
 
 LONG = "x" * 100
 

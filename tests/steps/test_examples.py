@@ -5,10 +5,10 @@ import subprocess
 import pytest
 import yaml
 
-from domain.definition import parse
-from domain.references import TEST_SUITE, references
 from domain.settings import CHECKOUT
-from domain.workflow_schema import NewWorkflow
+from domain.workflows.references import TEST_SUITE, references
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 
 EXAMPLES = CHECKOUT / "examples"
 

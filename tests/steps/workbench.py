@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from domain import engine, runs, workflows
+from domain import engine, runs
 from domain.accounts.access import console
-from domain.definition import parse
 from domain.models import Environment, Ingredient, Project, Run, StepRun, StepSpec, TestSuite
 from domain.settings import Settings
 from domain.storage import Storage, open_storage
-from domain.workflow_schema import NewWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 from jobs import steps as kinds
 from jobs.logs import LogWriter
 from jobs.process import Result, Wake, run_script

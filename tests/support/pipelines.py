@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain import engine, projects, runs, workflows
+from domain import engine, projects, runs
 from domain.accounts.access import Actor, console
-from domain.definition import parse
 from domain.engine import Claim, Ready
 from domain.models import Environment, Ingredient, Project, Run, StepRun, TestSuite, Workflow, write
-from domain.workflow_schema import NewWorkflow
+from domain.workflows import workflows
+from domain.workflows.schema import NewWorkflow
+from domain.workflows.validate import parse
 from tests.support.keys import KEYS
 
 ACTOR = console("ann")

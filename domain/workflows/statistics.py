@@ -17,8 +17,8 @@ from peewee import JOIN, fn
 from domain.clock import DAY_MS, elapsed, now, rfc3339
 from domain.models import Release, Run, StepRun, Workflow
 from domain.statuses import FAILED, RUN_STATUSES, SUCCEEDED
-from domain.workflow_queries import get_revision
-from domain.workflow_schema import STEP_TYPES
+from domain.workflows.queries import get_revision
+from domain.workflows.schema import STEP_TYPES
 
 RUN_SAMPLE = 1000
 STEP_SAMPLE = 10_000

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from domain.errors import Fault, Invalid
-from domain.normal_form import objects_in, parts_of, reading_order
-from domain.parameters import same_variable, value_fault
 from domain.validation.messages import Path, fault_of, pointer
-from domain.workflow_schema import READ_ONLY, ChangedWorkflow, Definition
+from domain.workflows.normalize import objects_in, parts_of, reading_order
+from domain.workflows.parameters import same_variable, value_fault
+from domain.workflows.schema import READ_ONLY, ChangedWorkflow, Definition
 
 S = TypeVar("S", bound=Definition)
 Cross = tuple[Path, str, str]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from domain import yaml_text
 from domain.errors import MAX_DETAILS, Fault
-from domain.source_events import Event, Unreadable, json_events, yaml_events
 from domain.validation.messages import pointer
 from domain.validation.strict_json import MAX_DEPTH, is_storable, problem
+from domain.workflows import yaml_writer
+from domain.workflows.source_tokens import Event, Unreadable, json_events, yaml_events
 
 Language = Literal["yaml", "json"]
 Place = tuple[int, int]
@@ -91,7 +91,7 @@ def write(definition: Mapping[str, Any], language: Language) -> str:
     ordered = _in_order(definition)
     if language == "json":
         return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return yaml_text.dump(ordered)
+    return yaml_writer.dump(ordered)
 
 
 def short(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
-from domain import workflow_example
-from domain.parameters import MAX_PARAMETERS
 from domain.validation.fields import Name, Slug
-from domain.workflow_texts import ArtifactPath, Description, ParameterName, ReleaseId, Script
+from domain.workflows import examples
+from domain.workflows.fields import ArtifactPath, Description, ParameterName, ReleaseId, Script
+from domain.workflows.parameters import MAX_PARAMETERS
 
 MAX_INTEGER = 2**31 - 1
 KEPT_ID = "Sent back, it stays the same through changes; else it is made up."
@@ -212,7 +212,7 @@ class Definition(Schema):
 class NewWorkflow(Definition):
     """What it names and does not exist yet is a warning; a run needs it."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [workflow_example.NEW]})
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.NEW]})
 
     project_id: Slug
     is_enabled: bool = Field(True, description="Whether it can be run.")
@@ -225,7 +225,7 @@ READ_ONLY = ("id", "revision", "createdAt", "createdBy", "updatedAt", "updatedBy
 def _changed_workflow(schema: dict[str, Any]) -> None:
     ignored = {"readOnly": True, "description": "As GET gave it; ignored."}
     schema["properties"] |= dict.fromkeys(READ_ONLY, ignored)
-    schema["examples"] = [workflow_example.CHANGED]
+    schema["examples"] = [examples.CHANGED]
 
 
 class ChangedWorkflow(Definition):

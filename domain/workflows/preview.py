@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.definition import parse
 from domain.errors import Fault, Invalid
 from domain.models import Environment, Workflow
-from domain.normal_form import normalise
-from domain.references import artifact_path
-from domain.statistics import step_medians
-from domain.workflow_queries import missing_references
-from domain.workflow_schema import ChangedWorkflow, NewWorkflow
-from domain.workflows import definitions, name_faults
+from domain.workflows.normalize import normalise
+from domain.workflows.queries import missing_references
+from domain.workflows.references import artifact_path
+from domain.workflows.schema import ChangedWorkflow, NewWorkflow
+from domain.workflows.statistics import step_medians
+from domain.workflows.validate import parse
+from domain.workflows.workflows import definitions, name_faults
 
 
 @dataclass(frozen=True)

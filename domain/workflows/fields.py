@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from domain.parameters import MAX_NAME, text_fault
-from domain.references import artifact_path, release_reference
 from domain.validation import patterns
 from domain.validation.fields import documented, one_line, refusal, trimmed
+from domain.workflows.parameters import MAX_NAME, text_fault
+from domain.workflows.references import artifact_path, release_reference
 
 MAX_SCRIPT_BYTES = 64 * 1024
 MAX_DESCRIPTION_BYTES = 16 * 1024

@@ -10,7 +10,7 @@ from peewee import fn
 
 from domain.errors import Fault, NotFound
 from domain.models import Environment, Ingredient, Run, TestSuite, Workflow, WorkflowRevision
-from domain.references import ENVIRONMENT, INGREDIENT, TEST_SUITE, references
+from domain.workflows.references import ENVIRONMENT, INGREDIENT, TEST_SUITE, references
 
 SORTS: Mapping[str, Any] = {
     "name": Workflow.name_key,

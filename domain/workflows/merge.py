@@ -8,8 +8,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from domain.differences import merge_lines
-from domain.outline import (
+from domain.validation.messages import pointer
+from domain.workflows.diff import merge_lines
+from domain.workflows.outline import (
     LISTS,
     MISSING,
     UNTOLD,
@@ -22,7 +23,6 @@ from domain.outline import (
     shown,
     weave,
 )
-from domain.validation.messages import pointer
 
 T = TypeVar("T")
 S = TypeVar("S")

@@ -1,0 +1,1 @@
+"""Workflow definitions: their schema, validation, revisions, comparison, and text form."""
