@@ -5,7 +5,7 @@ from pathlib import Path
 from domain import projects, runs
 from domain.accounts.access import console
 from domain.clock import now
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
 from domain.secret_key import Keys
 from domain.statuses import RUNNING, SUCCEEDED

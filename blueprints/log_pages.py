@@ -11,13 +11,15 @@ from blueprints import log_colours, pages, settings
 from blueprints.guards import load_run
 from blueprints.run_schemas import MAX_OFFSET
 from blueprints.schemas import Schema
-from domain import log_errors, log_scan, log_windows, run_logs, run_queries
+from domain import run_queries
 from domain.errors import NotFound
-from domain.log_times import Times
-from domain.log_windows import Window
-from domain.logs import log_path, times_path
+from domain.logs import error_lines, run_logs, windows
+from domain.logs import search as log_search
+from domain.logs.files import log_path, times_path
+from domain.logs.run_logs import AttemptLog
+from domain.logs.timestamps import Times
+from domain.logs.windows import Window
 from domain.models import Run, StepRun
-from domain.run_logs import AttemptLog
 
 bp = Blueprint("log_pages", __name__, url_prefix="/runs")
 
@@ -78,29 +80,29 @@ def opening(step: StepRun, attempt: int) -> dict[str, Any]:
     }
 
 
-def _error(log: AttemptLog) -> log_errors.Found | None:
+def _error(log: AttemptLog) -> error_lines.Found | None:
     """What says why the attempt failed; None while it runs, and if no line looks like it."""
     if not (log.is_over and log.has_failed):
         return None
-    found = log_errors.first_error(log.path)
+    found = error_lines.first_error(log.path)
     return found if found.number else None
 
 
 def _window(
-    log: AttemptLog, place: LogPlace, error: log_errors.Found | None = None
+    log: AttemptLog, place: LogPlace, error: error_lines.Found | None = None
 ) -> tuple[Window, int | None]:
     """The window, and the line in it for whose sake it was chosen."""
     if place.line:
         number = _range(place.line)[0]
-        return log_windows.around(log.path, number), number
+        return windows.around(log.path, number), number
     if place.before is not None:
-        return log_windows.before(log.path, place.before), None
+        return windows.before(log.path, place.before), None
     if place.after is not None:
-        return log_windows.after(log.path, place.after), None
+        return windows.after(log.path, place.after), None
     if error and error.number:
         # Without a script its beginning is what is seen.
-        return log_windows.around(log.path, error.number, above=ERROR_ABOVE), error.number
-    return log_windows.end(log.path), None
+        return windows.around(log.path, error.number, above=ERROR_ABOVE), error.number
+    return windows.end(log.path), None
 
 
 def _range(line: str) -> tuple[int, int]:
@@ -126,7 +128,7 @@ def _shown(
                 "number": line.number,
                 "html": painter.html(text),
                 "isMarked": first_marked <= line.number <= last_marked,
-                "isError": marks_errors and log_errors.looks_like_error(log_colours.plain(text)),
+                "isError": marks_errors and error_lines.looks_like_error(log_colours.plain(text)),
                 "cut": line.size if line.is_cut else 0,
                 "time": _since(at, log.started_at) if at and log and log.started_at else "",
                 "exact": _exact(at) if at else "",
@@ -178,16 +180,16 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
     found = run_logs.of_step(settings().data_dir, step, view.attempt)
     ending = None
     if view.offset is not None:
-        window, target = log_windows.since(found.path, view.offset), None
+        window, target = windows.since(found.path, view.offset), None
         if window.size == (view.shown or 0) and not found.is_over:
             return Response(status=204)
         ending = _error(found)
     elif view.errors is not None:
-        error = log_errors.next_error(found.path, view.errors)
+        error = error_lines.next_error(found.path, view.errors)
         if error.number is None:
             headers = {"X-Log-Next": str(error.next_line)} if error.next_line else {}
             return Response(status=204, headers=headers)
-        window, target = log_windows.around(found.path, error.number), error.number
+        window, target = windows.around(found.path, error.number), error.number
     else:
         window, target = _window(found, view)
     context = _context(step, found, view, window, target)
@@ -226,7 +228,7 @@ def _context(
     }
 
 
-def _hits(log: AttemptLog, place: LogPlace) -> log_scan.Hits:
+def _hits(log: AttemptLog, place: LogPlace) -> log_search.Hits:
     if not place.q:
-        return log_scan.Hits([], None, 0)
-    return log_scan.search(log.path, place.q, place.start)
+        return log_search.Hits([], None, 0)
+    return log_search.search(log.path, place.q, place.start)

@@ -21,7 +21,6 @@ from domain import (
     deployments,
     results,
     run_comparison,
-    run_logs,
     run_queries,
     runs,
     timeline,
@@ -30,6 +29,7 @@ from domain import (
 from domain.accounts.access import SUPER_USER
 from domain.clock import now
 from domain.errors import NotFound
+from domain.logs import run_logs
 from domain.models import Deployment, Run, StepRun
 from domain.run_queries import Details
 from domain.statuses import FAILED, PENDING, RUNNING

@@ -12,7 +12,7 @@ from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.discarded import discard
 from domain.errors import Conflict, Fault, state
-from domain.logs import run_folder
+from domain.logs.files import run_folder
 from domain.models import (
     Deployment,
     Environment,

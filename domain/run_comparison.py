@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from domain import log_errors, log_windows, run_logs
 from domain.clock import elapsed
 from domain.comparison import (
     Member,
@@ -25,7 +24,8 @@ from domain.comparison import (
 from domain.errors import Fault, Invalid
 from domain.first_difference import FirstDifference, first_difference, readable
 from domain.ingredients import packages_of
-from domain.logs import read_log
+from domain.logs import error_lines, run_logs, windows
+from domain.logs.files import read_log
 from domain.models import (
     Ingredient,
     Release,
@@ -209,10 +209,10 @@ def _logs(
 
 
 def _error(path: Path) -> ErrorLine | None:
-    found = log_errors.first_error(path)
+    found = error_lines.first_error(path)
     if found.number is None:
         return None
-    window = log_windows.after(path, found.number - 1, limit=1)
+    window = windows.after(path, found.number - 1, limit=1)
     text = readable(window.lines[0].text) if window.lines else ""
     return ErrorLine(found.number, text, found.is_first)
 

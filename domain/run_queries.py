@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from peewee import fn
 
-from domain import uploads, waiting
+from domain import waiting
 from domain.errors import NotFound
 from domain.ingredients import packages_of
+from domain.logs import uploads
 from domain.models import (
     Attempt,
     Base,

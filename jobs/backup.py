@@ -25,7 +25,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from domain.clock import now, rfc3339
-from domain.logs import TIMES_SUFFIX
+from domain.logs.files import TIMES_SUFFIX
 from domain.settings import Settings
 from domain.storage import StorageError, open_storage, sync_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from domain import engine
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Attempt
 from domain.secret_key import Keys
 from domain.secret_values import values_of

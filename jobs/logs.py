@@ -1,7 +1,7 @@
 """The write side of step logs: secrets masked in the stream, one append-only file per attempt.
 
 Nothing is buffered here: whatever this process has read is in the file, even after a kill -9; held
-back is only the possible start of a secret. The read side: `domain.logs`.
+back is only the possible start of a secret. The read side: `domain.logs.files`.
 """
 
 import os
@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-from domain.log_times import EVERY_MS, PAIR
-from domain.logs import times_path
+from domain.logs.files import times_path
+from domain.logs.timestamps import EVERY_MS, PAIR
 from domain.settings import MIB
 from jobs.masking import Masker
 
@@ -24,7 +24,7 @@ class LogWriter:
     The first `head` bytes go to the file at once; of the rest the last `tail` bytes are kept in
     memory until `close`. A full disk is no reason to stop the script: `write_error` says what was
     wrong, and nothing more is written. When what was written is in a file beside it, see
-    `domain.log_times`.
+    `domain.logs.timestamps`.
     """
 
     def __init__(

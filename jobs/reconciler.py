@@ -13,11 +13,12 @@ from pathlib import Path
 
 from redis import RedisError
 
-from domain import discarded, disk, engine, uploads
+from domain import discarded, disk, engine
 from domain.accounts import idempotency
 from domain.clock import DAY_MS, now
 from domain.engine import Ready
-from domain.logs import log_path
+from domain.logs import uploads
+from domain.logs.files import log_path
 from domain.models import (
     Attempt,
     ReconcilerInfo,

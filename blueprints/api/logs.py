@@ -14,10 +14,11 @@ from blueprints.api.operations import ETAG, IF_NONE_MATCH, TEXT, ZIP, operation
 from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery
-from domain import run_logs, run_queries, uploads, zipping
+from domain import run_queries
 from domain.accounts.access import SUPER_USER
 from domain.errors import Fault, GalleyError
-from domain.logs import read_log
+from domain.logs import run_logs, uploads, zip_stream
+from domain.logs.files import read_log
 from domain.validation.messages import pointer
 
 bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")
@@ -64,7 +65,7 @@ def get_logs(run_id: str) -> ResponseReturnValue:
     """
     row = load_run(run_id)
     files = run_logs.all_of(settings().data_dir, row)
-    response = Response(zipping.stream(files), mimetype=ZIP)
+    response = Response(zip_stream.stream(files), mimetype=ZIP)
     response.headers.set("Content-Disposition", "attachment", filename=f"run-{row.number}-logs.zip")
     return response
 

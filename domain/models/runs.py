@@ -223,7 +223,7 @@ class RunEvent(Base):
 
 
 class UploadedLog(Base):
-    """A log file that somebody added to a run; its bytes: see domain/uploads.py."""
+    """A log file that somebody added to a run; its bytes: see domain/logs/uploads.py."""
 
     id = Id()
     run = ForeignKeyField(Run, on_delete="CASCADE", backref="uploads", index=False)

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import outside
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Deployment, Package, Release, Run, StepRun
 from tests.support.world import World
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from domain import uploads
-from domain.logs import log_path
+from domain.logs import uploads
+from domain.logs.files import log_path
 from domain.models import AuditEvent, Run, StepRun, UploadedLog, write
 from tests.support.world import World
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import log_errors, log_lines
-from domain.log_errors import Found, first_error, looks_like_error, next_error
+from domain.logs import error_lines, line_index
+from domain.logs.error_lines import Found, first_error, looks_like_error, next_error
 
 ERRORS = """
 error: expected ';' before '}' token
@@ -103,7 +103,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written(path: Path, content: bytes) -> Path:
-    log_lines._indexes.clear()
+    line_index._indexes.clear()
     path.write_bytes(content)
     return path
 
@@ -139,10 +139,10 @@ def test_colours_do_not_hide_an_error(path: Path) -> None:
 def test_of_a_long_log_the_middle_is_passed_over(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_errors, "HEAD_BYTES", 1000)
-    monkeypatch.setattr(log_errors, "TAIL_BYTES", 1000)
-    monkeypatch.setattr(log_errors, "MIB", 0)
-    monkeypatch.setattr("domain.log_scan.PIECE", 100)
+    monkeypatch.setattr(error_lines, "HEAD_BYTES", 1000)
+    monkeypatch.setattr(error_lines, "TAIL_BYTES", 1000)
+    monkeypatch.setattr(error_lines, "MIB", 0)
+    monkeypatch.setattr("domain.logs.search.PIECE", 100)
     fine, wrong = b"all is well\n" * 1000, b"error: no duck\n"
     assert first_error(written(path, fine + wrong + fine)) == Found(None, is_first=False)
     assert first_error(written(path, fine + wrong)) == Found(1001, is_first=False)
@@ -158,7 +158,7 @@ def test_of_a_long_log_the_middle_is_passed_over(
 def test_no_more_than_so_many_lines_are_looked_at_closely(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_errors, "MAX_CANDIDATES", 10)
+    monkeypatch.setattr(error_lines, "MAX_CANDIDATES", 10)
     written(path, b"0 errors\n" * 10 + b"error: no duck\n")
     assert next_error(path, 0) == Found(None, next_line=11)
     assert next_error(path, 10) == Found(11)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import NotFound
-from domain.logs import log_path, read_log, times_path
+from domain.logs.files import log_path, read_log, times_path
 from domain.models.base import new_id
 
 texts = st.lists(st.sampled_from(["a", "é", "€", "🚀", "\n", "word "]), max_size=60).map("".join)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import log_lines, log_scan
-from domain.log_scan import Hit, Hits, search
+from domain.logs import line_index
+from domain.logs import search as log_search
+from domain.logs.search import Hit, Hits, search
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written(path: Path, content: bytes) -> Path:
-    log_lines._indexes.clear()
+    line_index._indexes.clear()
     path.write_bytes(content)
     return path
 
@@ -38,8 +39,8 @@ def test_whatever_is_looked_at_at_once_every_line_is_found_once(
     written(path, "\n".join(lines).encode())
     found: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_scan, "PIECE", 16)
-        patch.setattr(log_scan, "SCANNED_BYTES", bound)
+        patch.setattr(log_search, "PIECE", 16)
+        patch.setattr(log_search, "SCANNED_BYTES", bound)
         first: int | None = 1
         while first is not None:
             hits = search(path, "duck", first, limit)
@@ -65,8 +66,8 @@ def test_a_hit_has_a_little_of_what_stands_around_it(path: Path) -> None:
 
 
 def test_one_endless_line_is_passed_over(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_scan, "PIECE", 16)
-    monkeypatch.setattr(log_scan, "SCANNED_BYTES", 50)
+    monkeypatch.setattr(log_search, "PIECE", 16)
+    monkeypatch.setattr(log_search, "SCANNED_BYTES", 50)
     written(path, b"duck" * 40 + b"\nduck\n")
     hits = search(path, "duck")
     assert (numbers(hits), hits.next_line) == ([1], 2)

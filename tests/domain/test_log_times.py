@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from domain.log_times import PAIR, Times
+from domain.logs.timestamps import PAIR, Times
 
 
 def times(path: Path, *pairs: tuple[int, int], rest: bytes = b"") -> Times:

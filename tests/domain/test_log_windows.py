@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import log_lines, log_windows
-from domain.log_lines import LogFile
-from domain.log_windows import Window, after, around, before, end, since
+from domain.logs import line_index
+from domain.logs import windows as log_windows
+from domain.logs.line_index import LogFile
+from domain.logs.windows import Window, after, around, before, end, since
 
 contents = st.lists(
     st.sampled_from([b"", b"a", b"\xc3\xa9", b"\xff\x00", b"word word", b"\n", b"\n", b"x" * 40]),
@@ -21,8 +22,8 @@ limits = st.integers(1, 7)
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that short logs have what else only long ones have."""
-    monkeypatch.setattr(log_lines, "CHUNK", 8)
-    monkeypatch.setattr(log_lines, "MIB", 32)
+    monkeypatch.setattr(line_index, "CHUNK", 8)
+    monkeypatch.setattr(line_index, "MIB", 32)
     monkeypatch.setattr(log_windows, "MAX_BYTES", 60)
     monkeypatch.setattr(log_windows, "LINE_BYTES", 20)
 
@@ -46,7 +47,7 @@ def windows(path: Path, limit: int) -> list[Window]:
 
 def written(path: Path, content: bytes) -> None:
     """As a log that was never read."""
-    log_lines._indexes.clear()
+    line_index._indexes.clear()
     path.write_bytes(content)
 
 
@@ -170,11 +171,11 @@ def test_what_a_window_around_a_line_begins_with(
 
 
 def test_only_so_many_logs_are_remembered(tmp_path: Path) -> None:
-    for number in range(log_lines.LOGS_KEPT + 5):
+    for number in range(line_index.LOGS_KEPT + 5):
         log = tmp_path / str(number)
         log.write_bytes(b"one\n")
         assert end(log).total == 1
-    assert len(log_lines._indexes) == log_lines.LOGS_KEPT
+    assert len(line_index._indexes) == line_index.LOGS_KEPT
 
 
 def test_a_log_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
@@ -206,4 +207,4 @@ def test_what_is_counted_is_small_and_files_are_closed(path: Path) -> None:
     files = len(list(Path("/proc/self/fd").iterdir()))
     end(path)
     assert len(list(Path("/proc/self/fd").iterdir())) == files
-    assert len(log_lines._indexes[path].before) == 101
+    assert len(line_index._indexes[path].before) == 101

@@ -11,7 +11,7 @@ from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
 from domain.errors import Conflict, NotFound
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import (
     Attempt,
     AuditEvent,

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import engine, reruns, run_logs
+from domain import engine, reruns
 from domain.engine import Claim, Ending
 from domain.errors import NotFound
-from domain.logs import log_path
+from domain.logs import run_logs
+from domain.logs.files import log_path
+from domain.logs.run_logs import numbered
+from domain.logs.uploads import path_of
 from domain.models import Run, StepRun, UploadedLog, write
-from domain.run_logs import numbered
 from domain.statuses import FAILED, SUCCEEDED
-from domain.uploads import path_of
 from tests.support.keys import KEYS
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start, step_named
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from domain import uploads
 from domain.accounts.access import console
 from domain.errors import Conflict, Invalid, NotFound
+from domain.logs import uploads
+from domain.logs.uploads import GIVEN_UP_SECONDS, MAX_FILES, Inbox, inbox
 from domain.models import AuditEvent, Run, UploadedLog, write
 from domain.settings import Settings
-from domain.uploads import GIVEN_UP_SECONDS, MAX_FILES, Inbox, inbox
 from tests.support.pipelines import a_project, a_workflow, build, start
 
 BOB = console("bob")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain import engine
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Run, StageRun, StepRun, write
 from domain.settings import MIB
 from domain.statuses import CANCELLED, SKIPPED, SUCCEEDED

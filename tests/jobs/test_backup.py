@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from bench.stack import GALLEY, Stack, running
-from domain.logs import log_path, times_path
+from domain.logs.files import log_path, times_path
 from jobs.backup import BackupError, back_up
 from tests.conftest import KINDS, settings_for
 from tests.support.wait import eventually

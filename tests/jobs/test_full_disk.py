@@ -12,7 +12,7 @@ from peewee import OperationalError
 from domain import disk, engine, models, run_queries, waiting
 from domain.accounts.access import SYSTEM_ADMIN
 from domain.engine import Ready
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Attempt, Package, Project, Release, Run, StepRun, WorkerInfo, write
 from domain.settings import Settings
 from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED

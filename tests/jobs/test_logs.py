@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.log_times import PAIR, Times
-from domain.logs import times_path
+from domain.logs.files import times_path
+from domain.logs.timestamps import PAIR, Times
 from domain.settings import MIB
 from jobs.logs import LogWriter
 

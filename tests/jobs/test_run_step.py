@@ -7,7 +7,7 @@ import pytest
 
 from domain import engine
 from domain.engine import Ready
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Attempt, Run, StepRun, StepSpec, write
 from domain.secret_key import Keys
 from domain.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED

@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 
 from domain import project_secrets
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import Attempt, Project, Release, StepRun, TestResult
 from domain.secret_key import Keys
 from domain.secret_values import is_reserved

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import (
     Environment,
     Package,

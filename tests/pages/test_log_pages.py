@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from domain import engine, log_windows
+from domain import engine
 from domain.engine import Claim, Ending
-from domain.log_times import PAIR
-from domain.logs import log_path, times_path
+from domain.logs import windows
+from domain.logs.files import log_path, times_path
+from domain.logs.timestamps import PAIR
 from domain.models import Attempt, Run, StepRun
 from domain.settings import Settings
 from domain.statuses import FAILED, SUCCEEDED
@@ -154,7 +155,7 @@ def test_a_very_long_line_is_cut_with_a_link_to_the_rest(
     assert lines(html) == [1, 2, 3]
     assert "cut: this line has 1.5 MB" in html
     assert len(html) < 60_000
-    assert log_windows.LINE_BYTES <= html.count("x") < log_windows.LINE_BYTES + 500
+    assert windows.LINE_BYTES <= html.count("x") < windows.LINE_BYTES + 500
 
 
 def test_a_failed_step_opens_at_the_first_line_that_looks_like_an_error(
@@ -199,7 +200,7 @@ def test_whoever_follows_a_log_learns_with_its_end_where_the_error_is(
 def test_where_to_look_on_for_an_error_is_told(
     visitor: FlaskClient, held: Claim, path: Path, log: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.log_errors.MAX_CANDIDATES", 5)
+    monkeypatch.setattr("domain.logs.error_lines.MAX_CANDIDATES", 5)
     path.write_text("0 errors\n" * 5 + "error: it sank\n")
     answer = visitor.get(f"{log}&errors=0")
     assert (answer.status_code, answer.headers["X-Log-Next"]) == (204, "6")

@@ -10,7 +10,7 @@ from blueprints import once, run_actions
 from domain import engine
 from domain.accounts.idempotency import first_answer
 from domain.engine import Ending
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import (
     Package,
     Release,

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 
-from domain.logs import log_path
+from domain.logs.files import log_path
 from domain.models import (
     Attempt,
     Deployment,

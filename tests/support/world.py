@@ -4,9 +4,10 @@ import itertools
 
 from flask import Flask
 
-from domain import project_secrets, uploads
+from domain import project_secrets
 from domain.accounts import users
 from domain.accounts.access import console
+from domain.logs import uploads
 from domain.models import (
     Deployment,
     Environment,

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import run_queries, uploads
+from domain import run_queries
 from domain.errors import NotFound
-from domain.logs import log_path
+from domain.logs import uploads
+from domain.logs.files import log_path
 from domain.models import Attempt, Run, StageRun, StepRun
 from domain.statuses import FAILED
 

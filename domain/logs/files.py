@@ -23,7 +23,7 @@ def run_folder(data_dir: Path, run_id: str) -> Path:
 
 
 def times_path(log: Path) -> Path:
-    """The file beside a log that knows when it was written; see `domain.log_times`."""
+    """The file beside a log that knows when it was written; see `domain.logs.timestamps`."""
     return log.with_suffix(TIMES_SUFFIX)
 
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.log_lines import LogFile
-from domain.log_scan import Piece, pieces
+from domain.logs.line_index import LogFile
+from domain.logs.search import Piece, pieces
 from domain.settings import MIB
 
 HEAD_BYTES, TAIL_BYTES = 2 * MIB, 4 * MIB

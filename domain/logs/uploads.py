@@ -19,7 +19,7 @@ from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.engine.advance import touch
 from domain.errors import Conflict, Fault, Invalid, NotFound
-from domain.logs import run_folder
+from domain.logs.files import run_folder
 from domain.models import Run, UploadedLog, new_id, write
 from domain.storage import sync_folder
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.log_lines import LogFile
-from domain.logs import whole_characters
+from domain.logs.files import whole_characters
+from domain.logs.line_index import LogFile
 
 MAX_LINES = 300
 ON_SCREEN = 30

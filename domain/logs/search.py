@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.log_lines import LogFile
+from domain.logs.line_index import LogFile
 from domain.settings import MIB
 
 PIECE = 256 * 1024
