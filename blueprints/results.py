@@ -14,10 +14,12 @@ from blueprints.log_colours import plain
 from blueprints.present import runs as present
 from blueprints.run_schemas import Review
 from blueprints.schemas import PageQuery
-from domain import results_listing, reviews, run_queries
+from domain import run_queries
 from domain.accounts.access import SUPER_USER, missing
-from domain.histories import History
 from domain.models import Run, StepRun
+from domain.test_results import queries as result_queries
+from domain.test_results import reviews
+from domain.test_results.history import History
 
 bp = Blueprint("result_pages", __name__, url_prefix="/runs/<run_id>/steps/<step_run_id>/tests")
 
@@ -46,7 +48,7 @@ def review(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnValue:
     """The query is that of the list, to which it leads back."""
     run = load_run(run_id, SUPER_USER)
     step = run_queries.get_step(run, step_run_id)
-    if results_listing.get(step, test_id) is None:
+    if result_queries.get(step, test_id) is None:
         raise missing("test", test_id)
 
     def save() -> ResponseReturnValue:
@@ -63,14 +65,14 @@ def review(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnValue:
 
 
 def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
-    found = results_listing.find(
+    found = result_queries.find(
         step, query.as_page(), result=query.result, search=query.search.strip()
     )
-    opened = results_listing.get(step, query.open) if query.open else None
+    opened = result_queries.get(step, query.open) if query.open else None
     rows = found.rows
     if opened is not None and all(row.id != opened.id for row in rows):
         rows = [opened, *rows]  # it was asked for, wherever in the list it is
-    histories = results_listing.histories(run, step, rows)
+    histories = result_queries.histories(run, step, rows)
     items = [{**present.test(row), **_history(histories[row.id])} for row in rows]
     origin = run_queries.really_ran(step)
     return render_template(

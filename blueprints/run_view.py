@@ -16,16 +16,7 @@ from blueprints.present import runs as present
 from blueprints.present import timeline as present_timeline
 from blueprints.run_words import steps_of
 from blueprints.schemas import Schema
-from domain import (
-    completion,
-    deployments,
-    results,
-    run_comparison,
-    run_queries,
-    runs,
-    timeline,
-    usual,
-)
+from domain import completion, deployments, run_comparison, run_queries, runs, timeline, usual
 from domain.accounts.access import SUPER_USER
 from domain.clock import now
 from domain.errors import NotFound
@@ -33,6 +24,7 @@ from domain.logs import run_logs
 from domain.models import Deployment, Run, StepRun
 from domain.run_queries import Details
 from domain.statuses import FAILED, PENDING, RUNNING
+from domain.test_results import results
 from domain.timeline import Timeline
 
 PACE, SLOW_PACE = "1s", "3s"

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from domain.results import FAILURES
 from domain.statuses import FAILED, SUCCEEDED
+from domain.test_results.results import FAILURES
 from domain.workflows.diff import Difference
 from domain.workflows.outline import same
 

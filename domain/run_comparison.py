@@ -38,8 +38,8 @@ from domain.models import (
     first_id,
 )
 from domain.releases import releases_of_run
-from domain.results import shown_by
 from domain.statuses import SUCCEEDED
+from domain.test_results.results import shown_by
 from domain.workflows import queries as workflow_queries
 from domain.workflows.diff import Difference, differences
 from domain.workflows.references import ReleaseReference, release_reference

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from domain import results
 from domain.engine import StepFailed
 from domain.models import Release
 from domain.releases import artifacts_of, resolve_references
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import open_storage
+from domain.test_results import results
 from jobs.patience import until_answered
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import build_environment, prepare_folders

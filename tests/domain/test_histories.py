@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.histories import History, Mark
+from domain.test_results.history import History, Mark
 
 WORDS = {"P": "Pass", "F": "Fail", "E": "Error", "S": "Skip"}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain import deployments, engine, outside, projects, removal, reruns, results, reviews
+from domain import deployments, engine, outside, projects, removal, reruns
 from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
@@ -35,6 +35,7 @@ from domain.models import (
 from domain.releases import NewPackage, record_release
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import Storage, open_storage
+from domain.test_results import results, reviews
 from tests.support import pipelines
 from tests.support.keys import KEYS
 from tests.support.pipelines import (

@@ -2,10 +2,10 @@
 
 import pytest
 
-from domain import results_listing
-from domain.histories import WINDOW
 from domain.models import Run, StepRun, TestResult, Workflow
 from domain.pagination import Page
+from domain.test_results import queries as result_queries
+from domain.test_results.history import WINDOW
 from tests.support.pipelines import a_project, a_suite, a_workflow, start, step_named
 from tests.support.pipelines import test as a_test
 
@@ -30,13 +30,13 @@ def add(step: StepRun, name: str, result: str, attempt: int = 1, suite: str = ""
 
 
 def names(step: StepRun, page: Page = FIRST, **filters: str) -> list[str]:
-    return [row.name for row in results_listing.find(step, page, **filters).rows]
+    return [row.name for row in result_queries.find(step, page, **filters).rows]
 
 
 def marks(step: StepRun, name: str, suite: str = "") -> list[tuple[int, str]]:
-    rows = results_listing.find(step, FIRST).rows
+    rows = result_queries.find(step, FIRST).rows
     test = next(row for row in rows if (row.name, row.suite) == (name, suite))
-    history = results_listing.histories(step.run, step, rows)[test.id]
+    history = result_queries.histories(step.run, step, rows)[test.id]
     return [(mark.number, mark.result) for mark in history.marks]
 
 
@@ -44,7 +44,7 @@ def test_what_needs_a_look_comes_first_and_all_that_fits_is_counted(workflow: Wo
     step = a_step(workflow, a="Pass", b="Skip", c="Fail", d="Error", e="Pass", AB="Fail")
     assert names(step) == ["c", "AB", "d", "b", "a", "e"]
     assert names(step, Page(2, 2)) == ["d", "b"]
-    found = results_listing.find(step, FIRST, result="Fail", search="B")
+    found = result_queries.find(step, FIRST, result="Fail", search="B")
     assert ([row.name for row in found.rows], found.total) == (["AB"], 1)
     assert found.counts == {"Fail": 1, "Skip": 1}
     assert names(step, search="%") == []
@@ -58,8 +58,8 @@ def test_only_the_last_attempt_is_shown(workflow: Workflow) -> None:
     assert names(step) == ["a"]
     assert marks(step, "a") == [(1, "Pass")]
     first = TestResult.get((TestResult.step == step.id) & (TestResult.attempt == 1))
-    assert results_listing.get(step, again.id) == again
-    assert results_listing.get(step, first.id) is None
+    assert result_queries.get(step, again.id) == again
+    assert result_queries.get(step, first.id) is None
 
 
 def test_a_test_is_known_again_by_suite_and_whole_name(workflow: Workflow) -> None:
@@ -85,8 +85,8 @@ def test_only_so_many_runs_of_the_same_workflow_and_step_count(workflow: Workflo
     a_step(another, a="Fail")
     steps = [a_step(workflow, a="Pass") for _ in range(WINDOW + 1)]
     assert [number for number, _ in marks(steps[-1], "a")] == list(range(2, WINDOW + 2))
-    rows = results_listing.find(steps[-1], FIRST).rows
-    assert results_listing.histories(steps[-1].run, steps[-1], rows)[rows[0].id].goes_on
+    rows = result_queries.find(steps[-1], FIRST).rows
+    assert result_queries.histories(steps[-1].run, steps[-1], rows)[rows[0].id].goes_on
     assert len(marks(steps[4], "a")) == 5
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from peewee import SQL, Case, fn
 
-from domain.histories import GOOD, WINDOW, History, Mark
 from domain.models import Run, StepRun, TestResult
 from domain.pagination import Page
-from domain.results import FAILURES, shown_by
 from domain.run_queries import really_ran
+from domain.test_results.history import GOOD, WINDOW, History, Mark
+from domain.test_results.results import FAILURES, shown_by
 
 RESULTS = ("Fail", "Error", "Skip", GOOD)
 """In the order of the list: what needs a look comes first."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from domain.results import FAILURES
+from domain.test_results.results import FAILURES
 
 WINDOW = 20
 """How many of the newest runs are looked at."""
