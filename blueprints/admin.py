@@ -12,11 +12,12 @@ from blueprints.guards import current_actor
 from blueprints.present import audit_sentences as sentences
 from blueprints.present import system as present
 from blueprints.schemas import CursorQuery, check
-from domain import installation, run_queries
+from domain import run_queries
 from domain.accounts import audit
 from domain.accounts.access import require_system_admin
 from domain.errors import Invalid
 from domain.models import AuditEvent
+from domain.system import status as system_status
 from domain.validation.fields import Line
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -112,6 +113,6 @@ def system_state() -> ResponseReturnValue:
 
 
 def _system() -> dict[str, Any]:
-    facts = installation.look(settings())
+    facts = system_status.look(settings())
     shown = present.view(facts, settings(), redis_answers=doorbell().is_reachable())
     return {"system": shown, "etag": pages.tag(shown), "pace": SYSTEM_PACE}

@@ -9,7 +9,7 @@ from blueprints.guards import public
 from domain import disk
 from domain.clock import now
 from domain.models import db
-from domain.presence import has_reconciler, listeners
+from domain.system.heartbeats import has_reconciler, listeners
 
 bp = Blueprint("health", __name__)
 

@@ -11,9 +11,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from blueprints import doorbell, settings
-from domain import disk, gauges
+from domain import disk
 from domain.clock import now
-from domain.presence import has_reconciler, listeners
+from domain.system import load as system_load
+from domain.system.heartbeats import has_reconciler, listeners
 
 bp = Blueprint("metrics", __name__)
 
@@ -66,9 +67,9 @@ class _Installation(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         at = now()
-        yield _gauge("runs", "Runs in progress.", "status", gauges.runs_in_progress())
-        yield _gauge("steps_running", "Steps that run.", "queue", gauges.steps_running())
-        ready = gauges.steps_ready()
+        yield _gauge("runs", "Runs in progress.", "status", system_load.runs_in_progress())
+        yield _gauge("steps_running", "Steps that run.", "queue", system_load.steps_running())
+        ready = system_load.steps_ready()
         lengths = {queue: line.length for queue, line in ready.items()}
         yield _gauge("steps_ready", "Steps that wait for a worker.", "queue", lengths)
         ages = {queue: (at - line.oldest_at) / 1000 for queue, line in ready.items()}

@@ -12,8 +12,8 @@ from typing import Any
 from domain.accounts.access import SUPER_USER, SYSTEM_ADMIN
 from domain.clock import now
 from domain.models import Run, StageRun, Statement, StepRun, given
-from domain.presence import listeners, queues_without_room
 from domain.statuses import PENDING, RUNNING
+from domain.system.heartbeats import listeners, queues_without_room
 
 Reason = dict[str, Any]
 

@@ -29,10 +29,10 @@ from domain.models import (
     db,
     write,
 )
-from domain.presence import queues_short_of_room
 from domain.settings import SettingError, Settings
 from domain.statuses import PENDING, RUNNING
 from domain.storage import LocalStorage, open_storage
+from domain.system.heartbeats import queues_short_of_room
 from jobs import host, leftovers
 from jobs.disk_watch import DiskWatch
 from jobs.folders import remove_tree

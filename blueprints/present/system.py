@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from domain import disk
 from domain.clock import rfc3339
-from domain.installation import Facts
 from domain.models import StepRun, WorkerInfo
-from domain.presence import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
 from domain.settings import Settings
+from domain.system.heartbeats import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
+from domain.system.status import Facts
 from domain.waiting import silence
 
 GOOD, WARN, BAD, QUIET = "good", "warn", "bad", "quiet"

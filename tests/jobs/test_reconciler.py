@@ -23,9 +23,9 @@ from domain.models import (
     WorkerInfo,
     write,
 )
-from domain.presence import has_reconciler
 from domain.statuses import FAILED, PENDING, RUNNING
 from domain.storage import UNFINISHED_SECONDS, StorageError, open_storage
+from domain.system.heartbeats import has_reconciler
 from jobs import host
 from jobs.queue import Doorbell, message_id
 from jobs.reconciler import RING_AGAIN_MS, Reconciler

@@ -9,8 +9,8 @@ from peewee import fn
 
 from domain.clock import now
 from domain.models import ReconcilerInfo, StepRun, WorkerInfo
-from domain.presence import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
 from domain.statuses import PENDING
+from domain.system.heartbeats import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
 from jobs import host, up
 from jobs.doctor.findings import Finding, fault, ok, skipped, unless, warning
 from jobs.doctor.scene import Scene

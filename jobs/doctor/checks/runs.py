@@ -11,8 +11,8 @@ from domain import engine
 from domain.clock import now
 from domain.engine import Ready
 from domain.models import Run, StageRun, StepRun
-from domain.presence import queues_short_of_room
 from domain.statuses import PENDING, RUNNING
+from domain.system.heartbeats import queues_short_of_room
 from jobs.doctor.checks.parts import is_running, not_running
 from jobs.doctor.findings import Finding, fault, unless
 from jobs.doctor.scene import Scene

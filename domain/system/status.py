@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import disk, gauges, presence
+from domain import disk
 from domain.clock import now
 from domain.disk import Room
-from domain.gauges import Line
 from domain.migrations import standing
 from domain.models import ReconcilerInfo, StepRun, WorkerInfo, db
 from domain.settings import Settings
+from domain.system import heartbeats
+from domain.system import load as system_load
+from domain.system.load import Line
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ def look(settings: Settings) -> Facts:
         database_version=_version(settings),
         missing_migrations=missing,
         unknown_migrations=unknown,
-        workers=presence.workers(),
-        reconcilers=presence.reconcilers(),
-        held=presence.steps_held(),
-        ready=gauges.steps_ready(),
+        workers=heartbeats.workers(),
+        reconcilers=heartbeats.reconcilers(),
+        held=heartbeats.steps_held(),
+        ready=system_load.steps_ready(),
         room=room,
         marks=disk.marks(settings, room.folder),
         storage_is_writable=_is_writable(disk.storage_folder(settings)),
