@@ -18,12 +18,12 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from bench.rows import Row
-from domain import projects
 from domain import settings as settings_module
 from domain.accounts import users
 from domain.accounts.access import console
 from domain.migrations import migrate
 from domain.models import Ingredient, Run, Workflow, db, is_sqlite, write
+from domain.projects import projects
 from domain.settings import Settings
 from domain.workflows import workflows
 from domain.workflows.schema import NewWorkflow

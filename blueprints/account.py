@@ -13,7 +13,6 @@ from blueprints.people_schemas import NewToken, OwnChange, PasswordChange
 from blueprints.present import people as present
 from blueprints.schemas import PageQuery
 from blueprints.security import begin_session
-from domain import projects
 from domain.accounts import users
 from domain.accounts.access import READ, WRITE, require_write
 from domain.accounts.idempotency import Answer, first_answer, keep
@@ -21,6 +20,7 @@ from domain.clock import now
 from domain.errors import Conflict, Fault, TooManyAttempts
 from domain.models import new_id
 from domain.pagination import Page
+from domain.projects import projects
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 

@@ -16,13 +16,14 @@ from blueprints.editor_page import NO_PART, PICKS, comment_typed, editor_page, l
 from blueprints.forms import Form, read_form, saved
 from blueprints.guards import current_actor, load_draft, load_project, load_workflow
 from blueprints.schemas import Schema
-from domain import acts, drafts, edits, projects
+from domain import acts, drafts, edits
 from domain.accounts.access import SUPER_USER
 from domain.acts import NoSuchActError
 from domain.drafts import Overtaken, Present
 from domain.errors import Conflict, Fault, Invalid, StaleRevision
 from domain.models import Draft
 from domain.pagination import Page
+from domain.projects import projects
 from domain.validation.fields import Name, Slug
 from domain.workflows import merge
 

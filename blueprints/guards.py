@@ -11,7 +11,7 @@ from flask import current_app, g, request
 from flask_login import current_user
 
 from blueprints import is_api, throttling
-from domain import drafts, projects
+from domain import drafts
 from domain.accounts import access, users
 from domain.accounts.access import SUPER_USER, USER, Actor
 from domain.errors import NotSignedIn
@@ -28,6 +28,7 @@ from domain.models import (
     is_id,
 )
 from domain.pagination import Page
+from domain.projects import projects
 
 PROJECTS_SHOWN = 20
 

@@ -13,10 +13,10 @@ from blueprints.guards import current_actor, load_project
 from blueprints.project_schemas import DRIVERS, EnvironmentPut
 from blueprints.project_settings import PREFIX, refuse_taken, settings_page
 from blueprints.schemas import PageQuery
-from domain import projects
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, Fault, Invalid
 from domain.models import Project
+from domain.projects import projects
 from domain.validation.fields import Slug
 
 bp = Blueprint("project_environments", __name__, url_prefix=PREFIX)

@@ -12,9 +12,9 @@ from blueprints.present import projects as present
 from blueprints.project_settings import PREFIX, refuse_taken, settings_page
 from blueprints.schemas import PageQuery
 from blueprints.secret_schemas import SecretName, SecretPut
-from domain import project_secrets
 from domain.accounts.access import ADMIN
 from domain.models import Project
+from domain.projects import secrets as project_secrets
 
 bp = Blueprint("project_secrets", __name__, url_prefix=PREFIX)
 

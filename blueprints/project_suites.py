@@ -12,9 +12,9 @@ from blueprints.present import projects as present
 from blueprints.project_schemas import TestSuitePut
 from blueprints.project_settings import PREFIX, refuse_taken, settings_page
 from blueprints.schemas import PageQuery
-from domain import projects
 from domain.accounts.access import SUPER_USER
 from domain.models import Project
+from domain.projects import projects
 from domain.validation.fields import Slug
 
 bp = Blueprint("project_suites", __name__, url_prefix=PREFIX)

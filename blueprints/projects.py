@@ -10,10 +10,10 @@ from blueprints.present import projects as present
 from blueprints.project_schemas import MemberPut, NewProject, ProjectChange
 from blueprints.project_settings import settings_page
 from blueprints.schemas import PageQuery
-from domain import projects
 from domain.accounts.access import ADMIN, PROJECT_ROLES, require_system_admin
 from domain.errors import Fault, Invalid, NotFound
 from domain.models import Project
+from domain.projects import projects
 from domain.validation.fields import Slug
 
 bp = Blueprint("projects", __name__, url_prefix="/projects")

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from blueprints.schemas import Schema, check
-from domain.secret_values import (
+from domain.projects.secret_values import (
     MAX_BYTES,
     MIN_BYTES,
     NAME,

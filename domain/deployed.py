@@ -8,7 +8,7 @@ from domain.accounts.access import Actor
 from domain.deployments import UNKNOWN
 from domain.models import Deployment, Environment, Release, Run, StepRun
 from domain.pagination import Page, fetch, fetch_after
-from domain.projects import deployed_now, lost_in
+from domain.projects.projects import deployed_now, lost_in
 from domain.statuses import FAILED, LIVE
 
 

@@ -7,7 +7,7 @@ from domain.accounts.access import Actor, missing
 from domain.errors import taken
 from domain.models import Ingredient, Package, Project, Release, write
 from domain.pagination import Page, fetch, fetch_after
-from domain.projects import change_row
+from domain.projects.projects import change_row
 
 
 def create_ingredient(

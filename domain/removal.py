@@ -7,7 +7,6 @@ from typing import Any
 
 from peewee import fn
 
-from domain import projects
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.discarded import discard
@@ -26,6 +25,7 @@ from domain.models import (
     write,
 )
 from domain.outside import require_answers
+from domain.projects import projects
 from domain.releases import never_number_again
 from domain.statuses import LIVE
 from domain.workflows.references import ReleaseReference, artifact_path, release_reference

@@ -11,8 +11,8 @@ from domain import engine
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
 from domain.logs.files import log_path
 from domain.models import Attempt
+from domain.projects.secret_values import values_of
 from domain.secret_key import Keys
-from domain.secret_values import values_of
 from domain.settings import Settings
 from domain.statuses import CANCELLED, FAILED
 from jobs.folders import remove_tree

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
-from domain.secret_values import MIN_BYTES
+from domain.projects.secret_values import MIN_BYTES
 
 MASK = b"***"
 MIN_LINE_BYTES = 6

@@ -21,9 +21,10 @@ from blueprints.project_schemas import (
 )
 from blueprints.schemas import CursorQuery, PageQuery, check_name
 from blueprints.secret_schemas import SECRET_ADDRESS, SecretPut, check_secret_name
-from domain import project_secrets, projects
 from domain.accounts.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
 from domain.models import Environment
+from domain.projects import projects
+from domain.projects import secrets as project_secrets
 
 bp = Blueprint("api_projects", __name__, url_prefix="/api/projects")
 

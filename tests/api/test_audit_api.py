@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from domain import pagination, projects
+from domain import pagination
 from domain.accounts import users as people_rules
 from domain.accounts.access import ADMIN, Actor
 from domain.models import AuditEvent
+from domain.projects import projects
 from tests.support.world import World
 
 ANN = Actor("1", "ann", is_system_admin=True, address="192.0.2.1")

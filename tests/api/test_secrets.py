@@ -5,7 +5,7 @@ from flask import Flask
 
 from blueprints.secret_schemas import SecretPut
 from domain.models import AuditEvent, IdempotencyKey, Secret
-from domain.secret_values import values_of
+from domain.projects.secret_values import values_of
 from tests.support.keys import KEYS
 
 PATH = "/api/projects/pond/secrets"
@@ -80,7 +80,7 @@ def test_a_mistake_of_ours_does_not_put_the_value_into_the_servers_log(
     def broken(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("domain.project_secrets.put_row", broken)
+    monkeypatch.setattr("domain.projects.secrets.put_row", broken)
     app.testing = False
     answer = admin("PUT", f"{PATH}/TOKEN", {"value": VALUE})
     assert answer.status_code == 500

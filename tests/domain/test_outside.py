@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import deployments, engine, outside, projects
+from domain import deployments, engine, outside
 from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
@@ -18,6 +18,7 @@ from domain.models import (
     new_id,
     write,
 )
+from domain.projects import projects
 from domain.statuses import CANCELLED, FAILED, PENDING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     ACTOR,

@@ -2,14 +2,14 @@
 
 import pytest
 
-from domain import project_secrets
 from domain.accounts.access import console
 from domain.engine import StepFailed
 from domain.errors import Invalid, NotFound
 from domain.models import AuditEvent, Project, Secret
 from domain.pagination import Page
+from domain.projects import secrets as project_secrets
+from domain.projects.secret_values import is_everyday, is_reserved, values_of
 from domain.secret_key import Keys
-from domain.secret_values import is_everyday, is_reserved, values_of
 from tests.support.keys import KEYS
 
 ANN = console("ann")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain import deployments, engine, outside, projects, removal, reruns
+from domain import deployments, engine, outside, removal, reruns
 from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
@@ -32,6 +32,7 @@ from domain.models import (
     new_id,
     write,
 )
+from domain.projects import projects
 from domain.releases import NewPackage, record_release
 from domain.statuses import FAILED, SUCCEEDED
 from domain.storage import Storage, open_storage

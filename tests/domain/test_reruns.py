@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain import engine, outside, projects, reruns, run_queries
+from domain import engine, outside, reruns, run_queries
 from domain.accounts.access import console
 from domain.artifacts import Artifact
 from domain.deployments import begin
@@ -28,6 +28,7 @@ from domain.models import (
     Workflow,
     write,
 )
+from domain.projects import projects
 from domain.releases import NewPackage, record_release, releases_of_run, resolve_references
 from domain.reruns import StorageUnavailable
 from domain.settings import SettingError

@@ -27,7 +27,7 @@ from domain.models import (
     new_id,
     write,
 )
-from domain.secret_values import encrypted
+from domain.projects.secret_values import encrypted
 from domain.settings import Settings
 from jobs import doctor, host, supervisor
 from jobs.doctor import Finding, examination

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.secret_values import MIN_BYTES
+from domain.projects.secret_values import MIN_BYTES
 from jobs.masking import Masker
 
 

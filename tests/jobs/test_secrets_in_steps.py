@@ -5,11 +5,11 @@ import urllib.parse
 
 import pytest
 
-from domain import project_secrets
 from domain.logs.files import log_path
 from domain.models import Attempt, Project, Release, StepRun, TestResult
+from domain.projects import secrets as project_secrets
+from domain.projects.secret_values import is_reserved
 from domain.secret_key import Keys
-from domain.secret_values import is_reserved
 from domain.statuses import FAILED, SUCCEEDED
 from jobs import run_step as worker_side
 from jobs.execution import WorkerProcess

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import disk, projects
+from domain import disk
 from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.clock import DAY_MS, now
@@ -21,6 +21,7 @@ from domain.models import (
     first_id,
     write,
 )
+from domain.projects import projects
 from jobs.queue import Doorbell
 from tests.support.people import People
 from tests.support.queries import counter

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from blueprints.editor_page import fault_told
-from domain import drafts, projects
+from domain import drafts
 from domain.models import (
     Draft,
     Environment,
@@ -16,6 +16,7 @@ from domain.models import (
     Workflow,
     WorkflowRevision,
 )
+from domain.projects import projects
 from domain.workflows import workflows
 from domain.workflows.schema import ChangedWorkflow
 from domain.workflows.validate import parse

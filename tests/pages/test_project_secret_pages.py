@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import project_secrets
 from domain.models import Project, Secret
-from domain.secret_values import values_of
+from domain.projects import secrets as project_secrets
+from domain.projects.secret_values import values_of
 from tests.support.forms import fields_of
 from tests.support.keys import KEYS
 from tests.support.people import People

@@ -4,7 +4,6 @@ import itertools
 
 from flask import Flask
 
-from domain import project_secrets
 from domain.accounts import users
 from domain.accounts.access import console
 from domain.logs import uploads
@@ -27,6 +26,7 @@ from domain.models import (
     WorkflowRevision,
     new_id,
 )
+from domain.projects import secrets as project_secrets
 from domain.snapshots import RunPart, Seal, StepPart
 from domain.storage import open_storage
 from tests.support.people import Person

@@ -8,9 +8,9 @@ from domain.clock import now
 from domain.errors import Fault, Invalid
 from domain.models import Project, Secret, write
 from domain.pagination import Page, fetch
-from domain.projects import put_row
+from domain.projects.projects import put_row
+from domain.projects.secret_values import encrypted, is_everyday
 from domain.secret_key import Keys
-from domain.secret_values import encrypted, is_everyday
 
 MAX_SECRETS = 100
 """In a project; each of them is looked for in all that its steps print."""
