@@ -15,9 +15,10 @@ from blueprints.project_schemas import NewIngredient
 from blueprints.project_settings import refuse_taken
 from blueprints.project_suites import NamedTestSuite
 from blueprints.schemas import check
-from domain import edits, ingredients
+from domain import edits
 from domain.models import Environment, Ingredient, Project, TestSuite
 from domain.projects import projects
+from domain.releases import ingredients
 
 PREFIX = "new."
 """Fields of the form that make it begin so."""

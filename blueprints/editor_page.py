@@ -8,10 +8,11 @@ from flask import render_template, request
 from blueprints import editor_create, editor_form
 from blueprints.guards import current_actor, load_project
 from blueprints.run_words import count
-from domain import acts, drafts, edits, ingredients, release_picks
+from domain import acts, drafts, edits, release_picks
 from domain.drafts import Present
 from domain.pagination import Page
 from domain.projects import projects
+from domain.releases import ingredients
 from domain.validation.messages import pointer
 
 PICKS = 200

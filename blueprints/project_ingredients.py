@@ -12,9 +12,9 @@ from blueprints.present import catalog as present
 from blueprints.project_schemas import IngredientChange, NewIngredient
 from blueprints.project_settings import PREFIX, settings_page
 from blueprints.schemas import PageQuery
-from domain import ingredients
 from domain.accounts.access import SUPER_USER, missing
 from domain.models import Ingredient, Project
+from domain.releases import ingredients
 
 bp = Blueprint("project_ingredients", __name__, url_prefix=PREFIX)
 

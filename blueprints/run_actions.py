@@ -13,8 +13,8 @@ from domain import engine, reruns, run_queries, runs, waiting
 from domain.clock import now
 from domain.errors import Conflict, state
 from domain.models import Run, StageRun, Workflow
+from domain.releases.storage import open_storage
 from domain.run_queries import Details
-from domain.storage import open_storage
 
 LOOK_AGAIN_MS = 5_000
 

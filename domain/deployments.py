@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from peewee import JOIN
 
-from domain.artifacts import Artifact
 from domain.clock import now
 from domain.engine.advance import touch
 from domain.engine.types import Claim
 from domain.models import Deployment, Environment, Release, StepRun
+from domain.releases.artifacts import Artifact
 from domain.statuses import RUNNING, SUCCEEDED
 
 # What became of the outside when a worker was lost in the middle of a deployment.

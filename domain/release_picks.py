@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from domain import edits
 from domain.edits import Draft, Part
-from domain.ingredients import latest_releases, packages_of
 from domain.models import Ingredient, Release
+from domain.releases.ingredients import latest_releases, packages_of
 from domain.workflows.references import artifact_path, release_reference
 
 MAX_INGREDIENTS = 20

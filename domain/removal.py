@@ -9,7 +9,6 @@ from peewee import fn
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
-from domain.discarded import discard
 from domain.errors import Conflict, Fault, state
 from domain.logs.files import run_folder
 from domain.models import (
@@ -26,7 +25,8 @@ from domain.models import (
 )
 from domain.outside import require_answers
 from domain.projects import projects
-from domain.releases import never_number_again
+from domain.releases.garbage_collection import discard
+from domain.releases.releases import never_number_again
 from domain.statuses import LIVE
 from domain.workflows.references import ReleaseReference, artifact_path, release_reference
 
@@ -119,7 +119,7 @@ def _forget_last_run(workflow: Workflow, run_id: str) -> None:
 def remove_release(release: Release, *, actor: Actor) -> None:
     """Remove a release that nothing needs now. Its number is never given again by itself.
 
-    Its files go later, if no other release has the same; see domain/discarded.py.
+    Its files go later, if no other release has the same; see domain/releases/garbage_collection.py.
     Raises Conflict `release_in_use`, NotFound when somebody else was faster.
     """
     project_id = release.ingredient.project_id

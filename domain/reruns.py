@@ -12,7 +12,6 @@ from peewee import fn
 
 from domain import runs
 from domain.accounts.access import Actor, missing
-from domain.artifacts import Artifact
 from domain.clock import now, rfc3339
 from domain.engine import Ready
 from domain.errors import Conflict, Fault, GalleyError, Invalid, state
@@ -28,13 +27,14 @@ from domain.models import (
     Workflow,
 )
 from domain.outside import require_answers
-from domain.releases import artifacts_of
+from domain.releases.artifacts import Artifact
+from domain.releases.releases import artifacts_of
+from domain.releases.storage import Storage, StorageError
 from domain.runs import Plan
 from domain.secret_key import Keys
 from domain.settings import SettingError
 from domain.snapshots import RunPart, Seal, StepPart
 from domain.statuses import SUCCEEDED
-from domain.storage import Storage, StorageError
 
 Whence = Literal["start", "failed"]
 Which = Literal["same", "current"]

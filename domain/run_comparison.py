@@ -23,7 +23,6 @@ from domain.comparison import (
 )
 from domain.errors import Fault, Invalid
 from domain.first_difference import FirstDifference, first_difference, readable
-from domain.ingredients import packages_of
 from domain.logs import error_lines, run_logs, windows
 from domain.logs.files import read_log
 from domain.models import (
@@ -37,7 +36,8 @@ from domain.models import (
     WorkflowRevision,
     first_id,
 )
-from domain.releases import releases_of_run
+from domain.releases.ingredients import packages_of
+from domain.releases.releases import releases_of_run
 from domain.statuses import SUCCEEDED
 from domain.test_results.results import shown_by
 from domain.workflows import queries as workflow_queries

@@ -9,7 +9,6 @@ from peewee import fn
 
 from domain import waiting
 from domain.errors import NotFound
-from domain.ingredients import packages_of
 from domain.logs import uploads
 from domain.models import (
     Attempt,
@@ -28,7 +27,8 @@ from domain.models import (
     is_sqlite,
 )
 from domain.pagination import COUNTED_TO, count
-from domain.releases import releases_of_run
+from domain.releases.ingredients import packages_of
+from domain.releases.releases import releases_of_run
 from domain.statuses import FINISHED
 
 Row = TypeVar("Row", bound=Base)

@@ -8,11 +8,11 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from domain import ingredients
 from domain.accounts.access import Actor
 from domain.errors import Conflict
 from domain.models import Project
 from domain.projects import projects
+from domain.releases import ingredients
 from domain.settings import CHECKOUT
 from domain.workflows import workflows
 from domain.workflows.schema import NewWorkflow

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 from domain.clock import now, rfc3339
 from domain.logs.files import TIMES_SUFFIX
+from domain.releases.storage import StorageError, open_storage, sync_folder
 from domain.settings import Settings
-from domain.storage import StorageError, open_storage, sync_folder
 
 SQLITE_COPY, POSTGRES_DUMP = "galley.db", "database.dump"
 NAMED_FILES = "SELECT DISTINCT sha256 FROM package ORDER BY sha256"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from redis import RedisError
 
-from domain import discarded, disk, engine
+from domain import disk, engine
 from domain.accounts import idempotency
 from domain.clock import DAY_MS, now
 from domain.engine import Ready
@@ -29,9 +29,10 @@ from domain.models import (
     db,
     write,
 )
+from domain.releases import garbage_collection
+from domain.releases.storage import LocalStorage, open_storage
 from domain.settings import SettingError, Settings
 from domain.statuses import PENDING, RUNNING
-from domain.storage import LocalStorage, open_storage
 from domain.system.heartbeats import queues_short_of_room
 from jobs import host, leftovers
 from jobs.disk_watch import DiskWatch
@@ -292,7 +293,7 @@ class Reconciler:
 
     def remove_discarded_packages(self) -> None:
         try:
-            discarded.tidy(lambda: open_storage(self._settings))
+            garbage_collection.tidy(lambda: open_storage(self._settings))
         except (OSError, SettingError) as error:
             log.warning("packages of deleted releases cannot be removed: %s", error)
 

@@ -11,8 +11,8 @@ from blueprints.guards import current_actor, load_ingredient, load_project
 from blueprints.present import catalog as present
 from blueprints.project_schemas import IngredientChange, NewIngredient
 from blueprints.schemas import CursorQuery, IngredientQuery
-from domain import ingredients
 from domain.accounts.access import SUPER_USER
+from domain.releases import ingredients
 
 bp = Blueprint("api_ingredients", __name__, url_prefix="/api/ingredients")
 

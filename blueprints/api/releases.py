@@ -9,10 +9,11 @@ from blueprints.answers import catalog as answers
 from blueprints.api.operations import BYTES, ETAG, IF_NONE_MATCH, operation
 from blueprints.guards import current_actor, load_release
 from blueprints.present import catalog as present
-from domain import ingredients, removal
+from domain import removal
 from domain.accounts.access import ADMIN
 from domain.errors import GalleyError
-from domain.storage import StorageError, open_storage
+from domain.releases import ingredients
+from domain.releases.storage import StorageError, open_storage
 
 bp = Blueprint("api_releases", __name__, url_prefix="/api/releases")
 

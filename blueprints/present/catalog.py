@@ -5,8 +5,8 @@ from typing import Any
 
 from blueprints.present import projects
 from domain.clock import rfc3339
-from domain.deployed import Place, Standing, Told
 from domain.models import Environment, Ingredient, Package, Release, Run
+from domain.releases.deployments import Place, Standing, Told
 
 
 def ingredient(row: Ingredient, latest: Release | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from domain.engine.advance import touch
 from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.logs.files import run_folder
 from domain.models import Run, UploadedLog, new_id, write
-from domain.storage import sync_folder
+from domain.releases.storage import sync_folder
 
 MAX_FILES = 500
 """Of a run: its JSON lists them all."""

@@ -55,7 +55,7 @@ class Package(Base):
 
 
 class DiscardedFile(Base):
-    """A stored file of a release that was deleted; see domain/discarded.py."""
+    """A stored file of a release that was deleted; see domain/releases/garbage_collection.py."""
 
     sha256 = CharField(max_length=64, primary_key=True)
     aside_since = Moment(null=True)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from domain.engine import StepFailed
+from domain.releases.storage import StorageError
 from domain.settings import SettingError
 from domain.statuses import FAILED
-from domain.storage import StorageError
 from jobs.steps import build, deploy, test
 from jobs.steps.context import Outcome, StepContext
 

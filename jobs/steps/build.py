@@ -3,9 +3,9 @@
 from typing import Any
 
 from domain.engine import StepFailed
-from domain.releases import NewPackage, check_version, record_release
+from domain.releases.releases import NewPackage, check_version, record_release
+from domain.releases.storage import open_storage
 from domain.statuses import FAILED, SUCCEEDED
-from domain.storage import open_storage
 from jobs.masking import Masker
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import Folders, build_environment, prepare_folders

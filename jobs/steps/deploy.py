@@ -1,12 +1,17 @@
 """Deploy: one artifact goes into one environment, and what is there now is recorded."""
 
 from domain import deployments
-from domain.artifacts import Artifact, NoSingleMatch, choose
 from domain.engine import StepFailed, owned
-from domain.releases import artifacts_of, check_version, releases_of_run, resolve_references
+from domain.releases.artifacts import Artifact, NoSingleMatch, choose
+from domain.releases.releases import (
+    artifacts_of,
+    check_version,
+    releases_of_run,
+    resolve_references,
+)
+from domain.releases.storage import open_storage
 from domain.settings import SettingError
 from domain.statuses import FAILED, SUCCEEDED
-from domain.storage import open_storage
 from domain.workflows.references import artifact_path
 from jobs.patience import until_answered
 from jobs.steps.context import Outcome, StepContext

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domain.artifacts import Artifact
 from domain.engine import StepFailed, owned
+from domain.releases.artifacts import Artifact
+from domain.releases.storage import remote
 from domain.statuses import SUCCEEDED
-from domain.storage import remote
 from jobs.folders import remove_tree
 from jobs.patience import until_answered
 from jobs.steps.archives import is_archive, unpack

@@ -8,9 +8,9 @@ from typing import Any
 
 from domain.engine import StepFailed
 from domain.models import Release
-from domain.releases import artifacts_of, resolve_references
+from domain.releases.releases import artifacts_of, resolve_references
+from domain.releases.storage import open_storage
 from domain.statuses import FAILED, SUCCEEDED
-from domain.storage import open_storage
 from domain.test_results import results
 from jobs.patience import until_answered
 from jobs.steps.context import Outcome, StepContext, outcome_of

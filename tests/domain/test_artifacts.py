@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.artifacts import Artifact, NoSingleMatch, choose, matches
+from domain.releases.artifacts import Artifact, NoSingleMatch, choose, matches
 
 
 def artifact(path: str, version: str = "1.0") -> Artifact:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from domain import engine, ingredients, outside, pagination
+from domain import engine, outside, pagination
 from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.accounts.audit import Wanted, changed
@@ -12,6 +12,7 @@ from domain.clock import now
 from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_id, write
 from domain.pagination import Page
 from domain.projects import projects
+from domain.releases import ingredients
 from domain.statuses import SUCCEEDED
 from domain.workflows import workflows
 from domain.workflows.schema import ChangedWorkflow

@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
-from domain import discarded
-from domain.discarded import KEPT_MS, discard, tidy
 from domain.models import DiscardedFile, Package, Release, new_id, write
-from domain.releases import NewPackage, record_release
-from domain.storage import LocalStorage, RemoteStorage, Storage, StorageError, remote
+from domain.releases import garbage_collection
+from domain.releases.garbage_collection import KEPT_MS, discard, tidy
+from domain.releases.releases import NewPackage, record_release
+from domain.releases.storage import LocalStorage, RemoteStorage, Storage, StorageError, remote
 from tests.support.pipelines import a_project
 
 DUCK = b"quack"
@@ -185,10 +185,10 @@ def test_where_nothing_is_due_the_storage_is_left_alone(deleted):
 
 def test_what_takes_long_goes_on_the_next_time(storage, monkeypatch):
     discard(f"{n:064x}" for n in range(3))
-    monkeypatch.setattr(discarded, "BUDGET_SECONDS", -1.0)
+    monkeypatch.setattr(garbage_collection, "BUDGET_SECONDS", -1.0)
     tidy(lambda: storage)
     assert DiscardedFile.select().where(DiscardedFile.aside_since.is_null()).count() == 3
-    monkeypatch.setattr(discarded, "BUDGET_SECONDS", 60.0)
+    monkeypatch.setattr(garbage_collection, "BUDGET_SECONDS", 60.0)
     tidy(lambda: storage)
     assert not DiscardedFile.select().where(DiscardedFile.aside_since.is_null()).exists()
 

@@ -6,10 +6,10 @@ import pytest
 
 from domain import deployments, engine, run_queries
 from domain.accounts.access import console
-from domain.artifacts import Artifact
 from domain.clock import now
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
 from domain.models import Attempt, Release, Run, RunEvent, StageRun, StepRun, Workflow, db, write
+from domain.releases.artifacts import Artifact
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     ACTOR,

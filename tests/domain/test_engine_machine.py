@@ -24,8 +24,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from domain.artifacts import Artifact
 from domain.models import Release, db, is_sqlite, write
+from domain.releases.artifacts import Artifact
 from domain.statuses import CANCELLED, FAILED, RUNNING, SUCCEEDED
 from jobs.reconciler import RING_AGAIN_MS
 from tests.support import pipelines

@@ -4,7 +4,6 @@ import pytest
 
 from domain import deployments, engine, outside
 from domain.accounts.access import console
-from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
 from domain.errors import Conflict, Invalid
 from domain.models import (
@@ -19,6 +18,7 @@ from domain.models import (
     write,
 )
 from domain.projects import projects
+from domain.releases.artifacts import Artifact
 from domain.statuses import CANCELLED, FAILED, PENDING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     ACTOR,

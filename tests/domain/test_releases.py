@@ -18,7 +18,7 @@ from domain.models import (
     new_id,
     write,
 )
-from domain.releases import (
+from domain.releases.releases import (
     NewPackage,
     artifacts_of,
     check_version,

@@ -8,7 +8,6 @@ import pytest
 
 from domain import deployments, engine, outside, removal, reruns
 from domain.accounts.access import console
-from domain.artifacts import Artifact
 from domain.engine import Claim, Ending
 from domain.errors import Conflict, NotFound
 from domain.logs.files import log_path
@@ -33,9 +32,10 @@ from domain.models import (
     write,
 )
 from domain.projects import projects
-from domain.releases import NewPackage, record_release
+from domain.releases.artifacts import Artifact
+from domain.releases.releases import NewPackage, record_release
+from domain.releases.storage import Storage, open_storage
 from domain.statuses import FAILED, SUCCEEDED
-from domain.storage import Storage, open_storage
 from domain.test_results import results, reviews
 from tests.support import pipelines
 from tests.support.keys import KEYS

@@ -9,7 +9,6 @@ import pytest
 
 from domain import engine, outside, reruns, run_queries
 from domain.accounts.access import console
-from domain.artifacts import Artifact
 from domain.deployments import begin
 from domain.engine import Claim, Ending, Ready
 from domain.errors import Conflict, Invalid
@@ -29,11 +28,12 @@ from domain.models import (
     write,
 )
 from domain.projects import projects
-from domain.releases import NewPackage, record_release, releases_of_run, resolve_references
+from domain.releases.artifacts import Artifact
+from domain.releases.releases import NewPackage, record_release, releases_of_run, resolve_references
+from domain.releases.storage import Storage, open_storage
 from domain.reruns import StorageUnavailable
 from domain.settings import SettingError
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
-from domain.storage import Storage, open_storage
 from domain.workflows import statistics
 from domain.workflows.schema import ChangedWorkflow
 from domain.workflows.validate import parse

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.settings import SettingError, load
-from domain.storage import (
+from domain.releases.storage import (
     UNFINISHED_SECONDS,
     LocalStorage,
     RemoteStorage,
@@ -18,6 +17,7 @@ from domain.storage import (
     open_storage,
     remote,
 )
+from domain.settings import SettingError, load
 
 CONTENT = b"a package" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

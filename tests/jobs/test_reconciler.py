@@ -11,7 +11,6 @@ import pytest
 
 from domain import engine
 from domain.clock import now
-from domain.discarded import KEPT_MS, discard
 from domain.engine import Ready
 from domain.models import (
     DiscardedFile,
@@ -23,8 +22,9 @@ from domain.models import (
     WorkerInfo,
     write,
 )
+from domain.releases.garbage_collection import KEPT_MS, discard
+from domain.releases.storage import UNFINISHED_SECONDS, StorageError, open_storage
 from domain.statuses import FAILED, PENDING, RUNNING
-from domain.storage import UNFINISHED_SECONDS, StorageError, open_storage
 from domain.system.heartbeats import has_reconciler
 from jobs import host
 from jobs.queue import Doorbell, message_id

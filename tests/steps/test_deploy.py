@@ -11,7 +11,7 @@ import pytest
 from domain import deployments
 from domain.engine import LeaseLost
 from domain.models import Deployment, Release, StepRun
-from domain.storage import remote
+from domain.releases.storage import remote
 from jobs.process import Stop
 from tests.steps.workbench import Bench, build_step, deploy_step, on_one_database
 

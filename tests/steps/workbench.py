@@ -8,8 +8,8 @@ import pytest
 from domain import engine, runs
 from domain.accounts.access import console
 from domain.models import Environment, Ingredient, Project, Run, StepRun, StepSpec, TestSuite
+from domain.releases.storage import Storage, open_storage
 from domain.settings import Settings
-from domain.storage import Storage, open_storage
 from domain.workflows import workflows
 from domain.workflows.schema import NewWorkflow
 from domain.workflows.validate import parse

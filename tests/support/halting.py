@@ -14,7 +14,7 @@ BEFORE, AFTER = "before", "after"
 
 POINTS = {
     "after the claim": ("jobs.run_step", "Execution", BEFORE),
-    "while it stores a package": ("domain.storage", "LocalStorage._give_name", BEFORE),
+    "while it stores a package": ("domain.releases.storage", "LocalStorage._give_name", BEFORE),
     "between storing and recording": ("jobs.steps.build", "_store", AFTER),
     "while it notes a deployment": ("domain.deployments", "touch", AFTER),
     "before it switches": ("jobs.steps.drivers", "_place", AFTER),

@@ -14,9 +14,9 @@ from domain.models import (
     StageRun,
     StepRun,
 )
+from domain.releases.storage import open_storage
 from domain.settings import Settings
 from domain.statuses import FINISHED, RUNNING, SKIPPED, SUCCEEDED
-from domain.storage import open_storage
 from tests.support.processes import that_know
 from tests.support.wait import eventually
 

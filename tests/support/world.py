@@ -27,8 +27,8 @@ from domain.models import (
     new_id,
 )
 from domain.projects import secrets as project_secrets
+from domain.releases.storage import open_storage
 from domain.snapshots import RunPart, Seal, StepPart
-from domain.storage import open_storage
 from tests.support.people import Person
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from domain.disk import FULL, OK, Room, look
+from domain.releases.storage import StorageError, open_storage
 from domain.settings import SettingError
-from domain.storage import StorageError, open_storage
 from jobs.doctor.findings import Finding, fault, ok, unless, warning
 from jobs.doctor.scene import Scene
 from jobs.doctor.words import without_credentials

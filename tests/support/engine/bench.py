@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from domain.artifacts import Artifact
 from domain.models import AuditEvent, Deployment, ReconcilerInfo, WorkerInfo, write
 from domain.models import Workflow as WorkflowRow
+from domain.releases.artifacts import Artifact
 from domain.settings import Settings
 from jobs.queue import Doorbell
 from tests.support import pipelines

@@ -14,8 +14,8 @@ from domain.errors import Conflict
 from domain.models import Run as RunRow
 from domain.models import StageRun, StepRun, WorkerInfo, write
 from domain.models import Workflow as WorkflowRow
+from domain.releases.storage import open_storage
 from domain.statuses import CANCELLED, FAILED, FINISHED, RUNNING, SUCCEEDED
-from domain.storage import open_storage
 from jobs.reconciler import JUMP_MS, RING_AGAIN_MS
 from tests.support import pipelines
 from tests.support.engine.pair import Message, Pair

@@ -15,7 +15,7 @@ from peewee import fn
 
 from domain.clock import DAY_MS, now
 from domain.models import DiscardedFile, Package, write
-from domain.storage import Storage
+from domain.releases.storage import Storage
 
 KEPT_MS = 2 * DAY_MS
 """Longer than any step takes: its script has a day at most."""

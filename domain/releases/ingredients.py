@@ -1,4 +1,4 @@
-"""Ingredients, and the reading side of their releases (domain/releases.py makes them)."""
+"""Ingredients, and the reading side of their releases (domain/releases/releases.py makes them)."""
 
 from peewee import IntegrityError, fn
 

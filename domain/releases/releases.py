@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from domain.artifacts import Artifact
 from domain.engine.types import StepFailed
 from domain.models import Ingredient, Package, Release, Run, StepRun, given
 from domain.models.statements import Statement
+from domain.releases.artifacts import Artifact
 from domain.workflows.references import release_reference
 
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~!-]{0,199}")

@@ -1,0 +1,1 @@
+"""Ingredients, their releases and packages, package storage, and deployments."""
