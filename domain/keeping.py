@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.deployments import HAPPENED
+from domain.engine.deployments import HAPPENED
 from domain.models import StageRun, StepRun
 from domain.runs import Plan
 from domain.statuses import SUCCEEDED

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from domain import engine
 from domain.accounts import audit
 from domain.accounts.access import Actor
-from domain.deployments import DID_NOT, HAPPENED, UNKNOWN
 from domain.engine import Ready
 from domain.engine.advance import touch
+from domain.engine.deployments import DID_NOT, HAPPENED, UNKNOWN
 from domain.errors import Conflict, Fault, Invalid, state
 from domain.models import Deployment, Release, RunEvent, StepRun, StepSpec, write
 from domain.statuses import FAILED, FINISHED, SUCCEEDED

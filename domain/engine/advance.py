@@ -5,10 +5,10 @@ from typing import Any
 from peewee import Case, fn
 
 from domain.clock import now
+from domain.engine.decide import StageFacts, decide
 from domain.engine.types import Ready
 from domain.models import Run, StageRun, StepRun, Workflow, given, write
 from domain.models.statements import Statement
-from domain.progress import StageFacts, decide
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED
 
 _RUN = Statement(

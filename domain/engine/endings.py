@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from domain import deployments
 from domain.clock import now
+from domain.engine import deployments
 from domain.engine.advance import admit_after, advance_in_transaction, touch
 from domain.engine.claims import is_mine
 from domain.engine.types import Claim, Ending, LeaseLost, Ready, StepFailed

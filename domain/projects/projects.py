@@ -9,7 +9,7 @@ from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.accounts.users import get_user
 from domain.clock import now
-from domain.deployments import UNKNOWN
+from domain.engine.deployments import UNKNOWN
 from domain.errors import Conflict, state, taken
 from domain.models import (
     Deployment,

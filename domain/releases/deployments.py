@@ -1,11 +1,11 @@
-"""What is deployed where: the reading side of deployments (domain/deployments.py makes them)."""
+"""What is deployed where: the reading side of deployments (domain/engine/deployments.py makes them)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain import run_queries
 from domain.accounts.access import Actor
-from domain.deployments import UNKNOWN
+from domain.engine.deployments import UNKNOWN
 from domain.models import Deployment, Environment, Release, Run, StepRun
 from domain.pagination import Page, fetch, fetch_after
 from domain.projects.projects import deployed_now, lost_in

@@ -1,7 +1,6 @@
 """Deploy: one artifact goes into one environment, and what is there now is recorded."""
 
-from domain import deployments
-from domain.engine import StepFailed, owned
+from domain.engine import StepFailed, deployments, owned
 from domain.releases.artifacts import Artifact, NoSingleMatch, choose
 from domain.releases.releases import (
     artifacts_of,

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from domain import deployments, engine, run_queries
+from domain import engine, run_queries
 from domain.accounts.access import console
 from domain.clock import now
-from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
+from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed, deployments
 from domain.models import Attempt, Release, Run, RunEvent, StageRun, StepRun, Workflow, db, write
 from domain.releases.artifacts import Artifact
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED

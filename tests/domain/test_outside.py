@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain import deployments, engine, outside
+from domain import engine, outside
 from domain.accounts.access import console
-from domain.engine import Claim, Ending
+from domain.engine import Claim, Ending, deployments
 from domain.errors import Conflict, Invalid
 from domain.models import (
     AuditEvent,

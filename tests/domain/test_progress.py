@@ -1,6 +1,6 @@
 import pytest
 
-from domain.progress import StageFacts, decide
+from domain.engine.decide import StageFacts, decide
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from domain import deployments, engine, outside, removal, reruns
+from domain import engine, outside, removal, reruns
 from domain.accounts.access import console
-from domain.engine import Claim, Ending
+from domain.engine import Claim, Ending, deployments
 from domain.errors import Conflict, NotFound
 from domain.logs.files import log_path
 from domain.models import (

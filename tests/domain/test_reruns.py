@@ -9,8 +9,8 @@ import pytest
 
 from domain import engine, outside, reruns, run_queries
 from domain.accounts.access import console
-from domain.deployments import begin
 from domain.engine import Claim, Ending, Ready
+from domain.engine.deployments import begin
 from domain.errors import Conflict, Invalid
 from domain.models import (
     AuditEvent,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import deployments
-from domain.engine import LeaseLost
+from domain.engine import LeaseLost, deployments
 from domain.models import Deployment, Release, StepRun
 from domain.releases.storage import remote
 from jobs.process import Stop

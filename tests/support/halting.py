@@ -16,7 +16,7 @@ POINTS = {
     "after the claim": ("jobs.run_step", "Execution", BEFORE),
     "while it stores a package": ("domain.releases.storage", "LocalStorage._give_name", BEFORE),
     "between storing and recording": ("jobs.steps.build", "_store", AFTER),
-    "while it notes a deployment": ("domain.deployments", "touch", AFTER),
+    "while it notes a deployment": ("domain.engine.deployments", "touch", AFTER),
     "before it switches": ("jobs.steps.drivers", "_place", AFTER),
     "after it has switched": ("jobs.steps.drivers", "_switch", AFTER),
     "before it finishes": ("domain.engine", "finish", BEFORE),

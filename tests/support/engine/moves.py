@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
-from domain import deployments, engine, outside, reruns
-from domain.engine import Ending, LeaseLost, StepFailed
+from domain import engine, outside, reruns
+from domain.engine import Ending, LeaseLost, StepFailed, deployments
 from domain.errors import Conflict
 from domain.models import Run as RunRow
 from domain.models import StageRun, StepRun, WorkerInfo, write
