@@ -8,7 +8,7 @@ from blueprints import pages, settings
 from blueprints.guards import load_run
 from blueprints.present import comparison as present
 from blueprints.schemas import Schema
-from domain import run_comparison
+from domain.comparison import compare as run_comparison
 
 bp = Blueprint("comparison", __name__, url_prefix="/runs/<run_id>/compare")
 

@@ -16,9 +16,10 @@ from blueprints.present import runs as present
 from blueprints.present import timeline as present_timeline
 from blueprints.run_words import steps_of
 from blueprints.schemas import Schema
-from domain import completion, run_comparison, run_queries, runs, timeline, usual
+from domain import completion, run_queries, runs, timeline, usual
 from domain.accounts.access import SUPER_USER
 from domain.clock import now
+from domain.comparison import compare as run_comparison
 from domain.engine import deployments
 from domain.errors import NotFound
 from domain.logs import run_logs

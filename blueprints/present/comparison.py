@@ -5,7 +5,8 @@ from typing import Any
 
 from blueprints.present.differences import difference
 from domain.clock import rfc3339
-from domain.comparison import (
+from domain.comparison.compare import Comparison, StepLog
+from domain.comparison.rules import (
     ChangedTest,
     Member,
     ReleaseFacts,
@@ -15,7 +16,6 @@ from domain.comparison import (
     told_first,
 )
 from domain.models import Run, WorkflowRevision
-from domain.run_comparison import Comparison, StepLog
 
 TESTS_SHOWN = 50
 FILES_SHOWN = 20

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.comparison import (
+from domain.comparison.rules import (
     ReleaseFacts,
     ReleasePair,
     StepFacts,

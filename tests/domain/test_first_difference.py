@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from domain.first_difference import FOLLOWING, LONGEST, first_difference, normalised
+from domain.comparison.log_difference import FOLLOWING, LONGEST, first_difference, normalised
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Two runs of one workflow read for `domain.comparison`, and which run to compare with."""
+"""Two runs of one workflow read for `domain.comparison.rules`, and which run to compare with."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.clock import elapsed
-from domain.comparison import (
+from domain.comparison.log_difference import FirstDifference, first_difference, readable
+from domain.comparison.rules import (
     Member,
     ReleaseFacts,
     ReleasePair,
@@ -22,7 +23,6 @@ from domain.comparison import (
     surroundings,
 )
 from domain.errors import Fault, Invalid
-from domain.first_difference import FirstDifference, first_difference, readable
 from domain.logs import error_lines, run_logs, windows
 from domain.logs.files import read_log
 from domain.models import (

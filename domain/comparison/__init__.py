@@ -1,0 +1,1 @@
+"""Compare two runs and find where their logs first differ."""
