@@ -16,10 +16,10 @@ from blueprints.editor_page import NO_PART, PICKS, comment_typed, editor_page, l
 from blueprints.forms import Form, read_form, saved
 from blueprints.guards import current_actor, load_draft, load_project, load_workflow
 from blueprints.schemas import Schema
-from domain import acts, drafts, edits
 from domain.accounts.access import SUPER_USER
-from domain.acts import NoSuchActError
-from domain.drafts import Overtaken, Present
+from domain.editor import commands, drafts, operations
+from domain.editor.commands import NoSuchActError
+from domain.editor.drafts import Overtaken, Present
 from domain.errors import Conflict, Fault, Invalid, StaleRevision
 from domain.models import Draft
 from domain.pagination import Page
@@ -99,8 +99,8 @@ def change(draft_id: str) -> ResponseReturnValue:
 def _take_typed(draft: Draft, part: str) -> Draft:
     definition = drafts.present(draft).definition
     try:
-        before = edits.find(definition, part)[2] if part else definition
-    except edits.NoSuchPartError:
+        before = operations.find(definition, part)[2] if part else definition
+    except operations.NoSuchPartError:
         return draft  # another tab has taken it away
     if "name" not in request.form:
         return draft
@@ -114,9 +114,9 @@ def _take_typed(draft: Draft, part: str) -> Draft:
         making = editor_create.typed(before["type"])
     told = f"changed {fields['name'] or 'a part without a name'}"
 
-    def edit(present: edits.Draft) -> tuple[edits.Draft, str]:
-        filled, _ = edits.fill_in(present, part, fields)
-        return (edits.note(filled, part, making)[0] if making else filled), told
+    def edit(present: operations.Draft) -> tuple[operations.Draft, str]:
+        filled, _ = operations.fill_in(present, part, fields)
+        return (operations.note(filled, part, making)[0] if making else filled), told
 
     return drafts.change(draft, edit, topic=part or "workflow")
 
@@ -124,15 +124,15 @@ def _take_typed(draft: Draft, part: str) -> Draft:
 def _do(draft: Draft, part: str, act: str, rest: str) -> tuple[Draft, str, str]:
     """The draft afterwards, the part that is open then, and what was done, in words."""
     if act == "select":
-        return draft, rest, acts.opened(drafts.present(draft).definition, rest)
+        return draft, rest, commands.opened(drafts.present(draft).definition, rest)
     if act == "undo":
         return drafts.undo(draft), part, _told("undone", drafts.present(draft).undoes)
     if act == "redo":
         return drafts.redo(draft), part, _told("redone", drafts.present(draft).redoes)
-    done: list[acts.Done] = []
+    done: list[commands.Done] = []
 
-    def edit(present: edits.Draft) -> tuple[edits.Draft, str]:
-        done[:] = [acts.perform(present, act, *rest.split(":"))]
+    def edit(present: operations.Draft) -> tuple[operations.Draft, str]:
+        done[:] = [commands.perform(present, act, *rest.split(":"))]
         return done[0].draft, done[0].told
 
     try:
@@ -151,12 +151,12 @@ def _query(**values: str) -> str:
     return urlencode({name: value for name, value in values.items() if value})
 
 
-def _forget_making(draft: Draft, step: edits.Part) -> Draft:
+def _forget_making(draft: Draft, step: operations.Part) -> Draft:
     """What was made stays: undo has only what was typed to take back."""
-    told = f"changed {acts.called(step)}"
+    told = f"changed {commands.called(step)}"
     part = step["id"]
     return drafts.change(
-        draft, lambda present: (edits.note(present, part, {})[0], told), topic=part
+        draft, lambda present: (operations.note(present, part, {})[0], told), topic=part
     )
 
 
@@ -177,7 +177,7 @@ def _create(draft: Draft, part: str) -> ResponseReturnValue:
             template = "editor/_editor.html" if pages.is_partial() else "editor/edit.html"
             return editor_page(now_is, part, template, lack=refused), error.status
         told = f"The {lack.kind.noun} {lack.name} is made."
-        draft = _forget_making(draft, edits.find(now_is.definition, part)[2])
+        draft = _forget_making(draft, operations.find(now_is.definition, part)[2])
     if not pages.is_partial():
         if told:
             flash(told, "good")

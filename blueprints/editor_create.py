@@ -15,7 +15,7 @@ from blueprints.project_schemas import NewIngredient
 from blueprints.project_settings import refuse_taken
 from blueprints.project_suites import NamedTestSuite
 from blueprints.schemas import check
-from domain import edits
+from domain.editor import operations
 from domain.models import Environment, Ingredient, Project, TestSuite
 from domain.projects import projects
 from domain.releases import ingredients
@@ -68,13 +68,13 @@ def typed(kind: str) -> dict[str, str]:
     }
 
 
-def lack_of(project: Project, draft: edits.Draft, step: Mapping[str, Any]) -> Lack | None:
+def lack_of(project: Project, draft: operations.Draft, step: Mapping[str, Any]) -> Lack | None:
     """None if what the step names is there, or it names nothing."""
     kind = KINDS.get(step.get("type", ""))
     name = str(step["configuration"].get(kind.member) or "").strip() if kind else ""
     if kind is None or not name or kind.is_there(project, name):
         return None
-    return Lack(kind, name, draft.get(edits.MAKING, {}).get(step["id"], {}))
+    return Lack(kind, name, draft.get(operations.MAKING, {}).get(step["id"], {}))
 
 
 def make(project: Project, lack: Lack) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from domain.edits import CONFIGURATIONS
+from domain.editor.operations import CONFIGURATIONS
 
 Typed = MultiDict[str, str]
 PARAMETER_NAME = r"parameters\.([0-9]{1,4})\.name"

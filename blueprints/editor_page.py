@@ -8,8 +8,8 @@ from flask import render_template, request
 from blueprints import editor_create, editor_form
 from blueprints.guards import current_actor, load_project
 from blueprints.run_words import count
-from domain import acts, drafts, edits, release_picks
-from domain.drafts import Present
+from domain.editor import commands, drafts, operations, release_choices
+from domain.editor.drafts import Present
 from domain.pagination import Page
 from domain.projects import projects
 from domain.releases import ingredients
@@ -40,11 +40,14 @@ def editor_page(
     definition = now_is.definition
     found = drafts.check(now_is)
     try:
-        path = edits.path_of(definition, part) if part else ()
-    except edits.NoSuchPartError:
+        path = operations.path_of(definition, part) if part else ()
+    except operations.NoSuchPartError:
         part, path = NO_PART, ()
-    opened = edits.find(definition, part)[2] if part else definition
-    of = {pointer(edits.path_of(definition, part["id"])): part["id"] for part in _parts(definition)}
+    opened = operations.find(definition, part)[2] if part else definition
+    of = {
+        pointer(operations.path_of(definition, part["id"])): part["id"]
+        for part in _parts(definition)
+    }
     faults = _of_parts([*(fault.as_dict() for fault in found.errors), *refused], of)
     warnings = _of_parts([fault.as_dict() for fault in found.warnings], of)
     if refused:
@@ -55,7 +58,7 @@ def editor_page(
         workflow=definition,
         part=part,
         opened=opened,
-        title=acts.called(opened),
+        title=commands.called(opened),
         is_stage=len(path) == 2,
         at=pointer(path),
         faults=faults,
@@ -70,7 +73,7 @@ def editor_page(
         is_refused=bool(refused),
         picks=_picks(now_is.draft.project_id),
         offers=_offers(definition, opened, now_is.draft.project_id),
-        picked=release_picks.picked(opened),
+        picked=release_choices.picked(opened),
         lack=lack or lack_of(now_is, part),
         comment=comment_typed(),
         kinds=KINDS,
@@ -86,8 +89,8 @@ def comment_typed() -> str:
 def lack_of(now_is: Present, part: str) -> editor_create.Lack | None:
     """What the open step names and the project lacks."""
     try:
-        opened = edits.find(now_is.definition, part)[2]
-    except edits.NoSuchPartError:
+        opened = operations.find(now_is.definition, part)[2]
+    except operations.NoSuchPartError:
         return None
     if "configuration" not in opened:
         return None
@@ -119,7 +122,7 @@ def fault_told(message: str, label: str) -> str:
     return _SUBJECT.sub(lambda _: subject, message, count=1).replace(", not text.", ".")
 
 
-def _parts(definition: edits.Draft) -> list[edits.Part]:
+def _parts(definition: operations.Draft) -> list[operations.Part]:
     return [part for stage in definition["stages"] for part in (stage, *stage["steps"])]
 
 
@@ -135,15 +138,17 @@ def _picks(project_id: str) -> dict[str, list[str]]:
     }
 
 
-def _offers(definition: edits.Draft, opened: edits.Part, project_id: str) -> dict[str, Any]:
+def _offers(
+    definition: operations.Draft, opened: operations.Part, project_id: str
+) -> dict[str, Any]:
     """The releases and files that the open step may take; nothing for one that takes none."""
     if opened.get("type") not in ("Test", "Deploy"):
         return {}
     made = _ingredients(project_id)
-    known = release_picks.among(definition, made)
-    versions = release_picks.newest_versions(known)
-    files = release_picks.package_paths(known) if opened["type"] == "Deploy" else []
-    releases = release_picks.offers(definition, opened["id"], made, versions)
+    known = release_choices.among(definition, made)
+    versions = release_choices.newest_versions(known)
+    files = release_choices.package_paths(known) if opened["type"] == "Deploy" else []
+    releases = release_choices.offers(definition, opened["id"], made, versions)
     return {"releases": releases, "files": files}
 
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from blueprints import pages
 from blueprints.guards import load_draft
 from blueprints.schemas import Schema
-from domain import drafts, edits
+from domain.editor import drafts, operations
 from domain.errors import Invalid
 from domain.models import Draft
 from domain.workflows import source
@@ -54,13 +54,13 @@ def take(draft_id: str) -> ResponseReturnValue:
     except Invalid as invalid:
         return _page(draft, language, text, source.located(invalid.faults, read)), 422
     definition = parsed.model_dump(include=FIELDS)
-    drafts.change(draft, lambda present: (edits.adopt(present, definition), "source taken"))
+    drafts.change(draft, lambda present: (operations.adopt(present, definition), "source taken"))
     return redirect(f"/drafts/{draft.id}", 303)
 
 
-def _shared(draft: Draft) -> edits.Draft:
+def _shared(draft: Draft) -> operations.Draft:
     """As others may have it: ids that only the draft knows are left out."""
-    body = edits.body_of(drafts.present(draft).definition)
+    body = operations.body_of(drafts.present(draft).definition)
     return {**body, "projectId": draft.project_id}
 
 

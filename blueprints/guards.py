@@ -11,9 +11,9 @@ from flask import current_app, g, request
 from flask_login import current_user
 
 from blueprints import is_api, throttling
-from domain import drafts
 from domain.accounts import access, users
 from domain.accounts.access import SUPER_USER, USER, Actor
+from domain.editor import drafts
 from domain.errors import NotSignedIn
 from domain.models import (
     Base,

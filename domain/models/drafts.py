@@ -31,7 +31,7 @@ class DraftState(Base):
     draft = ForeignKeyField(Draft, on_delete="CASCADE", index=False)
     number = IntegerField()
     definition = JSONField()
-    """See domain/edits.py."""
+    """See domain/editor/operations.py."""
     said = CharField(max_length=300)
     """What was done, in words."""
     topic = CharField(max_length=100, default="")

@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Map
 
-from domain import completion, drafts
+from domain import completion
 from domain.accounts.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
+from domain.editor import drafts
 from domain.models import Project, StageRun
 from domain.secret_key import Keys
 from tests.conftest import both_databases

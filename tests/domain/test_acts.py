@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import acts, edits
+from domain.editor import commands, operations
 from tests.domain.test_edits import a_stage, draft
 
 
@@ -27,25 +27,27 @@ from tests.domain.test_edits import a_stage, draft
 )
 def test_an_act_names_the_part_and_its_place(act: str, told: str) -> None:
     name, _, rest = act.partition(":")
-    assert acts.perform(draft(), name, *rest.split(":")).told == told
+    assert commands.perform(draft(), name, *rest.split(":")).told == told
 
 
 def test_a_parameter_that_goes_is_named() -> None:
     present = {**draft(), "parameters": [{"name": "level"}, {"name": ""}]}
-    assert acts.perform(present, "remove_parameter", "0").told == "parameter level removed"
-    assert acts.perform(present, "remove_parameter", "1").told == (
+    assert commands.perform(present, "remove_parameter", "0").told == "parameter level removed"
+    assert commands.perform(present, "remove_parameter", "1").told == (
         "parameter without a name removed"
     )
 
 
 def test_what_has_no_name_is_told_as_such() -> None:
-    present, _ = edits.fill_in(draft(), "a1", {"name": ""})
-    assert acts.perform(present, "move", "a1", "on").told == (
+    present, _ = operations.fill_in(draft(), "a1", {"name": ""})
+    assert commands.perform(present, "move", "a1", "on").told == (
         "Step without a name moved to 2 of 3 in A"
     )
-    present, _ = edits.fill_in(draft(), "A", {"name": ""})
-    assert acts.perform(present, "remove", "a1").told == "a1 removed from its stage"
-    assert acts.perform(present, "move", "A", "on").told == ("Stage without a name moved to 2 of 2")
+    present, _ = operations.fill_in(draft(), "A", {"name": ""})
+    assert commands.perform(present, "remove", "a1").told == "a1 removed from its stage"
+    assert commands.perform(present, "move", "A", "on").told == (
+        "Stage without a name moved to 2 of 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,10 +66,10 @@ def test_what_has_no_name_is_told_as_such() -> None:
 )
 def test_what_an_old_page_asks_for_changes_nothing(act: str) -> None:
     name, _, rest = act.partition(":")
-    with pytest.raises(acts.NoSuchActError):
-        acts.perform(draft(), name, *rest.split(":"))
+    with pytest.raises(commands.NoSuchActError):
+        commands.perform(draft(), name, *rest.split(":"))
 
 
 def test_a_stage_whose_name_says_so_is_not_called_a_stage_twice() -> None:
-    assert acts.called(a_stage("stage 1")) == "stage 1"
-    assert acts.called(a_stage("Release")) == "Stage Release"
+    assert commands.called(a_stage("stage 1")) == "stage 1"
+    assert commands.called(a_stage("Release")) == "Stage Release"

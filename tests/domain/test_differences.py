@@ -1,18 +1,18 @@
 """What is told of two definitions."""
 
-from domain import edits
+from domain.editor import operations
 from domain.workflows.diff import differences, text_lines
 from tests.domain.test_edits import draft
 
 
-def after(*changes) -> edits.Draft:
+def after(*changes) -> operations.Draft:
     changed = draft()
     for function, *arguments in changes:
         changed, _ = function(changed, *arguments)
     return changed
 
 
-def told(changed: edits.Draft) -> list[tuple]:
+def told(changed: operations.Draft) -> list[tuple]:
     found = differences(draft(), changed)
     return [(d.kind, d.where, d.field, d.before, d.after) for d in found]
 
@@ -23,8 +23,8 @@ def test_two_that_are_the_same_differ_in_nothing():
 
 def test_fields_are_told_with_what_they_were():
     changed = after(
-        (edits.fill_in, "", {"description": "New."}),
-        (edits.fill_in, "a1", {"queue": "gpu", "configuration": {"buildScript": "make"}}),
+        (operations.fill_in, "", {"description": "New."}),
+        (operations.fill_in, "a1", {"queue": "gpu", "configuration": {"buildScript": "make"}}),
     )
     assert told(changed) == [
         ("changed", (), "description", "", "New."),
@@ -34,17 +34,19 @@ def test_fields_are_told_with_what_they_were():
 
 
 def test_parts_come_go_and_move():
-    added, _ = edits.add_step(draft(), "B", "Test")
+    added, _ = operations.add_step(draft(), "B", "Test")
     assert [(d.kind, d.where) for d in differences(draft(), added)] == [("added", ("B", "test"))]
-    removed = after((edits.remove, "a2"))
+    removed = after((operations.remove, "a2"))
     assert [(d.kind, d.where) for d in differences(draft(), removed)] == [("removed", ("A", "a2"))]
-    moved = after((edits.move, "a1", "right"))
+    moved = after((operations.move, "a1", "right"))
     assert told(moved) == [("moved", ("B", "a1"), None, "A", "B")]
-    assert [d.kind for d in differences(draft(), after((edits.move, "B", "back")))] == ["moved"]
+    assert [d.kind for d in differences(draft(), after((operations.move, "B", "back")))] == [
+        "moved"
+    ]
 
 
 def test_only_what_moved_is_told_and_not_what_it_passed():
-    moved = after((edits.move, "a1", "last"))
+    moved = after((operations.move, "a1", "last"))
     assert [(d.kind, d.where) for d in differences(draft(), moved)] == [("moved", ("A", "a1"))]
 
 

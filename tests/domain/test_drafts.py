@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from domain import drafts, edits, models
+from domain import models
 from domain.accounts.access import Actor
+from domain.editor import drafts, operations
 from domain.models import Draft, DraftState, User, Workflow, write
 from domain.settings import Settings
 from domain.workflows import workflows
@@ -55,7 +56,10 @@ def test_what_was_done_is_undone_done_again_and_saved(ann: Actor) -> None:
     def typed(queue: str) -> None:
         drafts.change(
             draft,
-            lambda present: (edits.fill_in(present, wheel, {"queue": queue})[0], f"to {queue}"),
+            lambda present: (
+                operations.fill_in(present, wheel, {"queue": queue})[0],
+                f"to {queue}",
+            ),
             topic=wheel,
         )
 
@@ -65,7 +69,7 @@ def test_what_was_done_is_undone_done_again_and_saved(ann: Actor) -> None:
 
     for text in ("g", "gp", "gpu"):
         typed(text)
-    drafts.change(draft, lambda present: (edits.remove(present, wheel)[0], "wheel removed"))
+    drafts.change(draft, lambda present: (operations.remove(present, wheel)[0], "wheel removed"))
     assert drafts.present(Draft.get()).said == "wheel removed"
     drafts.undo(draft)
     now_is = drafts.present(Draft.get())

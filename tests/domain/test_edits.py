@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import edits
+from domain.editor import operations
 from domain.workflows.schema import NewWorkflow
 from domain.workflows.validate import parse
 
 
-def draft() -> edits.Draft:
+def draft() -> operations.Draft:
     """Stages A (a1, a2, a3) and B (b1)."""
     return {
         "name": "Release",
@@ -21,7 +21,7 @@ def draft() -> edits.Draft:
     }
 
 
-def a_stage(name: str, *steps: str) -> edits.Part:
+def a_stage(name: str, *steps: str) -> operations.Part:
     return {
         "id": name,
         "name": name,
@@ -42,7 +42,7 @@ def a_stage(name: str, *steps: str) -> edits.Part:
     }
 
 
-def shape(changed: edits.Draft) -> dict[str, list[str]]:
+def shape(changed: operations.Draft) -> dict[str, list[str]]:
     return {s["name"]: [step["name"] for step in s["steps"]] for s in changed["stages"]}
 
 
@@ -61,76 +61,81 @@ def shape(changed: edits.Draft) -> dict[str, list[str]]:
     ],
 )
 def test_a_step_moves(step: str, way: str, left: dict[str, list[str]]) -> None:
-    changed, part = edits.move(draft(), step, way)
+    changed, part = operations.move(draft(), step, way)
     assert (shape(changed), part) == (left, step)
 
 
 def test_a_stage_moves_with_its_steps() -> None:
-    changed, _ = edits.move(draft(), "B", "back")
+    changed, _ = operations.move(draft(), "B", "back")
     assert list(shape(changed)) == ["B", "A"]
 
 
 def test_what_was_dragged_is_put_where_it_was_dropped() -> None:
-    changed, _ = edits.place(draft(), "a1", "B", 1)
+    changed, _ = operations.place(draft(), "a1", "B", 1)
     assert shape(changed) == {"A": ["a2", "a3"], "B": ["b1", "a1"]}
-    changed, _ = edits.place(draft(), "B", "", 0)
+    changed, _ = operations.place(draft(), "B", "", 0)
     assert list(shape(changed)) == ["B", "A"]
-    with pytest.raises(edits.NoSuchPartError):
-        edits.place(draft(), "B", "A", 0)
+    with pytest.raises(operations.NoSuchPartError):
+        operations.place(draft(), "B", "A", 0)
 
 
 def test_a_copy_has_names_and_ids_of_its_own() -> None:
-    changed, twin = edits.copy(draft(), "A")
+    changed, twin = operations.copy(draft(), "A")
     assert shape(changed) == {
         "A": ["a1", "a2", "a3"],
         "A 2": ["a1 2", "a2 2", "a3 2"],
         "B": ["b1"],
     }
     assert changed["stages"][1]["id"] == twin
-    assert twin.startswith(edits.NEW)
+    assert twin.startswith(operations.NEW)
 
 
 def test_what_is_removed_leaves_its_neighbour_open() -> None:
-    assert edits.remove(draft(), "a3")[1] == "a2"
-    assert edits.remove(draft(), "a1")[1] == "a2"
-    assert edits.remove(draft(), "b1")[1] == "B"
-    alone, _ = edits.remove(draft(), "A")
-    assert edits.remove(alone, "B")[1] == ""
+    assert operations.remove(draft(), "a3")[1] == "a2"
+    assert operations.remove(draft(), "a1")[1] == "a2"
+    assert operations.remove(draft(), "b1")[1] == "B"
+    alone, _ = operations.remove(draft(), "A")
+    assert operations.remove(alone, "B")[1] == ""
 
 
 def test_new_parts_have_names_that_are_free() -> None:
-    changed, part = edits.add_step(draft(), "B", "Build")
-    changed, _ = edits.add_step(changed, "B", "Build")
+    changed, part = operations.add_step(draft(), "B", "Build")
+    changed, _ = operations.add_step(changed, "B", "Build")
     assert shape(changed)["B"] == ["b1", "build", "build 2"]
-    assert edits.find(changed, part)[2]["configuration"] == {"ingredientId": "", "buildScript": ""}
-    changed, _ = edits.add_stage(changed, "A")
+    assert operations.find(changed, part)[2]["configuration"] == {
+        "ingredientId": "",
+        "buildScript": "",
+    }
+    changed, _ = operations.add_stage(changed, "A")
     assert list(shape(changed)) == ["A", "Stage 3", "B"]
 
 
 def test_an_edit_leaves_the_draft_that_it_was_given_alone() -> None:
     before = draft()
-    edits.fill_in(before, "a1", {"name": "x", "configuration": {"buildScript": "y"}})
-    edits.copy(before, "A")
-    edits.remove(before, "a1")
+    operations.fill_in(before, "a1", {"name": "x", "configuration": {"buildScript": "y"}})
+    operations.copy(before, "A")
+    operations.remove(before, "a1")
     assert before == draft()
 
 
 def test_fields_are_filled_in_where_they_belong() -> None:
-    changed, _ = edits.fill_in(draft(), "a1", {"name": "x", "configuration": {"buildScript": "y"}})
-    step = edits.find(changed, "a1")[2]
+    changed, _ = operations.fill_in(
+        draft(), "a1", {"name": "x", "configuration": {"buildScript": "y"}}
+    )
+    step = operations.find(changed, "a1")[2]
     assert (step["name"], step["configuration"]) == (
         "x",
         {"ingredientId": "duck", "buildScript": "y"},
     )
-    changed, _ = edits.fill_in(changed, "", {"name": "Other"})
+    changed, _ = operations.fill_in(changed, "", {"name": "Other"})
     assert changed["name"] == "Other"
 
 
 def test_a_draft_becomes_a_body_that_can_be_saved() -> None:
-    changed, part = edits.add_step(draft(), "B", "Build")
+    changed, part = operations.add_step(draft(), "B", "Build")
     fields = {"timeoutSeconds": "90", "retries": "2", "configuration": {"ingredientId": "duck"}}
-    changed, _ = edits.fill_in(changed, part, fields)
-    body = edits.body_of({**changed, "concurrency": "3"})
+    changed, _ = operations.fill_in(changed, part, fields)
+    body = operations.body_of({**changed, "concurrency": "3"})
     assert "id" not in body["stages"][1]["steps"][1]
     for stage in body["stages"]:
         for known in (stage, *stage["steps"]):
@@ -144,8 +149,8 @@ def test_a_draft_becomes_a_body_that_can_be_saved() -> None:
 
 
 def test_what_is_no_number_stays_to_be_found_wrong() -> None:
-    changed, _ = edits.fill_in(draft(), "a1", {"timeoutSeconds": "soon"})
-    assert edits.body_of(changed)["stages"][0]["steps"][0]["timeoutSeconds"] == "soon"
+    changed, _ = operations.fill_in(draft(), "a1", {"timeoutSeconds": "soon"})
+    assert operations.body_of(changed)["stages"][0]["steps"][0]["timeoutSeconds"] == "soon"
 
 
 PARTS = ["A", "B", "a1", "a2", "a3", "b1"]
@@ -159,7 +164,7 @@ def test_however_parts_are_moved_none_is_lost_or_doubled(moves: list[tuple[str, 
     for part, way in moves:
         if part.isupper() and way in ("left", "right"):
             continue
-        changed, _ = edits.move(changed, part, way)
+        changed, _ = operations.move(changed, part, way)
     stages = shape(changed)
     assert sorted(stages) == ["A", "B"]
     assert sorted(step for steps in stages.values() for step in steps) == ["a1", "a2", "a3", "b1"]

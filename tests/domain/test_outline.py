@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from domain import edits
+from domain.editor import operations
 from domain.workflows.diff import differences, text_lines
 from domain.workflows.outline import weave
 from tests.domain.test_edits import a_stage, draft
@@ -32,7 +32,7 @@ def test_what_only_another_has_goes_behind_its_neighbour(
     assert weave(keys(first), keys(other)) == keys(woven)
 
 
-def told(before: edits.Draft, after: edits.Draft) -> list[tuple]:
+def told(before: operations.Draft, after: operations.Draft) -> list[tuple]:
     return [(d.kind, d.where, d.field, d.before, d.after) for d in differences(before, after)]
 
 
@@ -56,7 +56,7 @@ def test_a_part_that_is_named_as_the_id_of_another_is_not_that() -> None:
 
 
 def test_a_part_with_another_name_and_the_same_id_is_the_same() -> None:
-    after, _ = edits.fill_in(draft(), "a2", {"name": "lint"})
+    after, _ = operations.fill_in(draft(), "a2", {"name": "lint"})
     assert told(draft(), after) == [("changed", ("A", "lint"), "name", "a2", "lint")]
 
 
@@ -70,7 +70,9 @@ def test_what_a_check_would_fill_in_and_the_numbers_of_stages_are_not_told() -> 
 
 
 def test_who_approves_is_told_without_the_object_around_it() -> None:
-    after, _ = edits.fill_in(draft(), "A", {"approval": {"required": True, "roles": ["Admin"]}})
+    after, _ = operations.fill_in(
+        draft(), "A", {"approval": {"required": True, "roles": ["Admin"]}}
+    )
     assert told(draft(), after) == [("changed", ("A",), "approval", None, ["Admin"])]
 
 
@@ -93,8 +95,8 @@ def test_that_parameters_are_declared_at_all_is_told() -> None:
 
 
 def test_a_step_that_moved_is_told_with_its_ways_and_its_changes() -> None:
-    after, _ = edits.move(draft(), "a3", "first")
-    after, _ = edits.fill_in(after, "a3", {"retries": 2})
+    after, _ = operations.move(draft(), "a3", "first")
+    after, _ = operations.fill_in(after, "a3", {"retries": 2})
     assert told(draft(), after) == [
         ("moved", ("A", "a3"), None, "after a2", "first"),
         ("changed", ("A", "a3"), "retries", 0, 2),
@@ -119,7 +121,9 @@ def test_the_steps_of_a_new_stage_are_told_each() -> None:
 
 
 def test_another_type_of_step_is_told_with_each_member_of_its_configuration() -> None:
-    after, _ = edits.fill_in(draft(), "a1", {"type": "Test", "configuration": {"testSuite": "u"}})
+    after, _ = operations.fill_in(
+        draft(), "a1", {"type": "Test", "configuration": {"testSuite": "u"}}
+    )
     found = [d.field for d in differences(draft(), after)]
     assert sorted(filter(None, found)) == ["buildScript", "ingredientId", "testSuite", "type"]
 

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from blueprints.editor_page import fault_told
-from domain import drafts
+from domain.editor import drafts
 from domain.models import (
     Draft,
     Environment,

@@ -7,8 +7,8 @@ before its path: `larder@run:dist/*.whl`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain import edits
-from domain.edits import Draft, Part
+from domain.editor import operations
+from domain.editor.operations import Draft, Part
 from domain.models import Ingredient, Release
 from domain.releases.ingredients import latest_releases, packages_of
 from domain.workflows.references import artifact_path, release_reference
@@ -38,7 +38,7 @@ def built_before(draft: Draft, part_id: str) -> list[str]:
 
     The steps of one stage run at once: none can count on what another builds.
     """
-    number = edits.path_of(draft, part_id)[1]
+    number = operations.path_of(draft, part_id)[1]
     return _built(draft["stages"][: int(number)])
 
 
@@ -65,13 +65,13 @@ def among(draft: Draft, ingredients: Sequence[str]) -> list[str]:
 
 
 def pick(draft: Draft, part_id: str, reference: str) -> tuple[Draft, str]:
-    """Choose a release for a step, or no longer if it is chosen; as an edit of `domain.edits`.
+    """Choose a release for a step, or no longer if it is chosen; as an edit of `domain.editor.operations`.
 
     Raises NoSuchPartError; ValueError for what is no release, or no step that takes one.
     """
     if not list(_fitting([reference])):
         raise ValueError(reference)
-    step = edits.find(draft, part_id)[2]
+    step = operations.find(draft, part_id)[2]
     if step.get("type") == "Test":
         chosen = list(step["configuration"].get("releaseIds") or ())
         left = [line for line in chosen if line != reference]
@@ -81,7 +81,7 @@ def pick(draft: Draft, part_id: str, reference: str) -> tuple[Draft, str]:
         members = {"artifactPath": path if is_picked(step, reference) else f"{reference}:{path}"}
     else:
         raise ValueError(step.get("type"))
-    return edits.fill_in(draft, part_id, {"configuration": members})
+    return operations.fill_in(draft, part_id, {"configuration": members})
 
 
 def is_picked(step: Part, reference: str) -> bool:

@@ -6,8 +6,8 @@ The words are read out, and name what undo takes back. They say which part, and 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from domain import edits, release_picks
-from domain.edits import Draft, Part
+from domain.editor import operations, release_choices
+from domain.editor.operations import Draft, Part
 
 Edit = Callable[..., tuple[Draft, str]]
 """From a draft and the button's arguments to the next, and the part that is open then."""
@@ -30,7 +30,7 @@ def perform(draft: Draft, act: str, *arguments: str) -> Done:
     try:
         changed, opened = edit(draft, *arguments)
         return Done(changed, opened, words(draft, changed, opened, arguments))
-    except (edits.NoSuchPartError, KeyError, ValueError, TypeError, IndexError):
+    except (operations.NoSuchPartError, KeyError, ValueError, TypeError, IndexError):
         raise NoSuchActError(act) from None
 
 
@@ -52,8 +52,8 @@ def called(part: Part) -> str:
 def opened(draft: Draft, part_id: str) -> str:
     """`Step wheel is open`. Whatever is no part (any more) opens the workflow."""
     try:
-        part = edits.find(draft, part_id)[2]
-    except edits.NoSuchPartError:
+        part = operations.find(draft, part_id)[2]
+    except operations.NoSuchPartError:
         return "The workflow is open"
     is_named_step = "steps" not in part and part["name"]
     return f"{'Step ' if is_named_step else ''}{called(part)} is open"
@@ -61,31 +61,31 @@ def opened(draft: Draft, part_id: str) -> str:
 
 def place_of(draft: Draft, part_id: str) -> str:
     """`2 of 3`, and of a step the stage: `3 of 4 in Release`."""
-    siblings, place, _ = edits.find(draft, part_id)
+    siblings, place, _ = operations.find(draft, part_id)
     count = f"{place + 1} of {len(siblings)}"
-    stage = edits.stage_of(draft, part_id)
+    stage = operations.stage_of(draft, part_id)
     return f"{count} in {stage['name'] or 'a stage without a name'}" if stage else count
 
 
 def _added(_: Draft, after: Draft, opened: str, __: tuple[str, ...]) -> str:
-    return f"{called(edits.find(after, opened)[2])} added, {place_of(after, opened)}"
+    return f"{called(operations.find(after, opened)[2])} added, {place_of(after, opened)}"
 
 
 def _copied(before: Draft, after: Draft, opened: str, arguments: tuple[str, ...]) -> str:
-    original = called(edits.find(before, arguments[0])[2])
-    copy = edits.find(after, opened)[2]["name"]
+    original = called(operations.find(before, arguments[0])[2])
+    copy = operations.find(after, opened)[2]["name"]
     return f"{original} copied as {copy}, {place_of(after, opened)}"
 
 
 def _removed(before: Draft, _: Draft, __: str, arguments: tuple[str, ...]) -> str:
-    stage = edits.stage_of(before, arguments[0])
-    name = called(edits.find(before, arguments[0])[2])
+    stage = operations.stage_of(before, arguments[0])
+    name = called(operations.find(before, arguments[0])[2])
     return f"{name} removed from {stage['name'] or 'its stage'}" if stage else f"{name} removed"
 
 
 def _moved(before: Draft, after: Draft, opened: str, _: tuple[str, ...]) -> str:
     way = "stays at" if before == after else "moved to"
-    return f"{called(edits.find(after, opened)[2])} {way} {place_of(after, opened)}"
+    return f"{called(operations.find(after, opened)[2])} {way} {place_of(after, opened)}"
 
 
 def _parameter_removed(before: Draft, _: Draft, __: str, arguments: tuple[str, ...]) -> str:
@@ -94,8 +94,8 @@ def _parameter_removed(before: Draft, _: Draft, __: str, arguments: tuple[str, .
 
 
 def _picked(before: Draft, after: Draft, part: str, arguments: tuple[str, ...]) -> str:
-    step, reference = edits.find(after, part)[2], arguments[1]
-    if release_picks.is_picked(step, reference):
+    step, reference = operations.find(after, part)[2], arguments[1]
+    if release_choices.is_picked(step, reference):
         return f"{reference} chosen for {called(step)}"
     return f"{reference} no longer chosen for {called(step)}"
 
@@ -103,16 +103,19 @@ def _picked(before: Draft, after: Draft, part: str, arguments: tuple[str, ...]) 
 # ---- what there is ---------------------------------------------------------------------------
 
 ACTS: Mapping[str, tuple[Edit, Words]] = {
-    "add_stage": (lambda draft, after: edits.add_stage(draft, after or None), _added),
-    "add_step": (edits.add_step, _added),
-    "copy": (edits.copy, _copied),
-    "remove": (edits.remove, _removed),
-    "move": (edits.move, _moved),
-    "place": (lambda draft, *to: edits.place(draft, to[0], to[1], int(to[2])), _moved),
-    "pick": (release_picks.pick, _picked),
-    "add_parameter": (lambda draft, _: edits.add_parameter(draft), lambda *_: "parameter added"),
+    "add_stage": (lambda draft, after: operations.add_stage(draft, after or None), _added),
+    "add_step": (operations.add_step, _added),
+    "copy": (operations.copy, _copied),
+    "remove": (operations.remove, _removed),
+    "move": (operations.move, _moved),
+    "place": (lambda draft, *to: operations.place(draft, to[0], to[1], int(to[2])), _moved),
+    "pick": (release_choices.pick, _picked),
+    "add_parameter": (
+        lambda draft, _: operations.add_parameter(draft),
+        lambda *_: "parameter added",
+    ),
     "remove_parameter": (
-        lambda draft, number: edits.remove_parameter(draft, int(number)),
+        lambda draft, number: operations.remove_parameter(draft, int(number)),
         _parameter_removed,
     ),
 }

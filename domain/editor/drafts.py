@@ -9,9 +9,9 @@ from typing import Any
 
 from peewee import IntegrityError
 
-from domain import edits
 from domain.accounts.access import Actor, missing
 from domain.clock import now
+from domain.editor import operations
 from domain.models import Draft, DraftState, Project, Workflow, is_id, locked, write
 from domain.workflows import workflows
 from domain.workflows.merge import Merged, merge
@@ -29,7 +29,7 @@ class Present:
     """A draft as it is now."""
 
     draft: Draft
-    definition: edits.Draft
+    definition: operations.Draft
     said: str
     """What was done last."""
     undoes: str | None
@@ -52,7 +52,7 @@ class Overtaken:
 def begin(actor: Actor, project: Project, name: str) -> Draft:
     """A draft of a workflow that is not there yet."""
     with write():
-        return _new(actor, project.id, None, edits.empty(name, project.id))
+        return _new(actor, project.id, None, operations.empty(name, project.id))
 
 
 def take_up(actor: Actor, workflow: Workflow) -> Draft:
@@ -71,7 +71,7 @@ def take_up(actor: Actor, workflow: Workflow) -> Draft:
 
 
 def _new(
-    actor: Actor, project_id: str, workflow: Workflow | None, definition: edits.Draft
+    actor: Actor, project_id: str, workflow: Workflow | None, definition: operations.Draft
 ) -> Draft:
     draft = Draft.create(
         user=actor.user_id,
@@ -83,7 +83,7 @@ def _new(
     return draft
 
 
-def _definition(workflow: Workflow, revision: int | None = None) -> edits.Draft:
+def _definition(workflow: Workflow, revision: int | None = None) -> operations.Draft:
     """Of a revision (else the present one), in the form of drafts."""
     found = get_revision(workflow, revision or workflow.revision).definition
     stages = [
@@ -126,7 +126,7 @@ def present(draft: Draft) -> Present:
 
 def change(
     draft: Draft,
-    edit: Callable[[edits.Draft], tuple[edits.Draft, str]],
+    edit: Callable[[operations.Draft], tuple[operations.Draft, str]],
     *,
     topic: str = "",
 ) -> Draft:
@@ -183,7 +183,7 @@ def _states(draft: Draft) -> Any:
     return DraftState.delete().where(DraftState.draft == draft.id)
 
 
-def _write_over(state: DraftState, definition: edits.Draft, said: str) -> None:
+def _write_over(state: DraftState, definition: operations.Draft, said: str) -> None:
     DraftState.update(definition=definition, said=said[:300]).where(
         DraftState.id == state.id
     ).execute()
@@ -200,7 +200,7 @@ def _at(draft: Draft, position: int) -> Draft:
 def check(now_is: Present) -> Examined:
     """What a save would say, and what each step would do."""
     workflow = _workflow(now_is.draft)
-    body = edits.body_of(now_is.definition)
+    body = operations.body_of(now_is.definition)
     return examine(body, workflow)
 
 
@@ -214,7 +214,7 @@ def overtaken(now_is: Present) -> Overtaken | None:
     return Overtaken(merged, workflow.revision)
 
 
-def rebase(draft: Draft, definition: edits.Draft, revision: int) -> Draft:
+def rebase(draft: Draft, definition: operations.Draft, revision: int) -> Draft:
     """Go on with what was merged, from that revision on.
 
     Nothing before it can be gone back to: saved from here, it would undo what others saved.
@@ -231,7 +231,7 @@ def save(now_is: Present, actor: Actor, comment: str = "") -> Detail:
 
     Raises Invalid, Conflict `duplicate_name`, StaleRevision where it was overtaken meanwhile.
     """
-    body, workflow = edits.body_of(now_is.definition), _workflow(now_is.draft)
+    body, workflow = operations.body_of(now_is.definition), _workflow(now_is.draft)
     if workflow is None:
         new = parse(body, NewWorkflow)
         made = workflows.create(new, actor=actor, comment=comment)

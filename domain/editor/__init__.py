@@ -1,0 +1,1 @@
+"""Drafts of workflow definitions, the operations on them, and the commands of the editor."""
