@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from domain import runs
 from domain.accounts.access import console
 from domain.clock import now
 from domain.logs.files import log_path
 from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
 from domain.projects import projects
+from domain.runs import start as runs
 from domain.secret_key import Keys
 from domain.statuses import RUNNING, SUCCEEDED
 from domain.workflows import workflows

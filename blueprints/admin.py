@@ -12,11 +12,11 @@ from blueprints.guards import current_actor
 from blueprints.present import audit_sentences as sentences
 from blueprints.present import system as present
 from blueprints.schemas import CursorQuery, check
-from domain import run_queries
 from domain.accounts import audit
 from domain.accounts.access import require_system_admin
 from domain.errors import Invalid
 from domain.models import AuditEvent
+from domain.runs import queries as run_queries
 from domain.system import status as system_status
 from domain.validation.fields import Line
 

@@ -10,13 +10,13 @@ from blueprints import pages
 from blueprints.guards import current_actor, load_ingredient, load_project, load_release
 from blueprints.present import catalog as present
 from blueprints.schemas import CursorQuery, PageQuery
-from domain import run_queries
 from domain.accounts.access import SUPER_USER
 from domain.models import Deployment, Release
 from domain.pagination import Page
 from domain.projects import projects
 from domain.releases import deployments as deployed
 from domain.releases import ingredients
+from domain.runs import queries as run_queries
 from domain.validation.fields import Line
 
 bp = Blueprint("catalog", __name__)

@@ -11,7 +11,6 @@ from blueprints import log_colours, pages, settings
 from blueprints.guards import load_run
 from blueprints.run_schemas import MAX_OFFSET
 from blueprints.schemas import Schema
-from domain import run_queries
 from domain.errors import NotFound
 from domain.logs import error_lines, run_logs, windows
 from domain.logs import search as log_search
@@ -20,6 +19,7 @@ from domain.logs.run_logs import AttemptLog
 from domain.logs.timestamps import Times
 from domain.logs.windows import Window
 from domain.models import Run, StepRun
+from domain.runs import queries as run_queries
 
 bp = Blueprint("log_pages", __name__, url_prefix="/runs")
 

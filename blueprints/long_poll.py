@@ -12,8 +12,8 @@ from collections.abc import Callable
 from flask import current_app, g, request
 
 from blueprints.run_actions import Shown
-from domain import run_queries
 from domain.models import Run, db
+from domain.runs import queries as run_queries
 
 PLACES = 4
 """Half of the web server's threads; the others answer everybody else."""

@@ -15,9 +15,9 @@ from blueprints.guards import load_run, load_workflow, own_projects
 from blueprints.present import runs as present
 from blueprints.run_schemas import RunQuery, Status
 from blueprints.schemas import CursorQuery
-from domain import run_queries
 from domain.models import Run
 from domain.pagination import fetch_after
+from domain.runs import queries as run_queries
 
 bp = Blueprint("pipeline", __name__)
 

@@ -14,9 +14,9 @@ from blueprints.log_colours import plain
 from blueprints.present import runs as present
 from blueprints.run_schemas import Review
 from blueprints.schemas import PageQuery
-from domain import run_queries
 from domain.accounts.access import SUPER_USER, missing
 from domain.models import Run, StepRun
+from domain.runs import queries as run_queries
 from domain.test_results import queries as result_queries
 from domain.test_results import reviews
 from domain.test_results.history import History

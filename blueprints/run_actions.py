@@ -9,12 +9,15 @@ from blueprints import doorbell, keys, settings
 from blueprints.guards import current_actor
 from blueprints.present import runs as present
 from blueprints.run_schemas import Rerun
-from domain import engine, reruns, run_queries, runs, waiting
+from domain import engine
 from domain.clock import now
 from domain.errors import Conflict, state
 from domain.models import Run, StageRun, Workflow
 from domain.releases.storage import open_storage
-from domain.run_queries import Details
+from domain.runs import pending_reasons, reruns
+from domain.runs import queries as run_queries
+from domain.runs import start as runs
+from domain.runs.queries import Details
 
 LOOK_AGAIN_MS = 5_000
 
@@ -29,11 +32,11 @@ def look_at(run: Run) -> Details:
 
 
 def _silence_ms() -> int:
-    return waiting.silence(settings().lease_seconds)
+    return pending_reasons.silence(settings().lease_seconds)
 
 
 def _may_change_unseen(run: Run) -> bool:
-    return waiting.may_change_unseen(run, silence_ms=_silence_ms())
+    return pending_reasons.may_change_unseen(run, silence_ms=_silence_ms())
 
 
 def version_of(run: Run) -> str:
@@ -91,7 +94,7 @@ def start(
 
 
 def rerun(old: Run, wanted: Rerun, within: Callable[[Run], None] | None = None) -> Run:
-    """Run a finished run again in the caller's name; see `domain.reruns.rerun`."""
+    """Run a finished run again in the caller's name; see `domain.runs.reruns.rerun`."""
     run, ready = reruns.rerun(
         old,
         whence=wanted.whence,

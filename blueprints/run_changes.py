@@ -14,10 +14,12 @@ from blueprints.present import runs as present
 from blueprints.present.differences import difference
 from blueprints.run_schemas import Completion, Outcome, Rerun, StageDecision
 from blueprints.schemas import check
-from domain import engine, outside, reruns, run_queries
+from domain import engine
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, GalleyError, Invalid
 from domain.models import Run, StepRun, Workflow, new_id
+from domain.runs import lost_deployments, reruns
+from domain.runs import queries as run_queries
 from domain.workflows import queries as workflow_queries
 from domain.workflows.diff import differences
 
@@ -72,7 +74,7 @@ def complete(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = _step(run_id, step_run_id)
     body = read_form(Completion)
     try:
-        ready = outside.complete(
+        ready = lost_deployments.complete(
             step,
             success=body.success,
             release_id=body.release_id if body.success else None,
@@ -91,7 +93,9 @@ def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """Say whether a deployment happened whose worker was lost; to its step, which then says so."""
     step = _step(run_id, step_run_id)
     form = read_form(Outcome)
-    outside.answer(step, happened=form.happened, comment=form.comment, actor=current_actor())
+    lost_deployments.answer(
+        step, happened=form.happened, comment=form.comment, actor=current_actor()
+    )
     return _to_step(step)
 
 

@@ -16,7 +16,6 @@ from blueprints.present import runs as present
 from blueprints.present import timeline as present_timeline
 from blueprints.run_words import steps_of
 from blueprints.schemas import Schema
-from domain import completion, run_queries, runs, timeline, usual
 from domain.accounts.access import SUPER_USER
 from domain.clock import now
 from domain.comparison import compare as run_comparison
@@ -24,10 +23,13 @@ from domain.engine import deployments
 from domain.errors import NotFound
 from domain.logs import run_logs
 from domain.models import Deployment, Run, StepRun
-from domain.run_queries import Details
+from domain.runs import durations, external_completion, timeline
+from domain.runs import queries as run_queries
+from domain.runs import start as runs
+from domain.runs.queries import Details
+from domain.runs.timeline import Timeline
 from domain.statuses import FAILED, PENDING, RUNNING
 from domain.test_results import results
-from domain.timeline import Timeline
 
 PACE, SLOW_PACE = "1s", "3s"
 SLOW_REASONS = {"approval", "outside_completion", "concurrency_limit", "no_worker", "disk_full"}
@@ -85,7 +87,7 @@ def tag(row: Run, view: RunView | None) -> str:
     Known before anything else of the run is read, so it never promises more than is shown.
     """
     role = current_actor().role_in(row.project_id)
-    late = 0 if row.completed_at else bisect(usual.late_moments(row), now())
+    late = 0 if row.completed_at else bisect(durations.late_moments(row), now())
     return pages.tag(run_actions.version_of(row), view, role, late)
 
 
@@ -129,7 +131,7 @@ def overview(row: Run) -> dict[str, Any]:
 
 def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
     """What is known of the run, and what every page that shows it wants."""
-    details, usually = run_actions.look_at(row), usual.before(row)
+    details, usually = run_actions.look_at(row), durations.before(row)
     drawn = timeline.draw(row, details.stages, details.steps, details.attempts, usually, now())
     run = present.run(details, attempts=False)
     return details, drawn, {"run": run, "bars": drawn.bars, "usual": usually.run}
@@ -149,11 +151,11 @@ def _completion(step: StepRun) -> dict[str, Any] | None:
     """How a step that waits for it is completed from outside."""
     if not step.is_outside or step.status != PENDING or step.ready_at is None:
         return None
-    address = f"{request.host_url}api/completions/{completion.secret_of(step, keys())}"
-    known = completion.releases_for(step)
+    address = f"{request.host_url}api/completions/{external_completion.secret_of(step, keys())}"
+    known = external_completion.releases_for(step)
     return {
         "address": address,
-        "ingredientId": completion.ingredient_of(step),
+        "ingredientId": external_completion.ingredient_of(step),
         "releases": [{"id": row.id, "version": row.version} for row in known],
     }
 

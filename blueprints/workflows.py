@@ -15,10 +15,10 @@ from blueprints.present import workflows as present
 from blueprints.run_form import Typed
 from blueprints.run_schemas import Status
 from blueprints.schemas import Schema, check
-from domain import run_queries
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, Invalid
 from domain.models import Run, Workflow, new_id
+from domain.runs import queries as run_queries
 from domain.workflows import queries as workflow_queries
 from domain.workflows import statistics, workflows
 

@@ -6,8 +6,8 @@ from peewee import JOIN
 
 from domain.models import Run, StageRun, StepRun, StepSpec, Workflow, given
 from domain.models.statements import Statement, from_json
+from domain.runs.step_specs import RunPart, Seal, StepPart
 from domain.secret_key import Keys
-from domain.snapshots import RunPart, Seal, StepPart
 
 _LOAD = Statement(
     lambda: (

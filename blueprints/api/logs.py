@@ -14,11 +14,11 @@ from blueprints.api.operations import ETAG, IF_NONE_MATCH, TEXT, ZIP, operation
 from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import LogQuery
-from domain import run_queries
 from domain.accounts.access import SUPER_USER
 from domain.errors import Fault, GalleyError
 from domain.logs import run_logs, uploads, zip_stream
 from domain.logs.files import read_log
+from domain.runs import queries as run_queries
 from domain.validation.messages import pointer
 
 bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")

@@ -9,11 +9,11 @@ from blueprints.answers import catalog as answers
 from blueprints.api.operations import BYTES, ETAG, IF_NONE_MATCH, operation
 from blueprints.guards import current_actor, load_release
 from blueprints.present import catalog as present
-from domain import removal
 from domain.accounts.access import ADMIN
 from domain.errors import GalleyError
 from domain.releases import ingredients
 from domain.releases.storage import StorageError, open_storage
+from domain.runs import deletion
 
 bp = Blueprint("api_releases", __name__, url_prefix="/api/releases")
 
@@ -34,7 +34,7 @@ def delete_release(release_id: str) -> ResponseReturnValue:
     """Not while it is deployed somewhere or a run in progress needs it. Its files go within days,
     if no other release has the same. Its version is never given again by numbering.
     """
-    removal.remove_release(load_release(release_id, ADMIN), actor=current_actor())
+    deletion.remove_release(load_release(release_id, ADMIN), actor=current_actor())
     return "", 204
 
 

@@ -11,9 +11,9 @@ from blueprints.guards import current_actor, load_run
 from blueprints.present import runs as present
 from blueprints.run_schemas import Review
 from blueprints.schemas import PageQuery
-from domain import run_queries
 from domain.accounts.access import SUPER_USER
 from domain.pagination import fetch
+from domain.runs import queries as run_queries
 from domain.test_results import results, reviews
 
 bp = Blueprint("api_results", __name__, url_prefix="/api/workflowruns")

@@ -35,11 +35,13 @@ from blueprints.run_schemas import (
     StageDecision,
     WaitQuery,
 )
-from domain import completion, engine, outside, removal, run_queries
+from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
 from domain.errors import Conflict
 from domain.models import Run, StepRun
 from domain.pagination import fetch_after
+from domain.runs import deletion, external_completion, lost_deployments
+from domain.runs import queries as run_queries
 from domain.statuses import FINISHED
 
 bp = Blueprint("api_runs", __name__, url_prefix="/api/workflowruns")
@@ -126,7 +128,7 @@ def delete_run(run_id: str) -> ResponseReturnValue:
     Not while nobody has said what became of a lost deployment of it, or reruns keep steps of it.
     """
     row = load_run(run_id, SUPER_USER)
-    removal.remove_run(row, actor=current_actor(), data_dir=settings().data_dir)
+    deletion.remove_run(row, actor=current_actor(), data_dir=settings().data_dir)
     return "", 204
 
 
@@ -205,13 +207,13 @@ def complete_by_address(secret: str) -> ResponseReturnValue:
     """The page of the run shows the address while the step waits. It needs no token, is good for
     this step only, and for nothing once the step has ended.
     """
-    step = completion.by_secret(secret, keys())
-    return _complete(step, completion.actor_for(step, address()))
+    step = external_completion.by_secret(secret, keys())
+    return _complete(step, external_completion.actor_for(step, address()))
 
 
 def _complete(step: StepRun, actor: Actor) -> ResponseReturnValue:
     body = read_json(Completion)
-    ready = outside.complete(
+    ready = lost_deployments.complete(
         step,
         success=body.success,
         release_id=body.release_id,
@@ -234,7 +236,9 @@ def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """Say whether a deployment happened whose worker was lost before it could tell."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     body = read_json(Outcome)
-    outside.answer(step, happened=body.happened, comment=body.comment, actor=current_actor())
+    lost_deployments.answer(
+        step, happened=body.happened, comment=body.comment, actor=current_actor()
+    )
     return jsonify(id=step.id, outsideEffect=StepRun.get_by_id(step.id).outside_effect)
 
 

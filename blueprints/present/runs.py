@@ -6,8 +6,8 @@ from typing import Any
 from blueprints.present import catalog
 from domain.clock import elapsed, rfc3339
 from domain.models import Attempt, Run, RunEvent, StageRun, StepRun, TestResult, UploadedLog
-from domain.run_queries import Details
-from domain.waiting import Reason
+from domain.runs.pending_reasons import Reason
+from domain.runs.queries import Details
 
 
 def run_item(run: Run) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from domain import disk
 from domain.clock import rfc3339
 from domain.models import StepRun, WorkerInfo
+from domain.runs.pending_reasons import silence
 from domain.settings import Settings
 from domain.system.heartbeats import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
 from domain.system.status import Facts
-from domain.waiting import silence
 
 GOOD, WARN, BAD, QUIET = "good", "warn", "bad", "quiet"
 

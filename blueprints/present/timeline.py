@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.timeline import Bar, Stretch, Timeline
+from domain.runs.timeline import Bar, Stretch, Timeline
 
 
 def timeline(drawn: Timeline) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def surroundings(
 ) -> list[Difference]:
     """What changed of the suites and environments that both runs used.
 
-    before, after: the specs that the steps ran by (`domain.snapshots`). What a definition says by
+    before, after: the specs that the steps ran by (`domain.runs.step_specs`). What a definition says by
     itself is not told here.
     """
     old, new = _used(before), _used(after)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain import run_queries
 from domain.errors import NotFound
 from domain.logs import uploads
 from domain.logs.files import log_path
 from domain.models import Attempt, Run, StageRun, StepRun
+from domain.runs import queries as run_queries
 from domain.statuses import FAILED
 
 MAX_NAME_BYTES = 100

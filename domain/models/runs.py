@@ -165,7 +165,7 @@ class StepSpec(Base):
     step = ForeignKeyField(StepRun, on_delete="CASCADE", primary_key=True, index=False)
     spec = JSONField()
     signature = CharField(max_length=64, default="")
-    """Of the spec and all else that decides what runs: see domain/snapshots.py."""
+    """Of the spec and all else that decides what runs: see domain/runs/step_specs.py."""
 
 
 class Attempt(Base):

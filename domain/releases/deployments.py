@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from domain import run_queries
 from domain.accounts.access import Actor
 from domain.engine.deployments import UNKNOWN
 from domain.models import Deployment, Environment, Release, Run, StepRun
 from domain.pagination import Page, fetch, fetch_after
 from domain.projects.projects import deployed_now, lost_in
+from domain.runs import queries as run_queries
 from domain.statuses import FAILED, LIVE
 
 

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from domain import completion
 from domain.models import AuditEvent, Ingredient, Release, Run, StepRun
+from domain.runs import external_completion
 from domain.secret_key import Keys
 from domain.statuses import CANCELLED, FAILED, SUCCEEDED
 from tests.support.people import People
@@ -24,7 +24,7 @@ def step(people: People) -> StepRun:
 
 @pytest.fixture
 def address(app: Flask, step: StepRun) -> str:
-    secret = completion.secret_of(step, app.extensions["galley_keys"])
+    secret = external_completion.secret_of(step, app.extensions["galley_keys"])
     return f"/api/completions/{secret}"
 
 
@@ -61,7 +61,7 @@ def test_only_the_right_address_does_anything(
     other = step_named(Run.get_by_id(step.run_id), "here")
     wrong = {
         "another step": address.replace(step.id, other.id),
-        "another key": f"/api/completions/{completion.secret_of(step, Keys('another' * 9))}",
+        "another key": f"/api/completions/{external_completion.secret_of(step, Keys('another' * 9))}",
         "a letter": address[:-1] + ("A" if address[-1] != "A" else "B"),
         "nothing": f"/api/completions/{step.id}.",
         "é": f"{address[:-1]}é",

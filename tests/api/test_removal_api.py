@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain import outside
 from domain.logs.files import log_path
 from domain.models import Deployment, Package, Release, Run, StepRun
+from domain.runs import lost_deployments
 from tests.support.world import World
 
 
@@ -78,13 +78,13 @@ def test_a_run_that_goes_while_somebody_speaks_of_it_is_not_found(
     client, people, world, delete, monkeypatch
 ):
     step = world.ended_run(type="Deploy", outside_effect="unknown")
-    answer = outside.answer
+    answer = lost_deployments.answer
 
     def answer_and_be_overtaken(*arguments, **named):
         answer(*arguments, **named)
         assert delete(f"/api/workflowruns/{step.run_id}").status_code == 204
 
-    monkeypatch.setattr(outside, "answer", answer_and_be_overtaken)
+    monkeypatch.setattr(lost_deployments, "answer", answer_and_be_overtaken)
     path = f"/api/workflowruns/{step.run_id}/steps/{step.id}/outcome"
     answered = client.post(path, headers=people.superuser.headers(), json={"happened": True})
     assert (answered.status_code, answered.json["error"]["code"]) == (404, "not_found")

@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Map
 
-from domain import completion
 from domain.accounts.access import ADMIN, ROLES, SUPER_USER, SYSTEM_ADMIN, USER, Actor
 from domain.editor import drafts
 from domain.models import Project, StageRun
+from domain.runs import external_completion
 from domain.secret_key import Keys
 from tests.conftest import both_databases
 from tests.support.people import People, Person
@@ -162,7 +162,7 @@ def waiting_outside(**data: Any) -> Arrange:
 
 def one_time_address(world: World, _: Person) -> dict[str, Any]:
     step = world.run(is_outside=True, ready_at=1)
-    secret = completion.secret_of(step, Keys(world.settings.secret_key()))
+    secret = external_completion.secret_of(step, Keys(world.settings.secret_key()))
     return {"secret": secret, "json": {"success": True}}
 
 

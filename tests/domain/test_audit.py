@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from domain import engine, outside, pagination
+from domain import engine, pagination
 from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.accounts.audit import Wanted, changed
@@ -13,6 +13,7 @@ from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_i
 from domain.pagination import Page
 from domain.projects import projects
 from domain.releases import ingredients
+from domain.runs import lost_deployments
 from domain.statuses import SUCCEEDED
 from domain.workflows import workflows
 from domain.workflows.schema import ChangedWorkflow
@@ -87,7 +88,7 @@ def test_who_stops_a_step_is_recorded_once(run):
 def test_who_completes_a_step_is_recorded_once_and_told_by_the_run(run):
     step = step_named(run, "outside")
     for _ in range(2):
-        outside.complete(step, success=True, release_id=None, message="made", actor=ANN)
+        lost_deployments.complete(step, success=True, release_id=None, message="made", actor=ANN)
     (event,) = AuditEvent.select().where(AuditEvent.action == "complete")
     assert told(event) == ("ann", "complete", "step", step.id, "pond", "192.0.2.1")
     assert event.detail == {

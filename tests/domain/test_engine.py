@@ -4,12 +4,13 @@ import threading
 
 import pytest
 
-from domain import engine, run_queries
+from domain import engine
 from domain.accounts.access import console
 from domain.clock import now
 from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed, deployments
 from domain.models import Attempt, Release, Run, RunEvent, StageRun, StepRun, Workflow, db, write
 from domain.releases.artifacts import Artifact
+from domain.runs import queries as run_queries
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     ACTOR,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import engine, outside
+from domain import engine
 from domain.accounts.access import console
 from domain.engine import Claim, Ending, deployments
 from domain.errors import Conflict, Invalid
@@ -19,6 +19,7 @@ from domain.models import (
 )
 from domain.projects import projects
 from domain.releases.artifacts import Artifact
+from domain.runs import lost_deployments
 from domain.statuses import CANCELLED, FAILED, PENDING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     ACTOR,
@@ -118,7 +119,7 @@ def test_what_a_person_answers_is_kept_and_told(workflow, happened, effect, stat
     held = deploying(workflow)
     lose(held)
     before = Run.get().version
-    outside.answer(step_of(held), happened=happened, comment="I looked", actor=BOB)
+    lost_deployments.answer(step_of(held), happened=happened, comment="I looked", actor=BOB)
     step, deployment, event = step_of(held), Deployment.get(), RunEvent.get()
     assert (step.outside_effect, step.status) == (effect, FAILED)
     assert (deployment.status, deployment.message) == (status, f"The worker was lost; bob {said}")
@@ -135,11 +136,11 @@ def test_what_a_person_answers_is_kept_and_told(workflow, happened, effect, stat
 def test_the_same_answer_again_changes_nothing_and_the_other_one_is_refused(workflow):
     held = deploying(workflow)
     lose(held)
-    outside.answer(step_of(held), happened=True, comment="", actor=BOB)
+    lost_deployments.answer(step_of(held), happened=True, comment="", actor=BOB)
     version = Run.get().version
-    outside.answer(step_of(held), happened=True, comment="again", actor=ACTOR)
+    lost_deployments.answer(step_of(held), happened=True, comment="again", actor=ACTOR)
     with pytest.raises(Conflict, match="answered already: the deployment happened") as refused:
-        outside.answer(step_of(held), happened=False, comment="", actor=ACTOR)
+        lost_deployments.answer(step_of(held), happened=False, comment="", actor=ACTOR)
     assert refused.value.code == "already_answered"
     assert (step_of(held).outside_effect, Deployment.get().status) == ("happened", SUCCEEDED)
     assert (Run.get().version, RunEvent.select().count()) == (version, 1)
@@ -149,7 +150,7 @@ def test_nobody_is_asked_about_what_is_known(workflow):
     held = deploying(workflow)
     engine.finish(held, Ending(FAILED, "exit code 1."))
     with pytest.raises(Conflict, match="known") as refused:
-        outside.answer(step_of(held), happened=True, comment="", actor=BOB)
+        lost_deployments.answer(step_of(held), happened=True, comment="", actor=BOB)
     assert refused.value.code == "not_waiting"
     assert Deployment.get().status == FAILED
 
@@ -163,7 +164,7 @@ def test_a_late_answer_does_not_make_an_old_deployment_the_newest(workflow):
     assert newer is not None, "an unknown outcome keeps nobody from deploying again"
     engine.finish(newer, Ending(SUCCEEDED))
     assert projects.lost_in([nest]) == {}, "what was there does not matter any more"
-    outside.answer(step_of(lost), happened=True, comment="", actor=BOB)
+    lost_deployments.answer(step_of(lost), happened=True, comment="", actor=BOB)
     assert projects.deployed_now([nest])[nest.id].release.version == "2"
     assert deployments.last_good(nest.id) == "duck@2:duck.zip"
 
@@ -177,7 +178,7 @@ def test_an_environment_tells_of_the_newest_outcome_that_nobody_knows(workflow):
     lose(lost[1])
     for held, version in zip(reversed(lost), ["3", "2"], strict=True):
         assert projects.lost_in([nest])[nest.id].release.version == version
-        outside.answer(step_of(held), happened=False, comment="", actor=BOB)
+        lost_deployments.answer(step_of(held), happened=False, comment="", actor=BOB)
     assert projects.lost_in([nest]) == {}
     assert projects.deployed_now([nest])[nest.id].release.version == "1"
 
@@ -196,7 +197,7 @@ def release(version: str, ingredient: str = "duck") -> str:
 
 
 def complete(step: StepRun, success: bool = True, release_id: str | None = None):
-    return outside.complete(
+    return lost_deployments.complete(
         step, success=success, release_id=release_id, message="made", actor=ACTOR
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain import engine, outside, removal, reruns
+from domain import engine
 from domain.accounts.access import console
 from domain.engine import Claim, Ending, deployments
 from domain.errors import Conflict, NotFound
@@ -35,6 +35,7 @@ from domain.projects import projects
 from domain.releases.artifacts import Artifact
 from domain.releases.releases import NewPackage, record_release
 from domain.releases.storage import Storage, open_storage
+from domain.runs import deletion, lost_deployments, reruns
 from domain.statuses import FAILED, SUCCEEDED
 from domain.test_results import results, reviews
 from tests.support import pipelines
@@ -112,11 +113,11 @@ def begin_to_deploy(run: Run, name: str, release: Release) -> Claim:
 
 
 def remove(settings, run: Run) -> None:
-    removal.remove_run(Run.get_by_id(run.id), actor=BOB, data_dir=settings.data_dir)
+    deletion.remove_run(Run.get_by_id(run.id), actor=BOB, data_dir=settings.data_dir)
 
 
 def remove_release(release: Release) -> None:
-    removal.remove_release(Release.get_by_id(release.id), actor=BOB)
+    deletion.remove_release(Release.get_by_id(release.id), actor=BOB)
 
 
 def refusal(call, *arguments: object) -> tuple[str, list[dict[str, object]]]:
@@ -202,7 +203,7 @@ def test_a_run_stays_until_somebody_says_what_became_of_its_lost_deployment(sett
     run, step = a_lost_deployment()
     code, details = refusal(remove, settings, run)
     assert (code, details[0]["stepRunId"]) == ("outcome_unknown", step.id)
-    outside.answer(step, happened=True, comment="", actor=ACTOR)
+    lost_deployments.answer(step, happened=True, comment="", actor=ACTOR)
     remove(settings, run)
     assert Deployment.get().status == SUCCEEDED
     environment = Environment.get()
@@ -278,7 +279,7 @@ def test_of_two_who_remove_a_run_at_once_one_does_it(settings):
             row = Run.get_by_id(run.id)
             barrier.wait(10)
             try:
-                removal.remove_run(row, actor=BOB, data_dir=settings.data_dir)
+                deletion.remove_run(row, actor=BOB, data_dir=settings.data_dir)
                 outcomes.append("removed")
             except NotFound:
                 outcomes.append("gone")
@@ -326,7 +327,7 @@ def test_a_review_of_a_kept_test_is_one_for_all_runs_that_show_it():
 
 def test_a_release_goes_with_its_packages_and_its_files_are_discarded():
     release, other = a_release("1.0"), a_release("2.0", "ef" * 32)
-    removal.remove_release(release, actor=BOB)
+    deletion.remove_release(release, actor=BOB)
     assert [row.id for row in Release.select()] == [other.id]
     assert [row.release_id for row in Package.select()] == [other.id]
     assert [row.sha256 for row in DiscardedFile.select()] == ["ab" * 32]
@@ -334,13 +335,13 @@ def test_a_release_goes_with_its_packages_and_its_files_are_discarded():
     assert (event.actor, event.action, event.object_kind) == ("bob", "delete", "release")
     assert event.detail == {"ingredientId": "duck", "version": "1.0"}
     with pytest.raises(NotFound):
-        removal.remove_release(release, actor=BOB)
+        deletion.remove_release(release, actor=BOB)
 
 
 @pytest.mark.parametrize("chosen", [None, "1", "7"])
 def test_the_number_of_a_removed_release_is_never_given_again(chosen):
     removed = a_release(chosen)
-    removal.remove_release(removed, actor=BOB)
+    deletion.remove_release(removed, actor=BOB)
     numbers = {a_release().version for _ in range(8)}
     assert removed.version not in numbers
     assert len(numbers) == 8
@@ -348,7 +349,7 @@ def test_the_number_of_a_removed_release_is_never_given_again(chosen):
 
 @pytest.mark.parametrize("version", ["1.0", "007", "9" * 30, "0"])
 def test_a_version_that_numbering_never_makes_leaves_the_numbers_alone(version):
-    removal.remove_release(a_release(version), actor=BOB)
+    deletion.remove_release(a_release(version), actor=BOB)
     assert a_release().version == "1"
 
 
@@ -372,7 +373,7 @@ def test_what_may_be_deployed_for_all_anybody_knows_stays():
     _, step = a_lost_deployment()
     code, (detail,) = refusal(remove_release, Release.get())
     assert (code, detail["code"]) == ("release_in_use", "outcome_unknown")
-    outside.answer(step, happened=False, comment="", actor=ACTOR)
+    lost_deployments.answer(step, happened=False, comment="", actor=ACTOR)
     remove_release(Release.get())
 
 
@@ -454,7 +455,7 @@ def test_removals_and_builds_of_one_ingredient_do_not_block_each_other():
         with db.obj.connection_context():
             for release in releases:
                 try:
-                    removal.remove_release(release, actor=BOB)
+                    deletion.remove_release(release, actor=BOB)
                 except Exception as error:
                     failed.append(error)
 

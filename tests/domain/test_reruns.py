@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain import engine, outside, reruns, run_queries
+from domain import engine
 from domain.accounts.access import console
 from domain.engine import Claim, Ending, Ready
 from domain.engine.deployments import begin
@@ -31,7 +31,9 @@ from domain.projects import projects
 from domain.releases.artifacts import Artifact
 from domain.releases.releases import NewPackage, record_release, releases_of_run, resolve_references
 from domain.releases.storage import Storage, open_storage
-from domain.reruns import StorageUnavailable
+from domain.runs import lost_deployments, reruns
+from domain.runs import queries as run_queries
+from domain.runs.reruns import StorageUnavailable
 from domain.settings import SettingError
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from domain.workflows import statistics
@@ -696,7 +698,7 @@ def test_who_runs_everything_again_has_decided(lost, again):
 
 
 def test_a_deployment_that_happened_is_kept_and_not_repeated(lost, worker, again):
-    outside.answer(lost, happened=True, comment="", actor=ACTOR)
+    lost_deployments.answer(lost, happened=True, comment="", actor=ACTOR)
     run = again(lost.run)
     assert statuses(run) == {"a": SUCCEEDED, "d": SUCCEEDED, "t": PENDING}
     deployed = step_named(run, "d")
@@ -708,7 +710,7 @@ def test_a_deployment_that_happened_is_kept_and_not_repeated(lost, worker, again
 
 @on_one_database
 def test_a_deployment_that_did_not_happen_runs_again(lost, again):
-    outside.answer(lost, happened=False, comment="", actor=ACTOR)
+    lost_deployments.answer(lost, happened=False, comment="", actor=ACTOR)
     assert statuses(again(lost.run)) == {"a": SUCCEEDED, "d": PENDING, "t": PENDING}
 
 
@@ -716,7 +718,7 @@ def test_a_run_of_which_everything_is_kept_is_over_at_once(worker, again):
     old = worker.start(a_workflow([build("a")], [deploy("d")]))
     worker.succeed(old, "a")
     lost = worker.lose_deployment(old, "d")
-    outside.answer(lost, happened=True, comment="", actor=ACTOR)
+    lost_deployments.answer(lost, happened=True, comment="", actor=ACTOR)
     run = Run.get_by_id(again(old).id)
     assert (run.status, run.started_at, worker.ready) == (SUCCEEDED, None, [])
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import engine, reruns
+from domain import engine
 from domain.engine import Claim, Ending
 from domain.errors import NotFound
 from domain.logs import run_logs
@@ -14,6 +14,7 @@ from domain.logs.files import log_path
 from domain.logs.run_logs import numbered
 from domain.logs.uploads import path_of
 from domain.models import Run, StepRun, UploadedLog, write
+from domain.runs import reruns
 from domain.statuses import FAILED, SUCCEEDED
 from tests.support.keys import KEYS
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start, step_named

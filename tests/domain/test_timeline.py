@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.models import Attempt, Run, StageRun, StepRun
+from domain.runs.durations import Usual, UsualTimes
+from domain.runs.timeline import Timeline, draw
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
-from domain.timeline import Timeline, draw
-from domain.usual import Usual, UsualTimes
 
 BEGIN = 1_000_000
 

@@ -7,8 +7,8 @@ import pytest
 from blueprints.error_codes import REASONS
 from domain.accounts.access import SUPER_USER, SYSTEM_ADMIN
 from domain.models import Run, StageRun, StepRun
+from domain.runs.pending_reasons import Reason, Reasons, World, explain, silence
 from domain.statuses import CANCELLED, PENDING, RUNNING, SUCCEEDED
-from domain.waiting import Reason, Reasons, World, explain, silence
 
 AT = 1_000_000
 SOON = AT + 20_000

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain import run_queries
 from domain.models import Run
+from domain.runs import queries as run_queries
 from domain.statuses import SUCCEEDED
 from tests.conftest import KINDS
 from tests.support.disks import SIZE

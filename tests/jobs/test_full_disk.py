@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from peewee import OperationalError
 
-from domain import disk, engine, models, run_queries, waiting
+from domain import disk, engine, models
 from domain.accounts.access import SYSTEM_ADMIN
 from domain.engine import Ready
 from domain.logs.files import log_path
 from domain.models import Attempt, Package, Project, Release, Run, StepRun, WorkerInfo, write
+from domain.runs import pending_reasons
+from domain.runs import queries as run_queries
 from domain.settings import Settings
 from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
 from jobs import run_step as worker_side
@@ -193,7 +195,7 @@ def test_of_a_disk_that_hangs_one_look_is_under_way_and_what_was_known_counts(
 # Why it waits
 
 
-def reasons(run: Run) -> list[waiting.Reason]:
+def reasons(run: Run) -> list[pending_reasons.Reason]:
     return run_queries.details(Run.get_by_id(run.id)).reasons.run
 
 

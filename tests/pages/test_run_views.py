@@ -4,9 +4,10 @@ import re
 
 from flask.testing import FlaskClient
 
-from domain import engine, usual
+from domain import engine
 from domain.engine import Ending
 from domain.models import Attempt, Run, StepRun
+from domain.runs import durations
 from domain.statuses import SUCCEEDED
 from tests.support.pipelines import a_workflow, build, claimed, start, step_named
 
@@ -136,7 +137,7 @@ def test_a_poll_tells_when_something_becomes_late(visitor: FlaskClient, failed: 
     address = f"/runs/{run.id}/status"
     known = {"If-None-Match": visitor.get(address).headers["ETag"]}
     assert visitor.get(address, headers=known).status_code == 304
-    usual._late_moments.cache_clear()  # as if it had begun long ago
+    durations._late_moments.cache_clear()  # as if it had begun long ago
     StepRun.update(started_at=1).where(StepRun.id == held.step_id).execute()
     assert visitor.get(address, headers=known).status_code == 200
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain import reruns
 from domain.errors import Conflict
 from domain.models import Deployment, Package, Release, Run, StepRun
+from domain.runs import reruns
 from tests.steps.workbench import ACTOR, Bench, build_step, deploy_step, suite_step
 from tests.support.keys import KEYS
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from domain import runs
 from domain.models import (
     AuditEvent,
     Deployment,
@@ -21,6 +20,7 @@ from domain.models import (
     Workflow,
     WorkflowRevision,
 )
+from domain.runs import start as runs
 from domain.sample import create_sample
 from tests.steps.workbench import ACTOR, Bench
 from tests.support.keys import KEYS

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain import engine, runs
+from domain import engine
 from domain.accounts.access import console
 from domain.models import Environment, Ingredient, Project, Run, StepRun, StepSpec, TestSuite
 from domain.releases.storage import Storage, open_storage
+from domain.runs import start as runs
 from domain.settings import Settings
 from domain.workflows import workflows
 from domain.workflows.schema import NewWorkflow

@@ -28,7 +28,7 @@ from domain.models import (
 )
 from domain.projects import secrets as project_secrets
 from domain.releases.storage import open_storage
-from domain.snapshots import RunPart, Seal, StepPart
+from domain.runs.step_specs import RunPart, Seal, StepPart
 from tests.support.people import Person
 
 

@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import pytest
 
-from domain import engine, outside, reruns
+from domain import engine
 from domain.engine import Ending, LeaseLost, StepFailed, deployments
 from domain.errors import Conflict
 from domain.models import Run as RunRow
 from domain.models import StageRun, StepRun, WorkerInfo, write
 from domain.models import Workflow as WorkflowRow
 from domain.releases.storage import open_storage
+from domain.runs import lost_deployments, reruns
 from domain.statuses import CANCELLED, FAILED, FINISHED, RUNNING, SUCCEEDED
 from jobs.reconciler import JUMP_MS, RING_AGAIN_MS
 from tests.support import pipelines
@@ -283,7 +284,7 @@ def complete(pair: Pair, step: Step, status: str) -> None:
     """The same result again is as good as once; another is refused."""
     row = StepRun.get_by_id(pair.rows[step])
     try:
-        ready = outside.complete(
+        ready = lost_deployments.complete(
             row,
             success=status == SUCCEEDED,
             release_id=None,
@@ -308,7 +309,7 @@ def answer(pair: Pair, step: Step, happened: bool) -> None:
     answer = "happened" if happened else "did_not"
     row = StepRun.get_by_id(pair.rows[step])
     try:
-        outside.answer(row, happened=happened, comment="", actor=pipelines.ACTOR)
+        lost_deployments.answer(row, happened=happened, comment="", actor=pipelines.ACTOR)
     except Conflict:
         assert step.effect not in ("unknown", answer)
         pair.expect_no_change()

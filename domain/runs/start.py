@@ -23,8 +23,8 @@ from domain.models import (
     write,
 )
 from domain.models.statements import Statement
+from domain.runs.step_specs import RunPart, Seal, Snapshot, StepPart
 from domain.secret_key import Keys
-from domain.snapshots import RunPart, Seal, Snapshot, StepPart
 from domain.statuses import PENDING
 from domain.workflows.parameters import check_parameters
 from domain.workflows.queries import get_revision, missing_references

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from peewee import fn
 
-from domain import waiting
 from domain.errors import NotFound
 from domain.logs import uploads
 from domain.models import (
@@ -29,6 +28,7 @@ from domain.models import (
 from domain.pagination import COUNTED_TO, count
 from domain.releases.ingredients import packages_of
 from domain.releases.releases import releases_of_run
+from domain.runs import pending_reasons
 from domain.statuses import FINISHED
 
 Row = TypeVar("Row", bound=Base)
@@ -189,7 +189,7 @@ class Details:
     """By the id of their release."""
     events: list[RunEvent]
     uploads: list[UploadedLog]
-    reasons: waiting.Reasons
+    reasons: pending_reasons.Reasons
     """Why it, its stages and steps do not run."""
 
     @cached_property
@@ -228,7 +228,9 @@ def details(run: Run, *, redis_answers: bool = True, silence_ms: int = 0) -> Det
     steps.sort(key=lambda step: (order[step.stage_id], step.position))
     attempts = _ATTEMPTS.rows(run_id=run.id)
     attempts.sort(key=lambda attempt: (attempt.step_id, attempt.number))
-    world = waiting.look_around(run, steps, redis_answers=redis_answers, silence_ms=silence_ms)
+    world = pending_reasons.look_around(
+        run, steps, redis_answers=redis_answers, silence_ms=silence_ms
+    )
     releases = releases_of_run(run.id)
     return Details(
         run=run,
@@ -239,5 +241,5 @@ def details(run: Run, *, redis_answers: bool = True, silence_ms: int = 0) -> Det
         packages=packages_of(releases),
         events=list(RunEvent.select().where(RunEvent.run == run.id).order_by(RunEvent.id)),
         uploads=uploads.of_run(run),
-        reasons=waiting.explain(run, stages, steps, world),
+        reasons=pending_reasons.explain(run, stages, steps, world),
     )

@@ -1,6 +1,6 @@
 """Running a finished run again, from its start or from what failed.
 
-From what failed, the successes before it are kept (`domain.keeping` says which): these steps do not
+From what failed, the successes before it are kept (`domain.runs.reuse` says which): these steps do not
 run, and what they released counts as the new run's own, if every package is as it was released.
 """
 
@@ -10,12 +10,10 @@ from typing import Literal
 
 from peewee import fn
 
-from domain import runs
 from domain.accounts.access import Actor, missing
 from domain.clock import now, rfc3339
 from domain.engine import Ready
 from domain.errors import Conflict, Fault, GalleyError, Invalid, state
-from domain.keeping import Earlier, Kept, choose
 from domain.models import (
     Deployment,
     Ingredient,
@@ -26,14 +24,16 @@ from domain.models import (
     StepSpec,
     Workflow,
 )
-from domain.outside import require_answers
 from domain.releases.artifacts import Artifact
 from domain.releases.releases import artifacts_of
 from domain.releases.storage import Storage, StorageError
-from domain.runs import Plan
+from domain.runs import start as runs
+from domain.runs.lost_deployments import require_answers
+from domain.runs.reuse import Earlier, Kept, choose
+from domain.runs.start import Plan
+from domain.runs.step_specs import RunPart, Seal, StepPart
 from domain.secret_key import Keys
 from domain.settings import SettingError
-from domain.snapshots import RunPart, Seal, StepPart
 from domain.statuses import SUCCEEDED
 
 Whence = Literal["start", "failed"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.models import Attempt, Run, StageRun, StepRun
+from domain.runs.durations import Usual, UsualTimes
 from domain.statuses import LIVE, RUNNING
-from domain.usual import Usual, UsualTimes
 
 ROOM = 1.15
 """While it runs there is so much more room than is needed, for bars to grow into."""

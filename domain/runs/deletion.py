@@ -23,10 +23,10 @@ from domain.models import (
     locked,
     write,
 )
-from domain.outside import require_answers
 from domain.projects import projects
 from domain.releases.garbage_collection import discard
 from domain.releases.releases import never_number_again
+from domain.runs.lost_deployments import require_answers
 from domain.statuses import LIVE
 from domain.workflows.references import ReleaseReference, artifact_path, release_reference
 

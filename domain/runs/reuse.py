@@ -14,7 +14,7 @@ from typing import Any
 
 from domain.engine.deployments import HAPPENED
 from domain.models import StageRun, StepRun
-from domain.runs import Plan
+from domain.runs.start import Plan
 from domain.statuses import SUCCEEDED
 
 

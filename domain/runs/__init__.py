@@ -1,0 +1,1 @@
+"""Runs: start, rerun, approve, complete, query, explain, and delete them."""
