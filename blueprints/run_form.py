@@ -33,8 +33,8 @@ class Typed:
     def parameters(self) -> dict[str, Any]:
         """What to start the run with, each value in its declared type if it can be read as one.
 
-        Whether it may be is for `domain.workflows.parameters.check_parameters` to say. Raises Invalid for
-        a line that is not NAME=VALUE.
+        `domain.workflows.parameters.check_parameters` decides whether it is allowed. Raises
+        Invalid for a line that is not NAME=VALUE.
         """
         if not self._declared:
             return {**self._values, **_read_lines(self._lines)}

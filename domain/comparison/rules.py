@@ -55,8 +55,8 @@ def surroundings(
 ) -> list[Difference]:
     """What changed of the suites and environments that both runs used.
 
-    before, after: the specs that the steps ran by (`domain.runs.step_specs`). What a definition says by
-    itself is not told here.
+    before, after: the specs that the steps ran by (`domain.runs.step_specs`). The definition
+    alone is not compared here.
     """
     old, new = _used(before), _used(after)
     return [

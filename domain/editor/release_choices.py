@@ -65,7 +65,7 @@ def among(draft: Draft, ingredients: Sequence[str]) -> list[str]:
 
 
 def pick(draft: Draft, part_id: str, reference: str) -> tuple[Draft, str]:
-    """Choose a release for a step, or no longer if it is chosen; as an edit of `domain.editor.operations`.
+    """Toggle a release among those of a step; an edit as in `domain.editor.operations`.
 
     Raises NoSuchPartError; ValueError for what is no release, or no step that takes one.
     """

@@ -1,4 +1,4 @@
-"""What is deployed where: the reading side of deployments (domain/engine/deployments.py makes them)."""
+"""Queries: what is deployed where. domain/engine/deployments.py changes it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -53,8 +53,9 @@ def releases_of_run(run_id: str, project_id: str | None = None) -> list[Release]
 def resolve_references(references: Sequence[str], run_id: str, project_id: str) -> list[Release]:
     """The releases that references mean, each once, in the order given.
 
-    references: in the forms of `domain.workflows.references`; none at all mean every release of the run. Only
-    releases of the project's own ingredients are found. Raises StepFailed, naming the reference.
+    references: in the forms of `domain.workflows.references`; none at all mean every release of the
+    run. Only releases of the project's own ingredients are found.
+    Raises StepFailed, naming the reference.
     """
     if not references:
         return releases_of_run(run_id, project_id)

@@ -57,8 +57,8 @@ class Storage(ABC):
         if found != sha256:
             raise StorageError(f"The stored file is damaged: its SHA-256 is {found}, not {sha256}.")
 
-    # What seems to be needed no more goes in two steps; see domain/releases/garbage_collection.py. None of these
-    # minds when there is nothing to do.
+    # Files are removed in two steps; see domain/releases/garbage_collection.py. Each of these
+    # does nothing where there is nothing to do.
 
     @abstractmethod
     def set_aside(self, sha256: str) -> None:

@@ -1,7 +1,8 @@
 """Running a finished run again, from its start or from what failed.
 
-From what failed, the successes before it are kept (`domain.runs.reuse` says which): these steps do not
-run, and what they released counts as the new run's own, if every package is as it was released.
+From what failed, the successes before it are kept (`domain.runs.reuse` says which): these steps
+do not run, and what they released counts as the new run's own, if every package
+is as it was released.
 """
 
 from collections.abc import Callable, Iterable, Sequence

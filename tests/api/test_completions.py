@@ -61,7 +61,8 @@ def test_only_the_right_address_does_anything(
     other = step_named(Run.get_by_id(step.run_id), "here")
     wrong = {
         "another step": address.replace(step.id, other.id),
-        "another key": f"/api/completions/{external_completion.secret_of(step, Keys('another' * 9))}",
+        "another key": "/api/completions/"
+        + external_completion.secret_of(step, Keys("another" * 9)),
         "a letter": address[:-1] + ("A" if address[-1] != "A" else "B"),
         "nothing": f"/api/completions/{step.id}.",
         "é": f"{address[:-1]}é",
