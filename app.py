@@ -9,51 +9,41 @@ from flask.json.provider import DefaultJSONProvider
 from flask_compress import Compress
 from werkzeug.routing import IntegerConverter, Map
 
-from blueprints import (
-    account,
-    admin,
-    auth,
-    catalog,
-    comparison,
-    editor,
-    editor_source,
-    errors,
-    guards,
-    health,
-    history,
-    log_pages,
-    metrics,
-    pages_support,
-    pipeline,
-    project_environments,
-    project_ingredients,
-    project_secrets,
-    project_suites,
-    release,
-    run_changes,
-    security,
-    styleguide,
-    throttling,
-)
-from blueprints import projects as project_pages
-from blueprints import results as result_pages
-from blueprints import users as user_pages
-from blueprints import workflows as workflow_pages
+from blueprints.accounts import account, sign_in
+from blueprints.accounts import users as user_pages
 from blueprints.api import (
     audit,
-    docs,
     ingredients,
     logs,
     operations,
     projects,
     releases,
-    results,
     runs,
+    test_results,
     users,
     workflows,
 )
 from blueprints.api.bodies import MAX_BODY_BYTES
-from blueprints.long_poll import Waiters
+from blueprints.catalog import pages as catalog_pages
+from blueprints.editor import routes as editor_pages
+from blueprints.editor import source as editor_source
+from blueprints.openapi import pages as openapi_pages
+from blueprints.projects import environments as environment_settings
+from blueprints.projects import ingredients as ingredient_settings
+from blueprints.projects import pages as project_pages
+from blueprints.projects import secrets as secret_settings
+from blueprints.projects import test_suites as test_suite_settings
+from blueprints.runs import actions as run_actions
+from blueprints.runs import comparison as run_comparison
+from blueprints.runs import log as run_log
+from blueprints.runs import pages as run_pages
+from blueprints.runs import test_results as run_test_results
+from blueprints.shared import errors, guards, security, template_helpers, throttling
+from blueprints.shared.context import release
+from blueprints.shared.long_poll import Waiters
+from blueprints.system import admin, health, metrics, styleguide
+from blueprints.workflows import pages as workflow_pages
+from blueprints.workflows import revisions
 from domain import models
 from domain import settings as settings_module
 from domain.secret_key import Keys
@@ -61,7 +51,7 @@ from domain.settings import Settings
 from jobs.queue import Doorbell
 
 BLUEPRINTS = (
-    auth.bp,
+    sign_in.bp,
     health.bp,
     metrics.bp,
     projects.bp,
@@ -71,28 +61,28 @@ BLUEPRINTS = (
     workflows.bp,
     runs.bp,
     runs.completions,
-    results.bp,
+    test_results.bp,
     logs.bp,
     audit.bp,
-    docs.bp,
+    openapi_pages.bp,
     workflow_pages.bp,
-    pipeline.bp,
-    run_changes.bp,
-    log_pages.bp,
-    comparison.bp,
-    result_pages.bp,
+    run_pages.bp,
+    run_actions.bp,
+    run_log.bp,
+    run_comparison.bp,
+    run_test_results.bp,
     project_pages.bp,
-    project_suites.bp,
-    project_environments.bp,
-    project_ingredients.bp,
-    project_secrets.bp,
-    catalog.bp,
+    test_suite_settings.bp,
+    environment_settings.bp,
+    ingredient_settings.bp,
+    secret_settings.bp,
+    catalog_pages.bp,
     user_pages.bp,
     admin.bp,
     account.bp,
-    editor.bp,
+    editor_pages.bp,
     editor_source.bp,
-    history.bp,
+    revisions.bp,
     styleguide.bp,
 )
 
@@ -143,7 +133,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics.register(app)
     security.register(app)
     errors.register(app)
-    pages_support.register(app)
+    template_helpers.register(app)
     app.before_request(operations.refuse_what_is_not_taken)
     app.context_processor(_common_context)
     for blueprint in BLUEPRINTS:
@@ -172,8 +162,8 @@ def _private_redis(settings: Settings) -> str:
 def _common_context() -> dict[str, Any]:
     """What base.html shows on every page."""
     return {
-        "theme": auth.chosen_theme(),
-        "shortcuts": auth.has_shortcuts(),
+        "theme": sign_in.chosen_theme(),
+        "shortcuts": sign_in.has_shortcuts(),
         "own_projects": guards.own_projects,
         "galley_version": release(),
     }

@@ -36,8 +36,8 @@ def add_user(name: str, system_admin: bool, password: str) -> None:
 
 
 def _add_here(name: str, system_admin: bool, password: str) -> None:
-    from blueprints.people_schemas import NewUser
-    from blueprints.schemas import check
+    from blueprints.requests.accounts import NewUser
+    from blueprints.requests.base import check
     from domain.accounts import access, users
 
     check(NewUser, {"username": name, "password": password})
@@ -70,8 +70,8 @@ def _send_password(server: "Client", name: str, password: str) -> None:
 
 
 def _set_password_here(name: str, password: str) -> None:
-    from blueprints.people_schemas import PasswordChange
-    from blueprints.schemas import check
+    from blueprints.requests.accounts import PasswordChange
+    from blueprints.requests.base import check
     from domain.accounts import access, users
 
     check(PasswordChange, {"password": password})

@@ -164,7 +164,7 @@ function moment(date, now) {
   return seconds > 0 ? "in a moment" : "just now";
 }
 
-// The form of duration_text() in blueprints/pages_support.py, in whole seconds.
+// The form of duration_text() in blueprints/shared/template_helpers.py, in whole seconds.
 function duration(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const two = (number) => String(number).padStart(2, "0");

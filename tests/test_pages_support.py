@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blueprints import pages_support as support
+from blueprints.shared import template_helpers as support
 
 ROOT = Path(__file__).parent.parent
 

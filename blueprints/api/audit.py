@@ -3,13 +3,13 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from blueprints.answers import Unbounded
-from blueprints.answers.audit import AuditEvent
-from blueprints.api import listing
 from blueprints.api.operations import operation
-from blueprints.audit_schemas import AuditQuery
-from blueprints.guards import current_actor, load_project
+from blueprints.api.replies import listing
 from blueprints.present import audit as present
+from blueprints.requests.audit import AuditQuery
+from blueprints.responses.audit import AuditEvent
+from blueprints.responses.base import Unbounded
+from blueprints.shared.guards import current_actor, load_project
 from domain.accounts import audit
 from domain.accounts.access import ADMIN, SYSTEM_ADMIN, require_system_admin
 

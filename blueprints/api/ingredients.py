@@ -3,14 +3,14 @@
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from blueprints.answers import Listed, Unbounded
-from blueprints.answers import catalog as answers
-from blueprints.api import created, listing, read_json
 from blueprints.api.operations import SIGNED_IN, operation
-from blueprints.guards import current_actor, load_ingredient, load_project
+from blueprints.api.replies import created, listing, read_json
 from blueprints.present import catalog as present
-from blueprints.project_schemas import IngredientChange, NewIngredient
-from blueprints.schemas import CursorQuery, IngredientQuery
+from blueprints.requests.base import CursorQuery, IngredientQuery
+from blueprints.requests.projects import IngredientChange, NewIngredient
+from blueprints.responses import catalog as answers
+from blueprints.responses.base import Listed, Unbounded
+from blueprints.shared.guards import current_actor, load_ingredient, load_project
 from domain.accounts.access import SUPER_USER
 from domain.releases import ingredients
 

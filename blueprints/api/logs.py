@@ -6,14 +6,14 @@ from typing import Any
 from flask import Blueprint, Response, request, send_file
 from flask.typing import ResponseReturnValue
 
-from blueprints import settings
-from blueprints.answers import runs as answers
-from blueprints.api import created
 from blueprints.api.multipart import parts
 from blueprints.api.operations import ETAG, IF_NONE_MATCH, TEXT, ZIP, operation
-from blueprints.guards import current_actor, load_run
+from blueprints.api.replies import created
 from blueprints.present import runs as present
-from blueprints.run_schemas import LogQuery
+from blueprints.requests.runs import LogQuery
+from blueprints.responses import runs as answers
+from blueprints.shared.context import settings
+from blueprints.shared.guards import current_actor, load_run
 from domain.accounts.access import SUPER_USER
 from domain.errors import Fault, GalleyError
 from domain.logs import run_logs, uploads, zip_stream

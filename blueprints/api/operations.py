@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 
 from blueprints.api.bodies import refuse_body
-from blueprints.schemas import Schema, check, query_parameters
+from blueprints.requests.base import Schema, check, query_parameters
 from domain.accounts.access import USER
 from domain.errors import BadRequest
 

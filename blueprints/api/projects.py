@@ -5,22 +5,22 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from blueprints import keys
-from blueprints.answers import Listed, Unbounded
-from blueprints.answers import projects as answers
-from blueprints.api import created, listing, read_json
 from blueprints.api.operations import SIGNED_IN, operation
-from blueprints.guards import current_actor, load_project
+from blueprints.api.replies import created, listing, read_json
 from blueprints.present import projects as present
-from blueprints.project_schemas import (
+from blueprints.requests.base import CursorQuery, PageQuery, check_name
+from blueprints.requests.projects import (
     EnvironmentPut,
     MemberPut,
     NewProject,
     ProjectChange,
     TestSuitePut,
 )
-from blueprints.schemas import CursorQuery, PageQuery, check_name
-from blueprints.secret_schemas import SECRET_ADDRESS, SecretPut, check_secret_name
+from blueprints.requests.secrets import SECRET_ADDRESS, SecretPut, check_secret_name
+from blueprints.responses import projects as answers
+from blueprints.responses.base import Listed, Unbounded
+from blueprints.shared.context import keys
+from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
 from domain.models import Environment
 from domain.projects import projects

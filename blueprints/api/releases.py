@@ -4,11 +4,11 @@ from flask import Blueprint, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from blueprints import settings
-from blueprints.answers import catalog as answers
 from blueprints.api.operations import BYTES, ETAG, IF_NONE_MATCH, operation
-from blueprints.guards import current_actor, load_release
 from blueprints.present import catalog as present
+from blueprints.responses import catalog as answers
+from blueprints.shared.context import settings
+from blueprints.shared.guards import current_actor, load_release
 from domain.accounts.access import ADMIN
 from domain.errors import GalleyError
 from domain.releases import ingredients

@@ -3,11 +3,6 @@
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from blueprints import doorbell, keys, run_actions, settings
-from blueprints.answers import Unbounded
-from blueprints.answers import runs as answers
-from blueprints.answers.runs import StartedRun
-from blueprints.api import listing, read_json, started
 from blueprints.api.operations import (
     ETAG,
     IDEMPOTENCY_KEY,
@@ -16,7 +11,15 @@ from blueprints.api.operations import (
     SIGNED_IN,
     operation,
 )
-from blueprints.guards import (
+from blueprints.api.replies import listing, read_json, started
+from blueprints.present import runs as present
+from blueprints.requests.runs import Completion, Outcome, Rerun, RunQuery, StageDecision, WaitQuery
+from blueprints.responses import runs as answers
+from blueprints.responses.base import Unbounded
+from blueprints.responses.runs import StartedRun
+from blueprints.shared import run_control
+from blueprints.shared.context import doorbell, keys, settings
+from blueprints.shared.guards import (
     address,
     by_address,
     current_actor,
@@ -24,17 +27,8 @@ from blueprints.guards import (
     load_project,
     load_run,
 )
-from blueprints.long_poll import RETRY_AFTER_SECONDS, wait_for_change
-from blueprints.present import runs as present
-from blueprints.run_actions import Shown
-from blueprints.run_schemas import (
-    Completion,
-    Outcome,
-    Rerun,
-    RunQuery,
-    StageDecision,
-    WaitQuery,
-)
+from blueprints.shared.long_poll import RETRY_AFTER_SECONDS, wait_for_change
+from blueprints.shared.run_control import Shown
 from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
 from domain.errors import Conflict
@@ -138,7 +132,7 @@ def abort_run(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     if row.completed_at is not None:
         raise _already(row.status, "run")
-    run_actions.stop(row)
+    run_control.stop(row)
     return jsonify(runId=row.id, status=run_queries.get(row.id).status), 202
 
 
@@ -155,7 +149,7 @@ def abort_run(run_id: str) -> ResponseReturnValue:
 def rerun(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     body = read_json(Rerun)
-    return started(lambda within: run_actions.rerun(row, body, within))
+    return started(lambda within: run_control.rerun(row, body, within))
 
 
 @bp.get("/<run_id>/steps/<step_run_id>")
@@ -163,7 +157,7 @@ def rerun(run_id: str) -> ResponseReturnValue:
 def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
     run_queries.get_step(row, step_run_id)
-    shown = present.run(run_actions.look_at(row))
+    shown = present.run(run_control.look_at(row))
     steps = [step for stage in shown["stageRuns"] for step in stage["stepRuns"]]
     return jsonify(next(step for step in steps if step["id"] == step_run_id))
 
@@ -273,7 +267,7 @@ def reject_stage(run_id: str, stage_run_id: str) -> ResponseReturnValue:
 def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValue:
     stage = run_queries.get_stage(load_run(run_id), stage_run_id)
     body = read_json(StageDecision)
-    run_actions.decide(stage, decision, body.comment)
+    run_control.decide(stage, decision, body.comment)
     return jsonify(id=stage.id, decision=decision)
 
 

@@ -4,13 +4,10 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from blueprints import throttling
-from blueprints.answers import Listed
-from blueprints.answers import people as answers
-from blueprints.api import created, listing, read_json
 from blueprints.api.operations import SIGNED_IN, operation
-from blueprints.guards import current_actor, signed_in_user
-from blueprints.people_schemas import (
+from blueprints.api.replies import created, listing, read_json
+from blueprints.present import people as present
+from blueprints.requests.accounts import (
     RESERVED_USERNAMES,
     NewToken,
     NewUser,
@@ -18,8 +15,11 @@ from blueprints.people_schemas import (
     PasswordChange,
     UserChange,
 )
-from blueprints.present import people as present
-from blueprints.schemas import PageQuery
+from blueprints.requests.base import PageQuery
+from blueprints.responses import accounts as answers
+from blueprints.responses.base import Listed
+from blueprints.shared import throttling
+from blueprints.shared.guards import current_actor, signed_in_user
 from domain.accounts import users
 from domain.accounts.access import READ, SYSTEM_ADMIN, WRITE, require_system_admin, require_write
 

@@ -9,11 +9,6 @@ from flask.typing import ResponseReturnValue
 from pydantic import ConfigDict, Field, StringConstraints
 from werkzeug.wrappers import Response
 
-from blueprints import run_actions
-from blueprints.answers import Listed
-from blueprints.answers import workflows as answers
-from blueprints.answers.runs import StartedRun
-from blueprints.api import listing, once, read_json, read_object, started
 from blueprints.api.operations import (
     ETAG,
     IDEMPOTENCY_KEY,
@@ -22,9 +17,14 @@ from blueprints.api.operations import (
     SIGNED_IN,
     operation,
 )
-from blueprints.guards import current_actor, load_project, load_workflow
+from blueprints.api.replies import listing, once, read_json, read_object, started
 from blueprints.present import workflows as present
-from blueprints.schemas import PageQuery, Schema
+from blueprints.requests.base import PageQuery, Schema
+from blueprints.responses import workflows as answers
+from blueprints.responses.base import Listed
+from blueprints.responses.runs import StartedRun
+from blueprints.shared import run_control
+from blueprints.shared.guards import current_actor, load_project, load_workflow
 from domain.accounts.access import SUPER_USER, USER
 from domain.accounts.idempotency import Answer
 from domain.errors import Invalid
@@ -225,7 +225,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
     body = read_json(StartRun)
     source = body.trigger_source or "api"
     return started(
-        lambda within: run_actions.start(workflow, body.parameters, source, within=within)
+        lambda within: run_control.start(workflow, body.parameters, source, within=within)
     )
 
 

@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from blueprints.api.operations import operation_of
-from blueprints.error_codes import ERRORS, FAULTS
+from domain.error_codes import ERRORS, FAULTS
 from domain.models import Project
 from domain.settings import Settings
 from tests.conftest import KINDS, fresh_settings

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from blueprints.guards import public
+from blueprints.shared.guards import public
 from domain.models import AuditEvent, Project, Token, User
 
 

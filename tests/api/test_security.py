@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from blueprints.auth import after_sign_in
-from blueprints.throttling import TRIES_PER_ADDRESS, TRIES_PER_NAME, sender
+from blueprints.accounts.sign_in import after_sign_in
+from blueprints.shared.throttling import TRIES_PER_ADDRESS, TRIES_PER_NAME, sender
 from domain.accounts import users as people_rules
 from domain.accounts.access import console
 from domain.models import Project

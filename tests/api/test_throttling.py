@@ -2,7 +2,7 @@
 
 import pytest
 
-from blueprints.throttling import TRIES_PER_ADDRESS
+from blueprints.shared.throttling import TRIES_PER_ADDRESS
 from domain.accounts import users as people_rules
 from domain.clock import now
 from domain.models import Token

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from blueprints.throttling import TRIES_PER_NAME
+from blueprints.shared.throttling import TRIES_PER_NAME
 from domain.accounts import users as people_rules
 from domain.accounts.access import console
 from domain.clock import now

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bench.stack import running
-from blueprints.long_poll import PLACES
+from blueprints.shared.long_poll import PLACES
 from jobs.up import WEB_THREADS
 from tests.commands.program import Server, step
 from tests.support.wait import eventually

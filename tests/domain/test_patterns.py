@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from blueprints.people_schemas import NewUser, Password
-from blueprints.project_schemas import DirectorySettings, StorageSettings
-from blueprints.secret_schemas import SECRET_ADDRESS, check_secret_name
+from blueprints.requests.accounts import NewUser, Password
+from blueprints.requests.projects import DirectorySettings, StorageSettings
+from blueprints.requests.secrets import SECRET_ADDRESS, check_secret_name
 from domain.errors import Invalid
 from domain.validation.fields import Line, Name, Slug
 from domain.workflows.fields import ArtifactPath, ReleaseId

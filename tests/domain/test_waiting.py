@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from blueprints.error_codes import REASONS
 from domain.accounts.access import SUPER_USER, SYSTEM_ADMIN
+from domain.error_codes import REASONS
 from domain.models import Run, StageRun, StepRun
 from domain.runs.pending_reasons import Reason, Reasons, World, explain, silence
 from domain.statuses import CANCELLED, PENDING, RUNNING, SUCCEEDED

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from blueprints.throttling import TRIES_PER_NAME
+from blueprints.shared.throttling import TRIES_PER_NAME
 from domain.accounts import users as people_rules
 from domain.accounts.access import READ, console
 from domain.clock import DAY_MS, now

@@ -10,9 +10,9 @@ from html import unescape
 import pytest
 
 from app import create_app
-from blueprints.api.reference import nouns
-from blueprints.error_codes import ERRORS, FAULTS, REASONS
+from blueprints.openapi.reference import nouns
 from domain import models
+from domain.error_codes import ERRORS, FAULTS, REASONS
 from tests.conftest import settings_for
 from tests.support.contract import DOCUMENT
 

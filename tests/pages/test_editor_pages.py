@@ -5,7 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from blueprints.editor_page import fault_told
+from blueprints.editor.page import fault_told
 from domain.editor import drafts
 from domain.models import (
     Draft,

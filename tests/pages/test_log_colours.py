@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from blueprints.log_colours import Painter, plain
+from blueprints.runs.ansi import Painter, plain
 
 SPAN = re.compile(r'<span class="(?:ansi-(?:(?:on-)?\d{1,2}|[a-z]+) ?)+">|</span>')
 codes = st.sampled_from(

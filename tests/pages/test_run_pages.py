@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from blueprints import once, run_actions
+from blueprints.shared import double_submit, run_control
 from domain import engine
 from domain.accounts.idempotency import first_answer
 from domain.engine import Ending
@@ -141,12 +141,12 @@ def test_what_was_sent_to_one_role_is_not_taken_for_what_another_sees(
 def test_why_a_step_waits_is_looked_at_again_although_nothing_happens_to_the_run(
     visitor: FlaskClient, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_actions, "now", lambda: 1_000_000)
+    monkeypatch.setattr(run_control, "now", lambda: 1_000_000)
     first = visitor.get(f"/runs/{run.id}/status")
     assert "No worker listens to the queue default." in first.text
     known = {"If-None-Match": first.headers["ETag"]}
     assert visitor.get(f"/runs/{run.id}/status", headers=known).status_code == 304
-    monkeypatch.setattr(run_actions, "now", lambda: 1_000_000 + run_actions.LOOK_AGAIN_MS)
+    monkeypatch.setattr(run_control, "now", lambda: 1_000_000 + run_control.LOOK_AGAIN_MS)
     assert visitor.get(f"/runs/{run.id}/status", headers=known).status_code == 200
 
 
@@ -326,7 +326,7 @@ def test_a_click_while_the_first_is_being_answered_leads_to_the_same_run(
     form = {"from": "failed", "definition": "same", "formId": new_id()}
     first = visitor.post(address, data=form)
     looks = iter([lambda keyed: None, first_answer])
-    monkeypatch.setattr(once, "first_answer", lambda keyed: next(looks)(keyed))
+    monkeypatch.setattr(double_submit, "first_answer", lambda keyed: next(looks)(keyed))
     second = visitor.post(address, data=form)
     assert (second.status_code, second.location) == (303, first.location)
     assert Run.select().count() == 2

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from blueprints.present.differences import difference
+from blueprints.shared.diff_view import difference
 from domain.workflows.diff import Difference
 
 LONG = "x" * 100

@@ -7,8 +7,8 @@ import jsonschema_rs
 from flask import Flask, Request, Response
 
 from app import BLUEPRINTS
-from blueprints.api.document import document
 from blueprints.api.routes import documented_path
+from blueprints.openapi.document import document
 
 
 def _documented() -> dict[str, Any]:

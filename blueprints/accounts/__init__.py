@@ -1,0 +1,1 @@
+"""Pages for signing in, the own account, and user administration."""

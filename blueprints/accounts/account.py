@@ -1,0 +1,177 @@
+"""The pages of the reader's own account: who they are, their password and their tokens."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from blueprints.present import people as present
+from blueprints.requests.accounts import NewToken, OwnChange, PasswordChange
+from blueprints.requests.base import PageQuery
+from blueprints.shared import pages, throttling
+from blueprints.shared.double_submit import FormId, key_of
+from blueprints.shared.forms import Form, read_form, saved
+from blueprints.shared.guards import current_actor, signed_in_user
+from blueprints.shared.security import begin_session
+from domain.accounts import users
+from domain.accounts.access import READ, WRITE, require_write
+from domain.accounts.idempotency import Answer, first_answer, keep
+from domain.clock import now
+from domain.errors import Conflict, Fault, TooManyAttempts
+from domain.models import new_id
+from domain.pagination import Page
+from domain.projects import projects
+
+bp = Blueprint("account", __name__, url_prefix="/account")
+
+EMPTY = Form()
+PROJECTS_SHOWN = 100
+HERE = "/account"
+"""Messages stand at its top, so nobody is led past them to a part of it."""
+
+
+@bp.get("")
+def show() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.get("/new-password")
+@bp.get("/tokens")
+def part() -> ResponseReturnValue:
+    """Forms are sent to these addresses. Who asks for one again gets the part of the page."""
+    return redirect(f"{HERE}#" + request.path.rpartition("/")[2])
+
+
+def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) -> str:
+    """Each form as it was typed, or empty."""
+    user = signed_in_user()
+    return render_template(
+        "account/show.html",
+        me=present.user(user),
+        memberships=memberships_of(user.id),
+        tokens=tokens_of(user.id),
+        form_id=new_id(),
+        profile=profile,
+        password=password,
+        token=token,
+    )
+
+
+# ---- what the page of a user shows as well ---------------------------------------------------
+
+
+def memberships_of(user_id: str) -> dict[str, Any]:
+    """The first of somebody's roles, and how many there are."""
+    rows, total = projects.list_memberships(user_id, Page(1, PROJECTS_SHOWN))
+    return {"items": [present.membership(row) for row in rows], "totalCount": total}
+
+
+def tokens_of(user_id: str) -> dict[str, Any]:
+    """A page of somebody's tokens; each says whether its time is over."""
+    query = pages.read_query(PageQuery)
+    rows, total = users.list_tokens(user_id, query.as_page())
+    at = now()
+    items = [
+        {**present.token(row), "isExpired": row.expires_at is not None and row.expires_at <= at}
+        for row in rows
+    ]
+    return pages.listing(items, total, query)
+
+
+# ---- name and password -----------------------------------------------------------------------
+
+
+@bp.post("")
+def change() -> ResponseReturnValue:
+    actor = current_actor()
+    require_write(actor)
+
+    def save() -> ResponseReturnValue:
+        users.change_user(actor, actor.username, read_form(OwnChange).model_dump())
+        flash("Saved.", "good")
+        return redirect(HERE, 303)
+
+    return saved(save, lambda form: _page(profile=form))
+
+
+@bp.post("/new-password")
+def change_password() -> ResponseReturnValue:
+    """Every other session of the reader ends; this one begins anew."""
+    actor = current_actor()
+    require_write(actor)
+
+    def save() -> ResponseReturnValue:
+        body = read_form(PasswordChange)
+        throttling.try_password(actor.username)
+        user = users.change_own_password(actor, body.current_password, body.password)
+        throttling.password_was_right(actor.username)
+        begin_session(user)
+        flash(
+            "Your password is changed. You are signed out everywhere else; your tokens still work.",
+            "good",
+        )
+        return redirect(HERE, 303)
+
+    try:
+        return saved(save, lambda form: _page(password=form))
+    except TooManyAttempts as error:
+        fault = Fault("/currentPassword", error.code, error.message)
+        page = _page(password=Form(errors=[fault.as_dict()]))
+        return page, error.status, {"Retry-After": str(error.retry_after)}
+
+
+# ---- tokens ----------------------------------------------------------------------------------
+
+
+class TokenForm(NewToken):
+    form_id: FormId | None = None
+
+
+@bp.post("/tokens")
+def create_token() -> ResponseReturnValue:
+    """The answer is the one page that ever shows the token; sent again, it is not made again."""
+    actor = current_actor()
+    require_write(actor)
+
+    def save() -> ResponseReturnValue:
+        body = read_form(TokenForm)
+        keyed = key_of(body.form_id, (body.name, body.expires_in, body.scopes))
+        if keyed and first_answer(keyed):
+            return _was_made_before()
+        try:
+            row, text = users.create_token(
+                actor,
+                signed_in_user(),
+                body.name,
+                scope=WRITE if WRITE in body.scopes else READ,
+                days=body.expires_in,
+                within=lambda _: keep(keyed, Answer(303, {}, {"Location": HERE})),
+            )
+        except Conflict:  # sent at the same time, and faster
+            return _was_made_before()
+        return render_template(
+            "account/token.html",
+            token=present.token(row),
+            text=text,
+            base_url=request.host_url.rstrip("/"),
+        )
+
+    return saved(save, lambda form: _page(token=form))
+
+
+def _was_made_before() -> ResponseReturnValue:
+    flash(
+        "This token was made before, and its text is shown only once. "
+        "If you do not have it, revoke the token and make another one.",
+        "warn",
+    )
+    return redirect(HERE, 303)
+
+
+@bp.post("/tokens/<token_id>/revoke")
+def revoke_token(token_id: str) -> ResponseReturnValue:
+    actor = current_actor()
+    require_write(actor)
+    users.revoke_token(actor, token_id)
+    flash("The token is revoked. Nobody gets in with it any more.", "good")
+    return redirect(HERE, 303)

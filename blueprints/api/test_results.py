@@ -1,0 +1,44 @@
+"""The single tests of a step of a run, and what people say of them."""
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+
+from blueprints.api.operations import operation
+from blueprints.api.replies import listing, read_json
+from blueprints.present import runs as present
+from blueprints.requests.base import PageQuery
+from blueprints.requests.runs import Review
+from blueprints.responses import runs as answers
+from blueprints.responses.base import Listed
+from blueprints.shared.guards import current_actor, load_run
+from domain.accounts.access import SUPER_USER
+from domain.pagination import fetch
+from domain.runs import queries as run_queries
+from domain.test_results import results, reviews
+
+bp = Blueprint("api_results", __name__, url_prefix="/api/workflowruns")
+
+
+@bp.get("/<run_id>/steps/<step_run_id>/tests")
+@operation("List the tests of a step", answers={200: Listed[answers.Test]}, query=PageQuery)
+def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturnValue:
+    """In pages: a step keeps up to 50,000 tests, each with a message of up to 16 KiB."""
+    step = run_queries.get_step(load_run(run_id), step_run_id)
+    rows, total = fetch(results.find(step), query.as_page())
+    return listing([present.test(row) for row in rows], total, query)
+
+
+@bp.put("/<run_id>/steps/<step_run_id>/tests/<test_id>/review")
+@operation("Review a test", needs=SUPER_USER, body=Review, answers={200: answers.Test})
+def review_test(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnValue:
+    """Say what you think of a test, in place of what was said before; its result stays.
+
+    A step that a rerun keeps shows the tests of the step that really ran, and so does every other
+    that keeps it: there is one review of each test.
+    """
+    step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
+    body = read_json(Review)
+    row = reviews.review(
+        step, test_id, status=body.status, comment=body.comment, actor=current_actor()
+    )
+    return jsonify(present.test(row))

@@ -1,0 +1,1 @@
+"""Pages of ingredients, releases, and environments."""

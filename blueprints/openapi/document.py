@@ -1,0 +1,130 @@
+"""The OpenAPI 3.1 document, made from what checks the requests: routes, operations, schemas."""
+
+from typing import Any
+
+from flask import Flask
+
+from blueprints.api.operations import MULTIPART, PUBLIC, SIGNED_IN, Operation
+from blueprints.api.routes import Route, failures_of, routes_of
+from blueprints.openapi.parts import (
+    ANSWER_HEADERS,
+    FILES,
+    JSON,
+    failure,
+    failure_name,
+    parameters_of,
+    success,
+)
+from blueprints.openapi.schemas import Schemas
+from blueprints.openapi.tags import NOUNS, noun_of
+from blueprints.shared.context import release
+from domain.accounts.access import SYSTEM_ADMIN
+from domain.error_codes import ERRORS, FAULTS, REASONS
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The whole document."""
+    routes = list(routes_of(app))
+    schemas = Schemas(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    failures = sorted({status for route in routes for status in failures_of(route)})
+    used = {noun_of(route.path) for route in routes}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Galley",
+            "version": release(),
+            "description": ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}, {"session": []}],
+        "tags": [
+            {"name": noun, "description": text} for noun, (text, _) in NOUNS.items() if noun in used
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.definitions,
+            "responses": {failure_name(status): failure(status) for status in failures},
+            "headers": ANSWER_HEADERS,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "A token of Galley."},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "galley_session",
+                    "description": "Of a browser; a change also needs the header X-CSRFToken.",
+                },
+            },
+        },
+        "x-errors": ERRORS,
+        "x-faults": FAULTS,
+        "x-reasons": REASONS,
+    }
+
+
+def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
+    declared = route.operation
+    is_public = declared.needs == PUBLIC
+    found: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": declared.summary,
+        "description": "\n\n".join(filter(None, (route.description, _who(route)))),
+        "tags": [noun_of(route.path)],
+        "x-required-role": None if declared.needs in (PUBLIC, SIGNED_IN) else declared.needs,
+        "x-required-scope": None if is_public else "write" if route.is_change else "read",
+        "parameters": parameters_of(route),
+        "responses": {
+            **{
+                str(status): success(status, content, route, schemas)
+                for status, content in declared.answers.items()
+            },
+            **{
+                str(status): {"$ref": f"#/components/responses/{failure_name(status)}"}
+                for status in failures_of(route)
+            },
+        },
+    }
+    if is_public:
+        found["security"] = []
+    if declared.body is not None:
+        meant = schemas.ref(declared.body, "validation")
+        taken = {"anyOf": [meant, {"type": "object"}]} if declared.body_may_be_wrong else meant
+        found["requestBody"] = {
+            "required": not declared.body_is_optional,
+            "content": {JSON: {"schema": taken}},
+        }
+    if declared.upload:
+        found["requestBody"] = {"required": True, "content": {MULTIPART: {"schema": FILES}}}
+    return found
+
+
+def _who(route: Route) -> str:
+    return f"For: {who(route.operation)}{'; a token needs the scope write' * route.is_change}."
+
+
+def who(declared: Operation) -> str:
+    """Who may make a call, in words."""
+    if declared.who:
+        return declared.who
+    if declared.needs == PUBLIC:
+        return "anybody, without a token"
+    if declared.needs == SIGNED_IN:
+        return "anybody with a token"
+    if declared.needs == SYSTEM_ADMIN:
+        return "System_Admins"
+    return f"the role {declared.needs} in the project or a higher one"
+
+
+ABOUT = """\
+Everything that people do in the browser, for scripts.
+
+Send a token as `Authorization: Bearer gal_…` (make one on your account page, or with
+`galley token create`). Bodies are JSON; times are RFC 3339 in UTC; durations end in `Ms`.
+
+Errors have one form, `{"error": {"code", "message", "details"}}`: clients decide by `code`;
+`details` name every fault with a JSON pointer. Every answer has an `X-Request-Id`, which the
+server's log knows.
+"""

@@ -1,0 +1,1 @@
+"""Schemas of what goes out, and the functions that make them from rows."""

@@ -1,0 +1,1 @@
+"""Pages of runs: the run page, logs, test results, and comparison."""

@@ -1,0 +1,1 @@
+"""What every page and API call uses: context, guards, security, forms, and errors."""

@@ -1,0 +1,180 @@
+"""Who is asking, and may they? Load a row and check access in one call.
+
+Every route needs somebody, unless its view says `@public`. A stranger to a project gets the same
+404 as for what does not exist.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app, g, request
+from flask_login import current_user
+
+from blueprints.shared import throttling
+from blueprints.shared.context import is_api
+from domain.accounts import access, users
+from domain.accounts.access import SUPER_USER, USER, Actor
+from domain.editor import drafts
+from domain.errors import NotSignedIn
+from domain.models import (
+    Base,
+    Draft,
+    Ingredient,
+    Project,
+    Release,
+    Run,
+    User,
+    Workflow,
+    by_id,
+    is_id,
+)
+from domain.pagination import Page
+from domain.projects import projects
+
+PROJECTS_SHOWN = 20
+
+View = TypeVar("View", bound=Callable[..., Any])
+Row = TypeVar("Row", bound=Base)
+
+
+def public(view: View) -> View:
+    """Mark a view that needs nobody to be signed in."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def by_address(view: View) -> View:
+    """Mark a view whose address is a secret that says enough: nobody has to be signed in, and it
+    does the same whether anybody is."""
+    view.is_by_address = True  # type: ignore[attr-defined]
+    return public(view)
+
+
+def is_by_address() -> bool:
+    """Whether the request is for such a view: then no session counts, so none can be misused."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "is_by_address", False)
+
+
+def demand_identity() -> None:
+    """Before every request: say who you are, unless the view is public."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.method == "OPTIONS":
+        return  # says which methods there are, as 405 does
+    if view is None or request.endpoint == "static" or getattr(view, "is_public", False):
+        return
+    current_actor()
+
+
+def current_actor() -> Actor:
+    """Who is asking. Raises NotSignedIn."""
+    if "actor" not in g:
+        g.actor = _by_token() if has_bearer() else _by_session()
+    return g.actor
+
+
+def forget_actor() -> None:
+    """Ask anew who is asking: in a request that took long, a role or a token may be gone."""
+    g.pop("actor", None)
+    g.pop("_login_user", None)  # where Flask-Login keeps the person of a session
+
+
+def has_bearer() -> bool:
+    """Whether the request brings its own authority; a browser never does by itself."""
+    return is_api() and "Authorization" in request.headers
+
+
+def signed_in_user() -> User:
+    """The row of the person who is asking."""
+    return User.get_by_id(current_actor().user_id)
+
+
+def address() -> str:
+    """Where the request comes from, as the audit keeps it."""
+    return (request.remote_addr or "")[:60]
+
+
+def _by_token() -> Actor:
+    scheme, _, token = request.headers["Authorization"].partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotSignedIn(
+            "Authorization must be 'Bearer' and a token of Galley.", code="invalid_token"
+        )
+    try:
+        found = users.use_token(token.strip())
+    except NotSignedIn:
+        throttling.token_was_bad()
+        raise
+    return access.actor_of(found.user, scope=found.scope, address=address())
+
+
+def _by_session() -> Actor:
+    if not current_user.is_authenticated:
+        way = "Send 'Authorization: Bearer <token>'." if is_api() else "Sign in first."
+        raise NotSignedIn(way)
+    return access.actor_of(current_user.row, address=address())
+
+
+def own_projects() -> list[tuple[str, str]]:
+    """Id and name of the projects that the caller may read, for a menu: the first of them."""
+    rows, _ = projects.list_projects(current_actor(), Page(1, PROJECTS_SHOWN))
+    return [(row.id, row.name) for row in rows]
+
+
+# ---- load and check --------------------------------------------------------------------------
+
+
+def load_project(project_id: str, role: str = USER, *, changes: bool = True) -> Project:
+    """changes: False for what only reads, though it needs more than the role User."""
+    access.require(current_actor(), role, project_id, changes=changes)
+    return _found(Project.get_or_none(Project.id == project_id), "project", project_id)
+
+
+def load_workflow(workflow_id: str, role: str = USER, *, is_deleted: bool = False) -> Workflow:
+    """A workflow that has not been deleted; is_deleted: one that may be."""
+    workflow = _by_id(Workflow, "workflow", workflow_id)
+    if workflow.deleted_at is not None and not is_deleted:
+        raise access.missing("workflow", workflow_id)
+    access.require(current_actor(), role, workflow.project_id, kind="workflow", name=workflow_id)
+    return workflow
+
+
+def load_draft(draft_id: str) -> Draft:
+    """One of the caller's own, in a project where they may save it."""
+    draft = drafts.get(current_actor(), draft_id)
+    load_project(draft.project_id, SUPER_USER)
+    return draft
+
+
+def load_run(run_id: str, role: str = USER) -> Run:
+    run = _by_id(Run, "run", run_id)
+    access.require(current_actor(), role, run.project_id, kind="run", name=run_id)
+    return run
+
+
+def load_ingredient(ingredient_id: str, role: str = USER) -> Ingredient:
+    row = Ingredient.get_or_none(Ingredient.id == ingredient_id)
+    ingredient = _found(row, "ingredient", ingredient_id)
+    access.require(
+        current_actor(), role, ingredient.project_id, kind="ingredient", name=ingredient_id
+    )
+    return ingredient
+
+
+def load_release(release_id: str, role: str = USER) -> Release:
+    release = _by_id(Release, "release", release_id)
+    access.require(
+        current_actor(), role, release.ingredient.project_id, kind="release", name=release_id
+    )
+    return release
+
+
+def _by_id(model: type[Row], kind: str, row_id: str) -> Row:
+    row = by_id(model, row_id) if is_id(row_id) else None
+    return _found(row, kind, row_id)
+
+
+def _found(row: Row | None, kind: str, name: str) -> Row:
+    if row is None:
+        raise access.missing(kind, name)
+    return row

@@ -1,0 +1,179 @@
+"""What the templates need beside data: filters, rules of wording, addresses of static files.
+
+Values have the JSON shapes of the API: camelCase, times in RFC 3339, durations in milliseconds.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from markupsafe import Markup
+
+from blueprints.shared.run_summary import count, run_sentence, sentence_parts, steps_of, waits_for
+from domain import clock
+from domain.statuses import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
+from domain.validation import messages
+
+Json = Mapping[str, Any]
+
+# In the title of a tab there is no colour, so a status is a sign there.
+TAB_SIGNS = {
+    "Pending": "○",
+    "Running": "●",
+    "Succeeded": "✓",
+    "Failed": "✗",
+    "Cancelled": "⊘",
+    "Skipped": "–",
+}
+DOTTED = (RUNNING, SUCCEEDED, FAILED, CANCELLED)
+_ABOUT_FIELD = re.compile(r"^'[^']*' of [^.]*? (?=(?:must|is|has|takes)\b)")
+_IS_MISSING = re.compile(r"(?:An?|The) [\w -]+ needs (?:an? )?'?\w+'?\.")
+
+
+def register(app: Flask) -> None:
+    """Give the templates of `app` the filters and functions of this module."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        duration=duration_text,
+        moment=moment_text,
+        percent=percent_text,
+        prose=prose,
+        size=size_text,
+    )
+    app.jinja_env.globals.update(
+        TAB_SIGNS=TAB_SIGNS,
+        asset=asset,
+        count=count,
+        elapsed_ms=elapsed_ms,
+        favicon=favicon,
+        faults_at=faults_at,
+        now_ms=clock.now,
+        pointer=pointer,
+        run_sentence=run_sentence,
+        sentence_parts=sentence_parts,
+    )
+
+
+def duration_text(ms: int | None) -> str:
+    """`340 ms`, `4.2 s`, `38 s`, `3 m 05 s`, `1 h 02 m`, `2 d 03 h`; a dash for None.
+
+    app.js writes the durations that tick in the same form.
+    """
+    if ms is None:
+        return "–"
+    if ms < 1_000:
+        return f"{ms} ms"
+    if ms < 10_000:
+        return f"{ms // 100 / 10} s"
+    seconds = ms // 1_000
+    minutes, hours, days = seconds // 60, seconds // 3_600, seconds // 86_400
+    if days:
+        return f"{days} d {hours % 24:02d} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02d} m"
+    if minutes:
+        return f"{minutes} m {seconds % 60:02d} s"
+    return f"{seconds} s"
+
+
+def _parsed(rfc3339: str) -> datetime:
+    return datetime.fromisoformat(rfc3339).astimezone(UTC)
+
+
+def moment_text(rfc3339: str) -> str:
+    """A time in words that are right for every reader; app.js makes them relative and local."""
+    moment = _parsed(rfc3339)
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+def elapsed_ms(since: str) -> int:
+    """Milliseconds from the RFC 3339 time `since` until now; 0 if it lies ahead."""
+    return max(0, clock.now() - round(_parsed(since).timestamp() * 1_000))
+
+
+def size_text(size: int) -> str:
+    """A number of bytes in decimal units: `812 B`, `3.4 kB`, `120 MB`."""
+    if size < 1_000:
+        return f"{size} B"
+    value, units = size / 1_000, ["TB", "GB", "MB", "kB"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1_000
+        units.pop()
+    return f"{value:.1f} {units[-1]}" if value < 9.95 else f"{value:.0f} {units[-1]}"
+
+
+def percent_text(rate: float | None) -> str:
+    """A rate of 0 to 1 as `92 %`, rounded down so that 100 % means all; a dash for None."""
+    return "–" if rate is None else f"{int(rate * 100 + 1e-9)} %"
+
+
+def prose(text: str) -> Markup:
+    """Our own text with `code` in it, as HTML."""
+    code = Markup("<code>{}</code>")
+    parts = [code.format(part) if n % 2 else part for n, part in enumerate(text.split("`"))]
+    return Markup("").join(parts)
+
+
+def pointer(*parts: str | int) -> str:
+    """The JSON pointer (RFC 6901) to the member that `parts` lead to."""
+    return messages.pointer(parts)
+
+
+def faults_at(errors: Iterable[Json], field: str) -> list[str]:
+    """The messages of the `errors` ({field, code, message}) about `field`, a JSON pointer."""
+    return [_beside(error["message"]) for error in errors if error["field"] == field]
+
+
+def _beside(message: str) -> str:
+    """A fault of the API as it is said beside the field, whose label says what it is about."""
+    if _IS_MISSING.fullmatch(message):
+        return "This is needed."
+    said = _ABOUT_FIELD.sub("", message).replace(", not text.", ".")
+    return said[:1].upper() + said[1:]
+
+
+def default_step(run: Json, *, may_act: bool = False) -> Json | None:
+    """The step to show when nobody has chosen one.
+
+    The first that failed, else the first that waits for the reader (may_act: who may complete
+    steps), else the first that runs, else the last that ended by more than being skipped, else the
+    first of all; None only for a run without steps.
+    """
+    steps = steps_of(run)
+    failed = (step for step in steps if step["status"] == FAILED)
+    waiting = (step for step in steps if may_act and waits_for(step, "outside_completion"))
+    running = (step for step in steps if step["status"] == RUNNING)
+    if (first := next(chain(failed, waiting, running), None)) is not None:
+        return first
+    ended = [step for step in steps if step["completedAt"] and step["status"] != SKIPPED]
+    if ended:
+        return max(ended, key=lambda step: step["completedAt"])
+    return steps[0] if steps else None
+
+
+def asset(filename: str) -> str:
+    """The address of a static file, with a hash of its content: browsers may keep it for good.
+
+    A file that is missing (before set-up has fetched it) gets an address without a hash.
+    """
+    address = _address.__wrapped__ if current_app.debug else _address
+    return address(current_app.static_folder or "", current_app.static_url_path or "", filename)
+
+
+def favicon(status: str | None) -> str:
+    """The address of the tab's sign; one with a dot for a run that has begun."""
+    return asset(f"favicon-{status}.svg" if status in DOTTED else "favicon.svg")
+
+
+@lru_cache
+def _address(folder: str, root: str, filename: str) -> str:
+    path = Path(folder, filename)
+    version = f"?v={sha256(path.read_bytes()).hexdigest()[:10]}" if path.is_file() else ""
+    return f"{root}/{filename}{version}"

@@ -1,0 +1,1 @@
+"""Administration pages, health checks, metrics, and the style guide."""

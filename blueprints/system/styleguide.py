@@ -1,0 +1,65 @@
+"""/styleguide: every part that pages are made of, in every state. Only in development."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from blueprints.shared.forms import Form
+from blueprints.shared.guards import public
+from domain.clock import now, rfc3339
+from domain.errors import NotFound
+from domain.statuses import FINISHED, LIVE
+
+bp = Blueprint("styleguide", __name__, url_prefix="/styleguide")
+
+TYPED = Form(
+    {"name": "Larder pipeline", "kind": "script", "keep": "none"},
+    [
+        {"field": "/keep", "code": "invalid_type", "message": "keep must be a whole number."},
+        {"field": "", "code": "conflict", "message": "The project was changed by ada meanwhile."},
+    ],
+)
+
+
+@bp.get("")
+@public
+def show() -> ResponseReturnValue:
+    if not current_app.debug:
+        raise NotFound("There is nothing at this address.")
+    at = now()
+    durations = (41_000, 39_500, 44_000, 0, 61_000, 40_200, 12_000, 38_900)
+    words = ("Succeeded", "Succeeded", "Failed", "Cancelled") * 2
+    runs = [
+        {
+            "id": f"{number:024x}",
+            "number": number,
+            "workflowName": "Larder",
+            "projectId": "sample",
+            "status": word,
+            "triggeredBy": "ada",
+            "triggerSource": "nightly",
+            "createdAt": rfc3339(at - number * 3_600_000),
+            "startedAt": rfc3339(at - number * 3_600_000),
+            "completedAt": rfc3339(at - number * 3_500_000),
+            "durationMs": duration,
+        }
+        for number, (word, duration) in enumerate(zip(words, durations, strict=True), 1)
+    ]
+    reason: dict[str, Any] = {
+        "code": "no_worker",
+        "message": "No worker listens to the queue gpu.",
+        "since": rfc3339(at - 90_000),
+        "until": None,
+        "who": [],
+    }
+    return render_template(
+        "styleguide.html",
+        statuses=(*LIVE, *FINISHED),
+        runs=runs,
+        waiting=[reason],
+        listing={"items": runs, "totalCount": 1234, "page": 2, "pageSize": 8},
+        form=Form(),
+        typed=TYPED,
+        at=rfc3339(at - 125_000),
+    )

@@ -1,0 +1,1 @@
+"""Pages of workflows, their revisions, and the form that starts a run."""
