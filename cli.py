@@ -82,9 +82,9 @@ def _fail(sentence: str) -> NoReturn:
 @galley.command()
 def up() -> None:
     """Run everything on this machine: Redis, database, web server, workers, reconciler."""
-    from jobs.redis_server import NoRedisServer
-    from jobs.supervisor import AlreadyRunning
-    from jobs.up import up as run
+    from jobs.setup.redis_server import NoRedisServer
+    from jobs.setup.supervisor import AlreadyRunning
+    from jobs.setup.up import up as run
 
     try:
         run(settings_module.load())
@@ -134,7 +134,7 @@ def web() -> None:
     """Run only the web server."""
     import os
 
-    from jobs.up import web_command
+    from jobs.setup.up import web_command
 
     settings = settings_module.load()
     _redis_url(settings)
@@ -148,7 +148,7 @@ def worker(queue: str) -> None:
     """Run one worker, which runs one step at a time."""
     settings = settings_module.load()
     _leave_out_drivers(settings)
-    from jobs.worker import work
+    from jobs.worker.worker import work
 
     work(settings, _redis_url(settings), queue)
 
@@ -158,7 +158,7 @@ def reconciler() -> None:
     """Run the reconciler, which repairs what crashes leave behind."""
     settings = settings_module.load()
     _leave_out_drivers(settings)
-    from jobs.reconciler import reconcile_forever
+    from jobs.reconciler.reconciler import reconcile_forever
 
     reconcile_forever(settings, _redis_url(settings))
 

@@ -1,0 +1,1 @@
+"""Everything that runs outside a request: the queue, workers, the reconciler, and commands."""

@@ -19,7 +19,7 @@ from domain.models import StepRun
 
 log = logging.getLogger(__name__)
 
-RUN_STEP = "jobs.run_step.run_step"
+RUN_STEP = "jobs.worker.run_step.run_step"
 """Named, not imported: whoever rings does not load what runs."""
 
 LOOK = "look"

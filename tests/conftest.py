@@ -21,8 +21,8 @@ from domain import models
 from domain import settings as settings_module
 from domain.migrations import migrate
 from domain.settings import Settings
-from jobs import redis_server
 from jobs.queue import Doorbell
+from jobs.setup import redis_server
 from tests.support import passwords, postgres  # noqa: F401
 from tests.support.disks import SmallDisk
 from tests.support.keys import SECRET_KEY

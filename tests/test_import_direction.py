@@ -139,7 +139,7 @@ def test_the_domain_runs_without_web_queue_and_callers() -> None:
     assert among(loaded_with(*below("domain")), forbidden) == set()
 
 
-@pytest.mark.parametrize("module", ["jobs.worker", "jobs.reconciler"])
+@pytest.mark.parametrize("module", ["jobs.worker.worker", "jobs.reconciler.reconciler"])
 def test_what_runs_beside_the_web_server_stays_light(module: str) -> None:
     forbidden = WEB | {"pydantic", "werkzeug", "blueprints", "app", "cli"}
     assert among(loaded_with(module), forbidden) == set()
@@ -162,6 +162,10 @@ def test_what_works_on_a_distant_server_loads_nothing_of_one() -> None:
 
 
 def test_the_supervisor_loads_nothing_but_the_standard_library() -> None:
-    own = among(loaded := loaded_with("jobs.supervisor", "jobs.redis_server"), {"jobs"})
+    own = among(loaded := loaded_with("jobs.setup.supervisor", "jobs.setup.redis_server"), {"jobs"})
     assert {name.partition(".")[0] for name in loaded - own} <= sys.stdlib_module_names
-    assert own == {"jobs", "jobs.supervisor", "jobs.signals", "jobs.redis_server"}
+    assert own - {"jobs", "jobs.setup"} == {
+        "jobs.setup.supervisor",
+        "jobs.setup.signals",
+        "jobs.setup.redis_server",
+    }

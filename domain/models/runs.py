@@ -242,7 +242,7 @@ class WorkerInfo(Base):
 
     name = CharField(max_length=100, primary_key=True)
     host = CharField(max_length=255)
-    """Names the machine and its process numbers; see jobs/host.py."""
+    """Names the machine and its process numbers; see jobs/shared/host.py."""
     pid = IntegerField()
     pid_started = BigIntegerField()
     """When the process began, as the kernel counts: a number may be given away again."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobs.doctor.findings import Finding, State
-from jobs.doctor.words import many
+from jobs.doctor.format import many
 
 SHAPES = {State.OK: "✓", State.WARNING: "!", State.FAULT: "✗", State.SKIPPED: "–"}
 COLOURS = {State.OK: 32, State.WARNING: 33, State.FAULT: 31, State.SKIPPED: 2}

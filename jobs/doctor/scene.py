@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from domain import settings as settings_module
 from domain.settings import SettingError, Settings
-from jobs import redis_server, supervisor
-from jobs.doctor.words import first_line, masked
+from jobs.doctor.format import first_line, masked
+from jobs.setup import redis_server, supervisor
 
 URLS = ("DATABASE_URL", "REDIS_URL", "GALLEY_STORAGE_URL")
 

@@ -6,7 +6,7 @@ from domain.engine import StepFailed
 from domain.releases.releases import NewPackage, check_version, record_release
 from domain.releases.storage import open_storage
 from domain.statuses import FAILED, SUCCEEDED
-from jobs.masking import Masker
+from jobs.scripts.masking import Masker
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import Folders, build_environment, prepare_folders
 from jobs.steps.files import files_in, read_text

@@ -8,8 +8,8 @@ from typing import Any
 from domain.engine import Claim
 from domain.settings import Settings
 from domain.statuses import CANCELLED, FAILED, SUCCEEDED
-from jobs.logs import LogWriter
-from jobs.process import Result, Stop, explain
+from jobs.scripts.log_writer import LogWriter
+from jobs.scripts.runner import Result, Stop, explain
 
 Record = Callable[[], dict[str, Any]]
 

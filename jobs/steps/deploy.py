@@ -12,7 +12,7 @@ from domain.releases.storage import open_storage
 from domain.settings import SettingError
 from domain.statuses import FAILED, SUCCEEDED
 from domain.workflows.references import artifact_path
-from jobs.patience import until_answered
+from jobs.shared.db_retry import until_answered
 from jobs.steps.context import Outcome, StepContext
 from jobs.steps.drivers import DRIVERS, Delivery
 from jobs.steps.environment import prepare_folders

@@ -20,8 +20,8 @@ from domain.engine import StepFailed, owned
 from domain.releases.artifacts import Artifact
 from domain.releases.storage import remote
 from domain.statuses import SUCCEEDED
-from jobs.folders import remove_tree
-from jobs.patience import until_answered
+from jobs.shared.db_retry import until_answered
+from jobs.shared.folders import remove_tree
 from jobs.steps.archives import is_archive, unpack
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import Folders, build_environment

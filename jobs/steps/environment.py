@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.workflows.parameters import variable_name
-from jobs.process import COOKIE
+from jobs.scripts.runner import COOKIE
 from jobs.steps.context import StepContext
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

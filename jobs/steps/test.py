@@ -12,7 +12,7 @@ from domain.releases.releases import artifacts_of, resolve_references
 from domain.releases.storage import open_storage
 from domain.statuses import FAILED, SUCCEEDED
 from domain.test_results import results
-from jobs.patience import until_answered
+from jobs.shared.db_retry import until_answered
 from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import build_environment, prepare_folders
 from jobs.steps.junit import ERROR, FAIL, PASS, SKIP, Case, read_reports

@@ -12,7 +12,7 @@ from blueprints.shared.long_poll import PLACES
 from domain.clock import now
 from domain.engine.advance import touch
 from domain.models import Member, Run, StageRun, StepRun, WorkerInfo, db, write
-from jobs.up import WEB_THREADS
+from jobs.setup.up import WEB_THREADS
 from tests.support.wait import eventually
 from tests.support.world import World
 

@@ -10,7 +10,7 @@ import pytest
 
 from bench.stack import running
 from blueprints.shared.long_poll import PLACES
-from jobs.up import WEB_THREADS
+from jobs.setup.up import WEB_THREADS
 from tests.commands.program import Server, step
 from tests.support.wait import eventually
 

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from domain.models import Release, db, is_sqlite, write
 from domain.releases.artifacts import Artifact
 from domain.statuses import CANCELLED, FAILED, RUNNING, SUCCEEDED
-from jobs.reconciler import RING_AGAIN_MS
+from jobs.reconciler.reconciler import RING_AGAIN_MS
 from tests.support import pipelines
 from tests.support.engine import moves
 from tests.support.engine.bench import ENVIRONMENTS, MAX_ATTEMPTS, Bench, Clock

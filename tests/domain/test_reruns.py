@@ -40,7 +40,7 @@ from domain.workflows import statistics
 from domain.workflows.schema import ChangedWorkflow
 from domain.workflows.validate import parse
 from domain.workflows.workflows import update
-from jobs.loading import load
+from jobs.worker.step_plan import load
 from tests.conftest import KINDS
 from tests.support import pipelines
 from tests.support.keys import KEYS

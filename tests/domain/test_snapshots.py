@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.models import Environment, Run, StageRun, StepRun, StepSpec, Workflow, write
-from jobs.loading import load
+from jobs.worker.step_plan import load
 from tests.conftest import KINDS
 from tests.support.keys import KEYS
 from tests.support.pipelines import (

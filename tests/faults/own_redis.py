@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from jobs import redis_server
+from jobs.setup import redis_server
 from tests.support.wait import eventually
 
 

@@ -43,7 +43,9 @@ def test_of_two_workers_with_the_same_message_one_runs_the_step(plant, doorbell,
     again = doorbell.queue("default")
     for number in range(3):
         again.enqueue_call(
-            "jobs.run_step.run_step", (step_named(run, "first").id, 1), job_id=f"again{number}"
+            "jobs.worker.run_step.run_step",
+            (step_named(run, "first").id, 1),
+            job_id=f"again{number}",
         )
     plant.worker(), plant.worker()
     gate.is_reached()

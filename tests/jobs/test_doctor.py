@@ -29,7 +29,7 @@ from domain.models import (
 )
 from domain.projects.secret_values import encrypted
 from domain.settings import Settings
-from jobs import doctor, host, supervisor
+from jobs import doctor
 from jobs.doctor import Finding, examination
 from jobs.doctor.checks import (
     clock,
@@ -44,8 +44,10 @@ from jobs.doctor.checks import (
 )
 from jobs.doctor.examination import Check
 from jobs.doctor.scene import Scene, look_around
-from jobs.process_tree import COOKIE
 from jobs.queue import Doorbell
+from jobs.scripts.process_tree import COOKIE
+from jobs.setup import supervisor
+from jobs.shared import host
 from tests.support.keys import KEYS, SECRET_KEY
 from tests.support.pipelines import a_project, a_workflow, build, start, start_and_ready, step_named
 from tests.support.wait import eventually

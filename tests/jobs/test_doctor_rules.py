@@ -12,7 +12,7 @@ from jobs.doctor.checks import clock, database, leftovers, parts, permissions, r
 from jobs.doctor.checks.parts import Part
 from jobs.doctor.checks.runs import Stuck
 from jobs.doctor.findings import fault, ok, skipped, warning
-from jobs.doctor.words import many, masked, size, some, span, without_credentials
+from jobs.doctor.format import many, masked, size, some, span, without_credentials
 
 HOUR = 3_600_000
 

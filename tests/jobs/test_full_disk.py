@@ -18,12 +18,12 @@ from domain.runs import pending_reasons
 from domain.runs import queries as run_queries
 from domain.settings import Settings
 from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
-from jobs import run_step as worker_side
-from jobs.disk_watch import DiskWatch
-from jobs.execution import WorkerProcess
-from jobs.presence import Presence
 from jobs.queue import Doorbell
-from jobs.reconciler import RING_AGAIN_MS, Reconciler
+from jobs.reconciler.reconciler import RING_AGAIN_MS, Reconciler
+from jobs.shared.disk_watch import DiskWatch
+from jobs.shared.heartbeat import Presence
+from jobs.worker import run_step as worker_side
+from jobs.worker.attempt import WorkerProcess
 from tests.conftest import KINDS, settings_for
 from tests.support.disks import SmallDisk
 from tests.support.pipelines import (

@@ -8,10 +8,10 @@ import pytest
 from domain import disk, engine
 from domain.models import StepRun, WorkerInfo
 from domain.settings import Settings
-from jobs.disk_watch import DiskWatch
-from jobs.heart import Heart
-from jobs.presence import Presence
-from jobs.process import Stop, Wake
+from jobs.scripts.runner import Stop, Wake
+from jobs.shared.disk_watch import DiskWatch
+from jobs.shared.heartbeat import Presence
+from jobs.worker.lease import Heart
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready
 from tests.support.wait import eventually
 

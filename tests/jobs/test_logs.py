@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.logs.files import times_path
 from domain.logs.timestamps import PAIR, Times
 from domain.settings import MIB
-from jobs.logs import LogWriter
+from jobs.scripts.log_writer import LogWriter
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ms = 1_000_000
-        monkeypatch.setattr("jobs.logs.time.time_ns", lambda: self.ms * 1_000_000)
+        monkeypatch.setattr("jobs.scripts.log_writer.time.time_ns", lambda: self.ms * 1_000_000)
 
     def pass_ms(self, ms: int) -> None:
         self.ms += ms

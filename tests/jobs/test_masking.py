@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.projects.secret_values import MIN_BYTES
-from jobs.masking import Masker
+from jobs.scripts.masking import Masker
 
 
 def chunks_of(text: bytes, cuts: list[int]) -> list[bytes]:

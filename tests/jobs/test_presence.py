@@ -3,7 +3,7 @@
 import pytest
 
 from domain.models import WorkerInfo, write
-from jobs.presence import SEEN_EVERY_SECONDS, Presence
+from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Presence
 from tests.support.engine.bench import Clock
 
 

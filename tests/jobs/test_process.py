@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs import process_tree
-from jobs.process import COOKIE, Result, Stop, Wake, explain, kill_strays
+from jobs.scripts import process_tree
+from jobs.scripts.runner import COOKIE, Result, Stop, Wake, explain, kill_strays
 from tests.support.scripts import Runner
 from tests.support.wait import eventually
 
@@ -339,7 +339,7 @@ def test_other_children_of_the_worker_are_left_alone(run: Runner) -> None:
 WORKER = """
 import functools, os, sys
 from pathlib import Path
-from jobs.process import Wake, run_script
+from jobs.scripts.runner import Wake, run_script
 script, cookie, path = sys.argv[1:]
 run_script(
     Path(script), cwd=Path(script).parent, env={"PATH": path, "GALLEY_ATTEMPT_ID": cookie},

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from domain.settings import GIB, MIB
-from jobs import process_tree
-from jobs.limits import Limits, limits_of
-from jobs.process import explain
+from jobs.scripts import process_tree
+from jobs.scripts.limits import Limits, limits_of
+from jobs.scripts.runner import explain
 from tests.conftest import settings_for
 from tests.support.scripts import Runner
 
@@ -90,8 +90,8 @@ def test_the_watcher_of_a_script_is_not_bound_by_its_limits(run: Runner) -> None
 WORKER_WITH_LESS = """
 import functools, os, resource, sys
 from pathlib import Path
-from jobs.limits import Limits
-from jobs.process import Wake, run_script
+from jobs.scripts.limits import Limits
+from jobs.scripts.runner import Wake, run_script
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 script = Path(sys.argv[1])

@@ -26,9 +26,9 @@ from domain.releases.garbage_collection import KEPT_MS, discard
 from domain.releases.storage import UNFINISHED_SECONDS, StorageError, open_storage
 from domain.statuses import FAILED, PENDING, RUNNING
 from domain.system.heartbeats import has_reconciler
-from jobs import host
 from jobs.queue import Doorbell, message_id
-from jobs.reconciler import RING_AGAIN_MS, Reconciler
+from jobs.reconciler.reconciler import RING_AGAIN_MS, Reconciler
+from jobs.shared import host
 from tests.support.pipelines import (
     a_project,
     a_workflow,

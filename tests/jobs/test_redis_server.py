@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from jobs import redis_server
+from jobs.setup import redis_server
 from tests.support.wait import eventually
 
 SECONDS = 20

@@ -11,9 +11,9 @@ from domain.logs.files import log_path
 from domain.models import Attempt, Run, StepRun, StepSpec, write
 from domain.secret_key import Keys
 from domain.statuses import CANCELLED, FAILED, PENDING, SUCCEEDED
-from jobs import run_step as worker_side
-from jobs.execution import WorkerProcess
-from jobs.process import Stop
+from jobs.scripts.runner import Stop
+from jobs.worker import run_step as worker_side
+from jobs.worker.attempt import WorkerProcess
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready, statuses
 
 PASS = "echo x > $GALLEY_OUTPUT/x"

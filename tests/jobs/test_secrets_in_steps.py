@@ -11,8 +11,8 @@ from domain.projects import secrets as project_secrets
 from domain.projects.secret_values import is_reserved
 from domain.secret_key import Keys
 from domain.statuses import FAILED, SUCCEEDED
-from jobs import run_step as worker_side
-from jobs.execution import WorkerProcess
+from jobs.worker import run_step as worker_side
+from jobs.worker.attempt import WorkerProcess
 from tests.conftest import KINDS
 from tests.support import pipelines
 from tests.support.keys import KEYS

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from jobs.supervisor import (
+from jobs.setup.supervisor import (
     AlreadyRunning,
     _die_with,
     holder_of,
@@ -27,7 +27,7 @@ DEADLINE_SECONDS = 20
 
 PROGRAM = """
 import json, pathlib, sys
-from jobs.supervisor import Part, Supervisor, lock_data_dir
+from jobs.setup.supervisor import Part, Supervisor, lock_data_dir
 
 def tell(*event):
     print(json.dumps(event), flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.models import Package, Release
-from jobs.process import Stop
+from jobs.scripts.runner import Stop
 from tests.steps.workbench import build_step, on_one_database
 
 pytestmark = on_one_database

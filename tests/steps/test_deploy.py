@@ -11,7 +11,7 @@ import pytest
 from domain.engine import LeaseLost, deployments
 from domain.models import Deployment, Release, StepRun
 from domain.releases.storage import remote
-from jobs.process import Stop
+from jobs.scripts.runner import Stop
 from tests.steps.workbench import Bench, build_step, deploy_step, on_one_database
 
 pytestmark = on_one_database

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.engine import StepFailed
-from jobs.masking import Masker
+from jobs.scripts.masking import Masker
 from jobs.steps.files import MAX_SHOWN, files_in
 
 SECRET = "hunter2-hörse"

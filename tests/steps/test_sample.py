@@ -21,7 +21,7 @@ from domain.models import (
     WorkflowRevision,
 )
 from domain.runs import start as runs
-from domain.sample import create_sample
+from jobs.setup.sample import create_sample
 from tests.steps.workbench import ACTOR, Bench
 from tests.support.keys import KEYS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.models import Package, TestResult
-from jobs.process import Stop
+from jobs.scripts.runner import Stop
 from tests.steps.workbench import build_step, on_one_database, suite_step
 
 pytestmark = on_one_database

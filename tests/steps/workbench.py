@@ -15,8 +15,8 @@ from domain.workflows import workflows
 from domain.workflows.schema import NewWorkflow
 from domain.workflows.validate import parse
 from jobs import steps as kinds
-from jobs.logs import LogWriter
-from jobs.process import Result, Wake, run_script
+from jobs.scripts.log_writer import LogWriter
+from jobs.scripts.runner import Result, Wake, run_script
 from jobs.steps import Outcome, StepContext
 from tests.conftest import KINDS
 from tests.support.keys import KEYS

@@ -13,7 +13,7 @@ from typing import Any
 BEFORE, AFTER = "before", "after"
 
 POINTS = {
-    "after the claim": ("jobs.run_step", "Execution", BEFORE),
+    "after the claim": ("jobs.worker.run_step", "Execution", BEFORE),
     "while it stores a package": ("domain.releases.storage", "LocalStorage._give_name", BEFORE),
     "between storing and recording": ("jobs.steps.build", "_store", AFTER),
     "while it notes a deployment": ("domain.engine.deployments", "touch", AFTER),

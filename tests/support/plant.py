@@ -20,7 +20,9 @@ from tests.support.processes import is_alive, state
 from tests.support.wait import eventually
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["app", "jobs.reconciler", "jobs.worker", "tests.support.plant"])
+_forks.set_forkserver_preload(
+    ["app", "jobs.reconciler.reconciler", "jobs.worker.worker", "tests.support.plant"]
+)
 
 PR_SET_PDEATHSIG = 1
 
@@ -112,12 +114,12 @@ def _begin(log: Path, halt: str | None, job: Callable[..., None], arguments: Any
 
 
 def _work(settings: Settings, redis_url: str, queue: str) -> None:
-    from jobs.worker import work
+    from jobs.worker.worker import work
 
     work(settings, redis_url, queue)
 
 
 def _reconcile(settings: Settings, redis_url: str) -> None:
-    from jobs.reconciler import reconcile_forever
+    from jobs.reconciler.reconciler import reconcile_forever
 
     reconcile_forever(settings, redis_url)

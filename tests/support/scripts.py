@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jobs.process import COOKIE, Result, Wake, kill_strays, run_script
+from jobs.scripts.runner import COOKIE, Result, Wake, kill_strays, run_script
 
 COOKIES = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 

@@ -1,0 +1,1 @@
+"""The checks of `galley doctor`, one module per subject. Rules are pure; facts are read apart."""

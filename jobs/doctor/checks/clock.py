@@ -7,8 +7,8 @@ from redis import RedisError
 
 from domain.models import db, is_sqlite
 from jobs.doctor.findings import Finding, fault, skipped, unless, warning
+from jobs.doctor.format import span
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import span
 from jobs.queue import Doorbell
 
 NOTICEABLE_MS = 1_000

@@ -12,8 +12,8 @@ from peewee import DatabaseError, PeeweeException
 from domain.migrations import standing
 from domain.models import ReconcilerInfo, db, is_sqlite, new_id, write
 from jobs.doctor.findings import Finding, fault, ok, skipped
+from jobs.doctor.format import first_line, many, size, some
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import first_line, many, size, some
 
 NETWORK_FILE_SYSTEMS = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|fuse\.(sshfs|glusterfs|s3fs|rclone|cephfs).*"

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jobs import leftovers
 from jobs.doctor.checks.parts import live_reconcilers
 from jobs.doctor.findings import Finding, unless, warning
+from jobs.doctor.format import many, some
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import many, some
+from jobs.reconciler import orphans
 
 
 def workspaces(scene: Scene) -> list[Finding]:
     """A reconciler on this host removes them by itself, within half a minute."""
-    left = leftovers.folders(scene.settings.data_dir)
+    left = orphans.folders(scene.settings.data_dir)
     is_looked_after = any(reconciler.is_here for reconciler in live_reconcilers())
     return unless([] if is_looked_after else left_folders(left), "None was left behind.")
 
@@ -27,7 +27,7 @@ def left_folders(left: Sequence[Path]) -> Iterator[Finding]:
 
 
 def processes(scene: Scene) -> list[Finding]:
-    return unless(strays(leftovers.processes()), "No process outlived its attempt.")
+    return unless(strays(orphans.processes()), "No process outlived its attempt.")
 
 
 def strays(left: Mapping[int, str]) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def strays(left: Mapping[int, str]) -> Iterator[Finding]:
 
 def logs(scene: Scene) -> list[Finding]:
     """No reconciler removes them: one with the wrong database would remove them all."""
-    return unless(left_logs(leftovers.logs(scene.settings.data_dir)), "All are of runs there are.")
+    return unless(left_logs(orphans.logs(scene.settings.data_dir)), "All are of runs there are.")
 
 
 def left_logs(left: Sequence[Path]) -> Iterator[Finding]:

@@ -11,10 +11,11 @@ from domain.clock import now
 from domain.models import ReconcilerInfo, StepRun, WorkerInfo
 from domain.statuses import PENDING
 from domain.system.heartbeats import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
-from jobs import host, up
 from jobs.doctor.findings import Finding, fault, ok, skipped, unless, warning
+from jobs.doctor.format import many, some, span
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import many, some, span
+from jobs.setup import up
+from jobs.shared import host
 
 NOT_RUNNING = "Galley is not running."
 

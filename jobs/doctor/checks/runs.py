@@ -15,8 +15,8 @@ from domain.statuses import PENDING, RUNNING
 from domain.system.heartbeats import queues_short_of_room
 from jobs.doctor.checks.parts import is_running, not_running
 from jobs.doctor.findings import Finding, fault, unless
+from jobs.doctor.format import many, some, span
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import many, some, span
 from jobs.queue import Doorbell, message_id
 
 PATIENCE_MS = 60_000

@@ -9,9 +9,9 @@ from domain.secret_key import Keys, WrongKey
 from domain.settings import Settings
 from domain.statuses import PENDING
 from jobs.doctor.findings import Finding, fault, ok, skipped, unless, warning
+from jobs.doctor.format import many, some
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import many, some
-from jobs.loading import load
+from jobs.worker.step_plan import load
 
 SHORTEST = 32
 """Characters; settings asks as much of a key that is given."""

@@ -10,8 +10,8 @@ from domain.disk import FULL, OK, Room, look
 from domain.releases.storage import StorageError, open_storage
 from domain.settings import SettingError
 from jobs.doctor.findings import Finding, fault, ok, unless, warning
+from jobs.doctor.format import without_credentials
 from jobs.doctor.scene import Scene
-from jobs.doctor.words import without_credentials
 
 
 def storage(scene: Scene) -> list[Finding]:

@@ -17,7 +17,7 @@ from domain.models import Workflow as WorkflowRow
 from domain.releases.storage import open_storage
 from domain.runs import lost_deployments, reruns
 from domain.statuses import CANCELLED, FAILED, FINISHED, RUNNING, SUCCEEDED
-from jobs.reconciler import JUMP_MS, RING_AGAIN_MS
+from jobs.reconciler.reconciler import JUMP_MS, RING_AGAIN_MS
 from tests.support import pipelines
 from tests.support.engine.pair import Message, Pair
 from tests.support.engine.things import Lease, Run, Stage, Step, Workflow

@@ -7,8 +7,8 @@ from typing import Any
 
 from domain.engine import Claim, Ready
 from domain.models import StageRun, StepRun, WorkerInfo, write
-from jobs import host
-from jobs.reconciler import Reconciler
+from jobs.reconciler.reconciler import Reconciler
+from jobs.shared import host
 from tests.support.engine.bench import MAX_ATTEMPTS, Bench, store
 from tests.support.engine.comparison import differences
 from tests.support.engine.faults import faults, faults_between

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 
 from domain.settings import SettingError, Settings
-from jobs import redis_server
-from jobs.supervisor import Part, Supervisor, lock_data_dir
+from jobs.setup import redis_server
+from jobs.setup.supervisor import Part, Supervisor, lock_data_dir
 
 WEB_THREADS = 8
 STOP_WEB, STOP_WORK, STOP_REDIS = range(3)
@@ -69,7 +69,9 @@ def _redis(settings: Settings) -> tuple[list[Part], str]:
 def _prepare(environment: Mapping[str, str]) -> None:
     """Migrate, and make the first user and the sample: in a process that is gone afterwards."""
     done = subprocess.run(
-        [sys.executable, "-m", "jobs.first_start"], env={**os.environ, **environment}, check=False
+        [sys.executable, "-m", "jobs.setup.first_start"],
+        env={**os.environ, **environment},
+        check=False,
     )
     if done.returncode:
         raise SettingError("The database could not be prepared; the reason stands above.")

@@ -5,9 +5,9 @@ import time
 
 from domain import disk, engine
 from domain.engine import Claim
-from jobs import host
-from jobs.execution import Execution, WorkerProcess
-from jobs.patience import AWAY
+from jobs.shared import host
+from jobs.shared.db_retry import AWAY
+from jobs.worker.attempt import Execution, WorkerProcess
 
 AWAKE_SECONDS = 60
 """How long a worker goes on by itself before it lets RQ look after its registration again."""

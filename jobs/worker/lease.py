@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from domain import engine
 from domain.models import db
-from jobs.patience import AWAY
-from jobs.process import Stop, Wake
+from jobs.scripts.runner import Stop, Wake
+from jobs.shared.db_retry import AWAY
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from jobs.limits import Limits
+from jobs.scripts.limits import Limits
 
 COOKIE = "GALLEY_ATTEMPT_ID"
 """The environment variable by which the processes of an attempt are known."""

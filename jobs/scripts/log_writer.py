@@ -13,7 +13,7 @@ from pathlib import Path
 from domain.logs.files import times_path
 from domain.logs.timestamps import EVERY_MS, PAIR
 from domain.settings import MIB
-from jobs.masking import Masker
+from jobs.scripts.masking import Masker
 
 NOTE_PREFIX = b"[galley] "
 

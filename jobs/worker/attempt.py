@@ -15,15 +15,15 @@ from domain.projects.secret_values import values_of
 from domain.secret_key import Keys
 from domain.settings import Settings
 from domain.statuses import CANCELLED, FAILED
-from jobs.folders import remove_tree
-from jobs.heart import Heart
-from jobs.limits import limits_of
-from jobs.loading import load
-from jobs.logs import LogWriter
-from jobs.patience import until_answered
-from jobs.process import Result, Stop, Wake, kill_strays, run_script
 from jobs.queue import Doorbell
+from jobs.scripts.limits import limits_of
+from jobs.scripts.log_writer import LogWriter
+from jobs.scripts.runner import Result, Stop, Wake, kill_strays, run_script
+from jobs.shared.db_retry import until_answered
+from jobs.shared.folders import remove_tree
 from jobs.steps import KINDS, Outcome, StepContext
+from jobs.worker.lease import Heart
+from jobs.worker.step_plan import load
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ ALTERED_MESSAGE = (
 
 @dataclass
 class WorkerProcess:
-    """What this process is while it works: set once by jobs.worker, used by every step."""
+    """What this process is while it works: set once by jobs.worker.worker, used by every step."""
 
     name: str
     queue: str

@@ -8,8 +8,8 @@ from typing import Any
 
 from domain.clock import now
 from domain.models import ReconcilerInfo, WorkerInfo, write
-from jobs import host
-from jobs.patience import AWAY
+from jobs.shared import host
+from jobs.shared.db_retry import AWAY
 
 log = logging.getLogger(__name__)
 

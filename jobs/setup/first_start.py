@@ -34,8 +34,8 @@ def prepare(settings: Settings, password: str | None) -> str | None:
 
 def _fill(settings: Settings, password: str) -> None:
     # Imported here: they cost a quarter of a second, and every later start does without them.
-    from domain import sample
     from domain.accounts import access, users
+    from jobs.setup import sample
 
     users.create_user(access.console(), ADMIN, password=password, is_system_admin=True)
     sample.create_sample(access.console(ADMIN), settings.data_dir)

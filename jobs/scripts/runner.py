@@ -1,7 +1,7 @@
 """Runs one script: its command, its clock, the wish to stop it, and what to say of its end.
 
 One loop waits for output, the ends of processes and wishes to stop. Nothing polls, no threads.
-How a tree of processes is held together: `jobs.process_tree`.
+How a tree of processes is held together: `jobs.scripts.process_tree`.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from jobs.limits import Limits
-from jobs.process_tree import COOKIE, ProcessTree, become_subreaper, kill_strays
+from jobs.scripts.limits import Limits
+from jobs.scripts.process_tree import COOKIE, ProcessTree, become_subreaper, kill_strays
 
 __all__ = [
     "COOKIE",

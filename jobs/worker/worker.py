@@ -1,7 +1,7 @@
 """The worker: RQ's simple loop, made to survive what RQ's own bookkeeping does not.
 
-RQ takes a message from Redis and calls `jobs.run_step.run_step`; everything that matters is decided
-there, in the database. What is overridden here, and why, is measured: ARCHITECTURE.md, "Workers".
+RQ takes a message from Redis and calls `jobs.worker.run_step.run_step`; everything that
+matters is decided there, in the database. What is overridden here, and why, is measured: ARCHITECTURE.md, "Workers".
 """
 
 import json
@@ -24,13 +24,13 @@ from rq.worker import SimpleWorker
 
 from domain.models import WorkerInfo, connect
 from domain.settings import Settings
-from jobs import run_step
-from jobs.disk_watch import DiskWatch
-from jobs.execution import WorkerProcess
-from jobs.patience import AWAY, reconnect
-from jobs.presence import SEEN_EVERY_SECONDS, Presence, a_name
-from jobs.process import Stop, become_subreaper
 from jobs.queue import LOOK, RUN_STEP, Doorbell
+from jobs.scripts.runner import Stop, become_subreaper
+from jobs.shared.db_retry import AWAY, reconnect
+from jobs.shared.disk_watch import DiskWatch
+from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Presence, a_name
+from jobs.worker import run_step
+from jobs.worker.attempt import WorkerProcess
 
 log = logging.getLogger(__name__)
 

@@ -34,13 +34,14 @@ from domain.releases.storage import LocalStorage, open_storage
 from domain.settings import SettingError, Settings
 from domain.statuses import PENDING, RUNNING
 from domain.system.heartbeats import queues_short_of_room
-from jobs import host, leftovers
-from jobs.disk_watch import DiskWatch
-from jobs.folders import remove_tree
-from jobs.patience import AWAY
-from jobs.presence import Presence, a_name
-from jobs.process import kill_strays
 from jobs.queue import Doorbell, message_id
+from jobs.reconciler import orphans
+from jobs.scripts.runner import kill_strays
+from jobs.shared import host
+from jobs.shared.db_retry import AWAY
+from jobs.shared.disk_watch import DiskWatch
+from jobs.shared.folders import remove_tree
+from jobs.shared.heartbeat import Presence, a_name
 
 log = logging.getLogger(__name__)
 
@@ -274,7 +275,7 @@ class Reconciler:
 
     def remove_left_folders(self) -> None:
         """Folders of attempts that are over; their worker died before it could remove them."""
-        for folder in leftovers.folders(self._settings.data_dir):
+        for folder in orphans.folders(self._settings.data_dir):
             remove_tree(folder)
 
     def remove_unfinished_packages(self) -> None:

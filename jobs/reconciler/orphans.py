@@ -5,7 +5,7 @@ from pathlib import Path
 
 from domain.models import Run, StepRun, is_id
 from domain.statuses import RUNNING
-from jobs import process_tree
+from jobs.scripts import process_tree
 
 _IDS_AT_ONCE = 500
 

@@ -1,0 +1,1 @@
+"""Repair what crashes leave behind: lost messages, lost workers, and orphans."""

@@ -1,0 +1,1 @@
+"""Run a script as a process group: limits, output, masking, and the end of all its processes."""

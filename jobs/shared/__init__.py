@@ -1,0 +1,1 @@
+"""What workers, the reconciler, and setup have in common."""
