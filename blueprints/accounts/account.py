@@ -46,7 +46,7 @@ def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) ->
     """Each form as it was typed, or empty."""
     user = signed_in_user()
     return render_template(
-        "account/show.html",
+        "accounts/account.html",
         me=present.user(user),
         memberships=memberships_of(user.id),
         tokens=tokens_of(user.id),
@@ -150,7 +150,7 @@ def create_token() -> ResponseReturnValue:
         except Conflict:  # sent at the same time, and faster
             return _was_made_before()
         return render_template(
-            "account/token.html",
+            "accounts/token.html",
             token=present.token(row),
             text=text,
             base_url=request.host_url.rstrip("/"),

@@ -115,7 +115,7 @@ def _form(
     headers: dict[str, str] | None = None,
 ) -> Response:
     page = render_template(
-        "auth/login.html",
+        "accounts/sign_in.html",
         form={"username": given.get("username", "")},
         next=after_sign_in(wanted),
         error=error,

@@ -35,7 +35,7 @@ def list_page() -> ResponseReturnValue:
     query = pages.read_query(PageQuery)
     rows, total = people.list_users(query.as_page())
     users = pages.listing([_person(row) for row in rows], total, query)
-    return render_template("users/list.html", part="users", users=users)
+    return render_template("accounts/users.html", part="users", users=users)
 
 
 @bp.get("/new-user")
@@ -58,7 +58,7 @@ def create() -> ResponseReturnValue:
 
 
 def _new(form: Form) -> str:
-    return render_template("users/new.html", part="users", form=form)
+    return render_template("accounts/new_user.html", part="users", form=form)
 
 
 def _person(row: User) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _page(
     """Each form as it was typed, or empty. removal: of the account. Raises NotFound."""
     row = people.get_user(username)
     return render_template(
-        "users/show.html",
+        "accounts/user.html",
         part="users",
         user=_person(row),
         is_self=username == current_actor().username,

@@ -46,7 +46,7 @@ def openapi() -> ResponseReturnValue:
 def docs() -> ResponseReturnValue:
     described = the_document()
     return render_template(
-        "docs/api.html",
+        "openapi/api.html",
         **_pieces(),
         base_url=request.url_root.rstrip("/"),
         version=described["info"]["version"],
@@ -64,7 +64,7 @@ def _pieces() -> dict[str, Markup]:
         described = the_document()
         known = {"nouns": nouns(described), "usual": usual_errors(described)}
         current_app.extensions["galley_reference"] = {
-            name: Markup(render_template(f"docs/_{name}.html", **known))  # noqa: S704
+            name: Markup(render_template(f"openapi/_{name}.html", **known))  # noqa: S704
             for name in ("contents", "calls")
         }
     found: dict[str, Markup] = current_app.extensions["galley_reference"]

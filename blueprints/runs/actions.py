@@ -148,7 +148,7 @@ def _rerun_page(row: Run, form: Form) -> str:
     workflow = Workflow.get_by_id(row.workflow_id)
     row.workflow = workflow
     return render_template(
-        "pipeline/rerun.html",
+        "runs/rerun.html",
         run=present.run_item(row) | {"revision": row.revision, "parameters": row.parameters},
         previews=_previews(row, workflow),
         current=workflow.revision,

@@ -30,7 +30,7 @@ def show(run_id: str) -> ResponseReturnValue:
         run_comparison.require_comparable(run, other)
         found = comparison_view.comparison(run_comparison.compare(settings().data_dir, other, run))
     return render_template(
-        "comparison/show.html",
+        "runs/comparison.html",
         workflow=run.workflow,
         run=comparison_view.run_brief(run),
         other=other and comparison_view.run_brief(other),

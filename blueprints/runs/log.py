@@ -63,7 +63,7 @@ class LogView(LogPlace):
 
 
 def opening(step: StepRun, attempt: int) -> dict[str, Any]:
-    """What the panel of a log shows when its page is opened, as templates/pipeline/_log_panel.html
+    """What the panel of a log shows when its page is opened, as templates/runs/_log_panel.html
     wants it. attempt: 0 before the first."""
     place = pages.read_query(LogPlace)
     if attempt == 0:
@@ -196,7 +196,7 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
         window, target = _window(found, view)
     context = _context(step, found, view, window, target)
     context["log"]["error"] = ending
-    return render_template("pipeline/_log_lines.html", **context)
+    return render_template("runs/_log_lines.html", **context)
 
 
 @bp.get("/<run_id>/steps/<step_run_id>/log/search")
@@ -206,7 +206,7 @@ def search(run_id: str, step_run_id: str) -> ResponseReturnValue:
     view = pages.read_query(LogView)
     found = run_logs.of_step(settings().data_dir, step, view.attempt)
     return render_template(
-        "pipeline/_log_hits.html",
+        "runs/_log_hits.html",
         run={"id": step.run_id},
         step={"id": step.id},
         attempt=found.attempt,

@@ -97,7 +97,7 @@ def list_page() -> ResponseReturnValue:
     of = listing.query.workflow_id
     workflow = load_workflow(of) if of else None
     return render_template(
-        "pipeline/list.html", workflow=workflow, projects=own_projects(), **listing.context()
+        "runs/list.html", workflow=workflow, projects=own_projects(), **listing.context()
     )
 
 
@@ -105,7 +105,7 @@ def list_page() -> ResponseReturnValue:
 def list_fragment() -> ResponseReturnValue:
     listing = _listing()
     return pages.unless_known(
-        listing.etag, lambda: render_template("pipeline/_list.html", **listing.context())
+        listing.etag, lambda: render_template("runs/_list.html", **listing.context())
     )
 
 
@@ -119,7 +119,7 @@ def show(run_id: str) -> ResponseReturnValue:
     shown = run_view.picture(row, view, run_view.tag(row, view))
     older, newer = run_queries.neighbours(row)
     page = render_template(
-        "pipeline/show.html", older=older, newer=newer, is_chosen=bool(view.step), **shown
+        "runs/show.html", older=older, newer=newer, is_chosen=bool(view.step), **shown
     )
     return run_view.keep(make_response(page))
 
@@ -139,7 +139,7 @@ def status(run_id: str) -> ResponseReturnValue:
     response = pages.unless_known(
         etag,
         lambda: render_template(
-            "pipeline/_run.html", shown=shown, **run_view.picture(row, view, etag, shown)
+            "runs/_run.html", shown=shown, **run_view.picture(row, view, etag, shown)
         ),
     )
     if log_size is not None:
@@ -153,14 +153,14 @@ def status(run_id: str) -> ResponseReturnValue:
 @bp.get("/workflows/<workflow_id>/latest")
 def board(workflow_id: str) -> ResponseReturnValue:
     """For a screen on the wall: follows the workflow's newest run, and begins none."""
-    return render_template("pipeline/board.html", **_board(workflow_id))
+    return render_template("workflows/board.html", **_board(workflow_id))
 
 
 @bp.get("/workflows/<workflow_id>/latest/status")
 def board_status(workflow_id: str) -> ResponseReturnValue:
     shown = _board(workflow_id)
     return pages.unless_known(
-        shown["etag"], lambda: render_template("pipeline/_board.html", **shown)
+        shown["etag"], lambda: render_template("workflows/_board.html", **shown)
     )
 
 

@@ -76,7 +76,7 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
     items = [{**present.test(row), **_history(histories[row.id])} for row in rows]
     origin = run_queries.really_ran(step)
     return render_template(
-        "results/show.html",
+        "runs/test_results.html",
         run={
             "id": run.id,
             "number": run.number,

@@ -103,7 +103,7 @@ def _as_html(error: GalleyError) -> Response:
         body = Markup('<p class="fault" role="alert">{}</p>').format(error.message)
         return Response(body, error.status, mimetype="text/html")
     page = render_template(
-        "errors/error.html",
+        "error.html",
         error={"status": error.status, **_content(error)},
         request_id=request_id(),
         bare=error.status >= 500,

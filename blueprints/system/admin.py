@@ -79,7 +79,7 @@ def audit_page() -> ResponseReturnValue:
 
 def _audit(form: Form, events: dict[str, Any]) -> str:
     return render_template(
-        "admin/audit.html",
+        "system/audit.html",
         part="audit",
         form=form,
         events=events,
@@ -102,14 +102,16 @@ def _sentences(rows: list[AuditEvent]) -> list[dict[str, Any]]:
 
 @bp.get("/system")
 def system_page() -> ResponseReturnValue:
-    return render_template("admin/system.html", part="system", **_system())
+    return render_template("system/system.html", part="system", **_system())
 
 
 @bp.get("/system/state")
 def system_state() -> ResponseReturnValue:
     """The polled part."""
     found = _system()
-    return pages.unless_known(found["etag"], lambda: render_template("admin/_system.html", **found))
+    return pages.unless_known(
+        found["etag"], lambda: render_template("system/_system.html", **found)
+    )
 
 
 def _system() -> dict[str, Any]:

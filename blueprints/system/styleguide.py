@@ -54,7 +54,7 @@ def show() -> ResponseReturnValue:
         "who": [],
     }
     return render_template(
-        "styleguide.html",
+        "system/styleguide.html",
         statuses=(*LIVE, *FINISHED),
         runs=runs,
         waiting=[reason],

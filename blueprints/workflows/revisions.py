@@ -33,7 +33,7 @@ def list_page(workflow_id: str) -> ResponseReturnValue:
     workflow, query = load_workflow(workflow_id), pages.read_query(PageQuery)
     rows, total = fetch(workflow_queries.find_revisions(workflow), query.as_page())
     return render_template(
-        "history/list.html",
+        "workflows/revisions.html",
         workflow=workflow,
         revisions=pages.listing([_item(row) for row in rows], total, query),
         may_define=current_actor().may(SUPER_USER, workflow.project_id),
@@ -48,7 +48,7 @@ def show(workflow_id: str, number: int) -> ResponseReturnValue:
     against = query.against if query.against is not None else number - 1
     other = workflow_queries.get_revision(workflow, against) if against >= 1 else None
     return render_template(
-        "history/show.html",
+        "workflows/revision.html",
         workflow=workflow,
         revision=_item(row),
         against=other and _item(other),

@@ -1,7 +1,8 @@
 """The worker: RQ's simple loop, made to survive what RQ's own bookkeeping does not.
 
 RQ takes a message from Redis and calls `jobs.worker.run_step.run_step`; everything that
-matters is decided there, in the database. What is overridden here, and why, is measured: ARCHITECTURE.md, "Workers".
+matters is decided there, in the database. What is overridden here, and why, is measured:
+ARCHITECTURE.md, "Workers".
 """
 
 import json
