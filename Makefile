@@ -43,7 +43,7 @@ bench: .venv/installed-dev $(BROWSER_FILES) ## measure the speed; ARGS goes to t
 	@exec $(PY) -m bench $(ARGS)
 
 soak: .venv/installed-dev $(BROWSER_FILES) ## break a running Galley at random; SECONDS=600, and SEED to repeat it
-	@exec $(PY) -m tests.faults.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+	@exec $(PY) -m tests.resilience.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 screenshots: .venv/installed-dev $(BROWSER_FILES) ## make the pictures of the README; ARGS=--all: of every page
 	@exec $(PY) -m tools.screenshots $(ARGS)

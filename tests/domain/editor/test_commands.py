@@ -1,0 +1,75 @@
+"""What the editor's buttons do, in the words that are read out and that undo names."""
+
+import pytest
+
+from domain.editor import commands, operations
+from tests.domain.editor.test_operations import a_stage, draft
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        ("move:a1:on", "a1 moved to 2 of 3 in A"),
+        ("move:a3:on", "a3 stays at 3 of 3 in A"),
+        ("move:a1:right", "a1 moved to 1 of 2 in B"),
+        ("move:A:on", "Stage A moved to 2 of 2"),
+        ("place:a1:B:1", "a1 moved to 2 of 2 in B"),
+        ("place:B::0", "Stage B moved to 1 of 2"),
+        ("copy:a1", "a1 copied as a1 2, 2 of 4 in A"),
+        ("copy:A", "Stage A copied as A 2, 2 of 3"),
+        ("remove:b1", "b1 removed from B"),
+        ("remove:A", "Stage A removed"),
+        ("add_step:B:Test", "test added, 2 of 2 in B"),
+        ("add_stage:", "Stage 3 added, 3 of 3"),
+        ("add_stage:A", "Stage 3 added, 2 of 3"),
+        ("add_parameter:", "parameter added"),
+    ],
+)
+def test_an_act_names_the_part_and_its_place(act: str, told: str) -> None:
+    name, _, rest = act.partition(":")
+    assert commands.perform(draft(), name, *rest.split(":")).told == told
+
+
+def test_a_parameter_that_goes_is_named() -> None:
+    present = {**draft(), "parameters": [{"name": "level"}, {"name": ""}]}
+    assert commands.perform(present, "remove_parameter", "0").told == "parameter level removed"
+    assert commands.perform(present, "remove_parameter", "1").told == (
+        "parameter without a name removed"
+    )
+
+
+def test_what_has_no_name_is_told_as_such() -> None:
+    present, _ = operations.fill_in(draft(), "a1", {"name": ""})
+    assert commands.perform(present, "move", "a1", "on").told == (
+        "Step without a name moved to 2 of 3 in A"
+    )
+    present, _ = operations.fill_in(draft(), "A", {"name": ""})
+    assert commands.perform(present, "remove", "a1").told == "a1 removed from its stage"
+    assert commands.perform(present, "move", "A", "on").told == (
+        "Stage without a name moved to 2 of 2"
+    )
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "move:gone:on",
+        "move:a1:sideways",
+        "move:a1",
+        "place:a1:B:soon",
+        "add_step:A:Bake",
+        "remove_parameter:0",
+        "pick:a1:duck@run",
+        "explode:a1",
+        "",
+    ],
+)
+def test_what_an_old_page_asks_for_changes_nothing(act: str) -> None:
+    name, _, rest = act.partition(":")
+    with pytest.raises(commands.NoSuchActError):
+        commands.perform(draft(), name, *rest.split(":"))
+
+
+def test_a_stage_whose_name_says_so_is_not_called_a_stage_twice() -> None:
+    assert commands.called(a_stage("stage 1")) == "stage 1"
+    assert commands.called(a_stage("Release")) == "Stage Release"
