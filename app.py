@@ -23,7 +23,6 @@ from blueprints.api import (
     users,
     workflows,
 )
-from blueprints.api.bodies import MAX_BODY_BYTES
 from blueprints.catalog import pages as catalog_pages
 from blueprints.editor import routes as editor_pages
 from blueprints.editor import source as editor_source
@@ -39,7 +38,7 @@ from blueprints.runs import log as run_log
 from blueprints.runs import pages as run_pages
 from blueprints.runs import test_results as run_test_results
 from blueprints.shared import errors, guards, security, template_helpers, throttling
-from blueprints.shared.context import release
+from blueprints.shared.context import MAX_BODY_BYTES, release
 from blueprints.shared.long_poll import Waiters
 from blueprints.system import admin, health, metrics, styleguide
 from blueprints.workflows import pages as workflow_pages

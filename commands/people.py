@@ -108,11 +108,11 @@ def create_token(username: str, name: str, scope: str, days: int | None) -> None
 
 
 def _create_token_here(username: str, name: str, scope: str, days: int | None) -> str:
-    from domain.accounts import access, users
+    from domain.accounts import access, tokens, users
 
     open_database()
     owner = users.get_user(username)
-    return users.create_token(access.console(), owner, name, scope=scope, days=days)[1]
+    return tokens.create_token(access.console(), owner, name, scope=scope, days=days)[1]
 
 
 @token.command("list")
@@ -131,14 +131,14 @@ def list_tokens(username: str) -> None:
 
 def _tokens_here(username: str) -> list[dict[str, Any]]:
     from blueprints.present.people import token as present
-    from domain.accounts import users
+    from domain.accounts import tokens, users
     from domain.pagination import Page
 
     open_database()
     owner = users.get_user(username)
     found: list[dict[str, Any]] = []
     for number in count(1):
-        rows, total = users.list_tokens(owner.id, Page(number, PAGE_SIZE))
+        rows, total = tokens.list_tokens(owner.id, Page(number, PAGE_SIZE))
         found += map(present, rows)
         if number * PAGE_SIZE >= total:
             break
@@ -165,10 +165,10 @@ def revoke_token(token_id: str) -> None:
 
         server.request("DELETE", f"/api/users/tokens/{quote(token_id, safe='')}")
     else:
-        from domain.accounts import access, users
+        from domain.accounts import access, tokens
 
         open_database()
-        users.revoke_token(access.console(), token_id, of_anybody=True)
+        tokens.revoke_token(access.console(), token_id, of_anybody=True)
     click.echo(f"Revoked the token {token_id}.")
 
 

@@ -110,3 +110,7 @@ def taken(kind: str, name: str, field: str = "/id") -> Conflict:
     """The answer for a name that something of the same kind has already."""
     fault = Fault(field, "duplicate_name", f"{name!r} is taken.")
     return Conflict(f"There is a {kind} {name!r} already.", code="duplicate_name", details=[fault])
+
+
+class StepFailed(Exception):
+    """What a step did cannot be recorded; the message says why and becomes the step's."""

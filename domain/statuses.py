@@ -20,3 +20,13 @@ def fold(statuses: Collection[str]) -> str:
         if worst in statuses:
             return worst
     return SUCCEEDED
+
+
+# What became of the outside when a worker was lost in the middle of a deployment.
+UNKNOWN = "unknown"
+
+
+HAPPENED = "happened"
+
+
+DID_NOT = "did_not"

@@ -25,8 +25,9 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from domain.clock import now, rfc3339
+from domain.files import sync_folder
 from domain.logs.files import TIMES_SUFFIX
-from domain.releases.storage import StorageError, open_storage, sync_folder
+from domain.releases.storage import StorageError, open_storage
 from domain.settings import Settings
 
 SQLITE_COPY, POSTGRES_DUMP = "galley.db", "database.dump"

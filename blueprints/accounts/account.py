@@ -13,7 +13,7 @@ from blueprints.shared.double_submit import FormId, key_of
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, signed_in_user
 from blueprints.shared.security import begin_session
-from domain.accounts import users
+from domain.accounts import tokens, users
 from domain.accounts.access import READ, WRITE, require_write
 from domain.accounts.idempotency import Answer, first_answer, keep
 from domain.clock import now
@@ -69,7 +69,7 @@ def memberships_of(user_id: str) -> dict[str, Any]:
 def tokens_of(user_id: str) -> dict[str, Any]:
     """A page of somebody's tokens; each says whether its time is over."""
     query = pages.read_query(PageQuery)
-    rows, total = users.list_tokens(user_id, query.as_page())
+    rows, total = tokens.list_tokens(user_id, query.as_page())
     at = now()
     items = [
         {**present.token(row), "isExpired": row.expires_at is not None and row.expires_at <= at}
@@ -139,7 +139,7 @@ def create_token() -> ResponseReturnValue:
         if keyed and first_answer(keyed):
             return _was_made_before()
         try:
-            row, text = users.create_token(
+            row, text = tokens.create_token(
                 actor,
                 signed_in_user(),
                 body.name,
@@ -172,6 +172,6 @@ def _was_made_before() -> ResponseReturnValue:
 def revoke_token(token_id: str) -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
-    users.revoke_token(actor, token_id)
+    tokens.revoke_token(actor, token_id)
     flash("The token is revoked. Nobody gets in with it any more.", "good")
     return redirect(HERE, 303)

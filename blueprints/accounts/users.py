@@ -12,6 +12,7 @@ from blueprints.requests.base import PageQuery
 from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor
+from domain.accounts import tokens
 from domain.accounts import users as people
 from domain.accounts.access import Actor, require_system_admin
 from domain.models import User
@@ -132,7 +133,7 @@ def set_password(username: str) -> ResponseReturnValue:
 def revoke_token(username: str, token_id: str) -> ResponseReturnValue:
     actor = _system_admin()
     address = _address(people.get_user(username).username)
-    people.revoke_token(actor, token_id, of_anybody=True)
+    tokens.revoke_token(actor, token_id, of_anybody=True)
     flash("The token is revoked. Nobody gets in with it any more.", "good")
     return redirect(address, 303)
 

@@ -4,11 +4,10 @@ from typing import Any
 
 from flask import request
 
+from blueprints.shared.context import MAX_BODY_BYTES
 from domain.errors import Fault, Invalid, TooLarge, WrongMediaType
 from domain.validation.messages import pointer
 from domain.validation.strict_json import parse_object
-
-MAX_BODY_BYTES = 1024 * 1024
 
 
 def read_object(*, optional: bool = False) -> dict[str, Any]:

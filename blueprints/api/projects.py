@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.api.replies import created, listing, read_json
 from blueprints.present import projects as present
+from blueprints.present.projects import with_deployments
 from blueprints.requests.base import CursorQuery, PageQuery, check_name
 from blueprints.requests.projects import (
     EnvironmentPut,
@@ -22,9 +23,9 @@ from blueprints.responses.base import Listed, Unbounded
 from blueprints.shared.context import keys
 from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
-from domain.models import Environment
-from domain.projects import projects
+from domain.projects import environments, projects, test_suites
 from domain.projects import secrets as project_secrets
+from domain.releases import deployments
 
 bp = Blueprint("api_projects", __name__, url_prefix="/api/projects")
 
@@ -123,14 +124,14 @@ def remove_member(project_id: str, username: str) -> ResponseReturnValue:
     "List the test suites of a project", answers={200: Listed[answers.TestSuite]}, query=PageQuery
 )
 def list_test_suites(project_id: str, query: PageQuery) -> ResponseReturnValue:
-    rows, total = projects.list_test_suites(load_project(project_id), query.as_page())
+    rows, total = test_suites.list_test_suites(load_project(project_id), query.as_page())
     return listing([present.test_suite(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/testsuites/<name>")
 @operation("Read a test suite", answers={200: answers.TestSuite})
 def get_test_suite(project_id: str, name: str) -> ResponseReturnValue:
-    return jsonify(present.test_suite(projects.get_test_suite(load_project(project_id), name)))
+    return jsonify(present.test_suite(test_suites.get_test_suite(load_project(project_id), name)))
 
 
 @bp.put("/<project_id>/testsuites/<name>")
@@ -144,14 +145,14 @@ def put_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
     check_name(name)
     values = read_json(TestSuitePut).model_dump()
-    row, is_new = projects.put_test_suite(current_actor(), project, name, values)
+    row, is_new = test_suites.put_test_suite(current_actor(), project, name, values)
     return _put_answer(present.test_suite(row), is_new)
 
 
 @bp.delete("/<project_id>/testsuites/<name>")
 @operation("Delete a test suite", needs=SUPER_USER)
 def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
-    projects.delete_test_suite(current_actor(), load_project(project_id, SUPER_USER), name)
+    test_suites.delete_test_suite(current_actor(), load_project(project_id, SUPER_USER), name)
     return "", 204
 
 
@@ -165,14 +166,14 @@ def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     query=PageQuery,
 )
 def list_environments(project_id: str, query: PageQuery) -> ResponseReturnValue:
-    rows, total = projects.list_environments(load_project(project_id), query.as_page())
+    rows, total = environments.list_environments(load_project(project_id), query.as_page())
     return listing(with_deployments(rows), total, query)
 
 
 @bp.get("/<project_id>/environments/<name>")
 @operation("Read an environment, and what is deployed there", answers={200: answers.Environment})
 def get_environment(project_id: str, name: str) -> ResponseReturnValue:
-    row = projects.get_environment(load_project(project_id), name)
+    row = environments.get_environment(load_project(project_id), name)
     return jsonify(with_deployments([row])[0])
 
 
@@ -188,20 +189,14 @@ def put_environment(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
     check_name(name)
     values = read_json(EnvironmentPut).model_dump()
-    row, is_new = projects.put_environment(current_actor(), project, name, values)
+    row, is_new = environments.put_environment(current_actor(), project, name, values)
     return _put_answer(with_deployments([row])[0], is_new)
-
-
-def with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
-    """Environments with what is in them, for the pages as well."""
-    deployed, lost = projects.deployed_now(rows), projects.lost_in(rows)
-    return [present.environment(row, deployed.get(row.id), lost.get(row.id)) for row in rows]
 
 
 @bp.delete("/<project_id>/environments/<name>")
 @operation("Delete an environment", needs=SUPER_USER, errors=(409,))
 def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
-    projects.delete_environment(current_actor(), load_project(project_id, SUPER_USER), name)
+    environments.delete_environment(current_actor(), load_project(project_id, SUPER_USER), name)
     return "", 204
 
 
@@ -212,8 +207,8 @@ def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
     query=CursorQuery,
 )
 def list_deployments(project_id: str, name: str, query: CursorQuery) -> ResponseReturnValue:
-    environment = projects.get_environment(load_project(project_id), name)
-    rows, total, cursor = projects.list_deployments(environment, query.as_page(), query.cursor)
+    environment = environments.get_environment(load_project(project_id), name)
+    rows, total, cursor = deployments.list_deployments(environment, query.as_page(), query.cursor)
     return listing([present.deployment(row) for row in rows], total, query, nextCursor=cursor)
 
 

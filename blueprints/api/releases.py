@@ -11,9 +11,9 @@ from blueprints.shared.context import settings
 from blueprints.shared.guards import current_actor, load_release
 from domain.accounts.access import ADMIN
 from domain.errors import GalleyError
+from domain.releases import deletion as release_deletion
 from domain.releases import ingredients
 from domain.releases.storage import StorageError, open_storage
-from domain.runs import deletion
 
 bp = Blueprint("api_releases", __name__, url_prefix="/api/releases")
 
@@ -34,7 +34,7 @@ def delete_release(release_id: str) -> ResponseReturnValue:
     """Not while it is deployed somewhere or a run in progress needs it. Its files go within days,
     if no other release has the same. Its version is never given again by numbering.
     """
-    deletion.remove_release(load_release(release_id, ADMIN), actor=current_actor())
+    release_deletion.remove_release(load_release(release_id, ADMIN), actor=current_actor())
     return "", 204
 
 

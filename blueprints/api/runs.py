@@ -24,11 +24,11 @@ from blueprints.shared.guards import (
     by_address,
     current_actor,
     forget_actor,
-    load_project,
     load_run,
 )
 from blueprints.shared.long_poll import RETRY_AFTER_SECONDS, wait_for_change
 from blueprints.shared.run_control import Shown
+from blueprints.shared.visible import find_runs
 from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
 from domain.errors import Conflict
@@ -54,28 +54,12 @@ WHOM_THE_STAGE_ASKS = (
     query=RunQuery,
 )
 def list_runs(query: RunQuery) -> ResponseReturnValue:
-    found = find(query)
+    found = find_runs(query)
     rows, total, cursor = fetch_after(
         found.newest_first, Run.id, query.as_page(), query.cursor, counted=found.all
     )
     items = [present.run_item(row) for row in run_queries.with_workflows(rows)]
     return listing(items, total, query, nextCursor=cursor)
-
-
-def find(query: RunQuery) -> run_queries.Found:
-    """The runs asked for among those that the caller may read, newest first."""
-    actor = current_actor()
-    if query.project_id is not None:
-        load_project(query.project_id)
-    projects = None if actor.is_system_admin else list(actor.roles)
-    return run_queries.find(
-        projects=[query.project_id] if query.project_id else projects,
-        workflow_id=query.workflow_id,
-        statuses=query.status,
-        trigger_source=query.trigger_source,
-        started_after=query.started_after,
-        started_before=query.started_before,
-    )
 
 
 @bp.get("/<run_id>")
@@ -207,7 +191,7 @@ def complete_by_address(secret: str) -> ResponseReturnValue:
 
 def _complete(step: StepRun, actor: Actor) -> ResponseReturnValue:
     body = read_json(Completion)
-    ready = lost_deployments.complete(
+    ready = external_completion.complete(
         step,
         success=body.success,
         release_id=body.release_id,

@@ -20,7 +20,7 @@ from blueprints.responses import accounts as answers
 from blueprints.responses.base import Listed
 from blueprints.shared import throttling
 from blueprints.shared.guards import current_actor, signed_in_user
-from domain.accounts import users
+from domain.accounts import tokens, users
 from domain.accounts.access import READ, SYSTEM_ADMIN, WRITE, require_system_admin, require_write
 
 bp = Blueprint("api_users", __name__, url_prefix="/api/users")
@@ -149,7 +149,7 @@ def change_me() -> ResponseReturnValue:
     "List your tokens", needs=SIGNED_IN, answers={200: Listed[answers.Token]}, query=PageQuery
 )
 def list_tokens(query: PageQuery) -> ResponseReturnValue:
-    rows, total = users.list_tokens(current_actor().user_id, query.as_page())
+    rows, total = tokens.list_tokens(current_actor().user_id, query.as_page())
     return listing([present.token(row) for row in rows], total, query)
 
 
@@ -167,7 +167,7 @@ def create_token() -> ResponseReturnValue:
     require_write(actor)
     body = read_json(NewToken)
     scope = WRITE if WRITE in body.scopes else READ
-    row, text = users.create_token(
+    row, text = tokens.create_token(
         actor, signed_in_user(), body.name, scope=scope, days=body.expires_in
     )
     return created({**present.token(row), "token": text}, f"/api/users/tokens/{row.id}")
@@ -178,5 +178,5 @@ def create_token() -> ResponseReturnValue:
 def revoke_token(token_id: str) -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
-    users.revoke_token(actor, token_id)
+    tokens.revoke_token(actor, token_id)
     return "", 204

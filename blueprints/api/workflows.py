@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import ConfigDict, Field, StringConstraints
 from werkzeug.wrappers import Response
 
 from blueprints.api.operations import (
@@ -19,75 +17,26 @@ from blueprints.api.operations import (
 )
 from blueprints.api.replies import listing, once, read_json, read_object, started
 from blueprints.present import workflows as present
-from blueprints.requests.base import PageQuery, Schema
+from blueprints.requests.base import PageQuery
+from blueprints.requests.workflows import MetadataQuery, StartRun, ValidateQuery, WorkflowQuery
 from blueprints.responses import workflows as answers
 from blueprints.responses.base import Listed
 from blueprints.responses.runs import StartedRun
 from blueprints.shared import run_control
 from blueprints.shared.guards import current_actor, load_project, load_workflow
+from blueprints.shared.visible import find_workflows
 from domain.accounts.access import SUPER_USER, USER
 from domain.accounts.idempotency import Answer
 from domain.errors import Invalid
 from domain.pagination import fetch
-from domain.validation import patterns
-from domain.validation.fields import Line
+from domain.validation.patterns import SLUG_BODY
 from domain.workflows import preview, statistics, workflows
 from domain.workflows import queries as workflow_queries
-from domain.workflows.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.workflows.queries import Detail
-from domain.workflows.references import SLUG
 from domain.workflows.schema import ChangedWorkflow, NewWorkflow
 from domain.workflows.validate import parse
 
 bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
-
-
-class WorkflowQuery(PageQuery):
-    project_id: Line | None = Field(None, description="Only of this project.")
-    search: Line = Field("", description="Only with this in the name, regardless of case.")
-    is_enabled: bool | None = Field(None, description="Only those that can be run, or cannot.")
-    sort: Literal["name", "-name", "updatedAt", "-updatedAt", "lastRunAt", "-lastRunAt"] = Field(
-        "name", description="By what; with `-` the last comes first."
-    )
-
-
-class ValidateQuery(Schema):
-    whole: ClassVar[str] = "the query"
-    workflow_id: str | None = Field(
-        None,
-        description=(
-            "The workflow that the body is meant to replace: it is checked as a PUT of it, so its "
-            "own name is not taken."
-        ),
-    )
-
-
-class MetadataQuery(Schema):
-    whole: ClassVar[str] = "the query"
-    days: int | None = Field(
-        None, ge=1, le=3650, description="Only the runs made in so many days before now."
-    )
-
-
-class StartRun(Schema):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"parameters": {"channel": "beta"}, "triggerSource": "nightly"}]
-        }
-    )
-    whole: ClassVar[str] = "a run"
-    parameters: dict[str, Any] = Field(
-        {},
-        description="By name; of the types that the workflow declares.",
-        json_schema_extra={
-            "maxProperties": MAX_PARAMETERS,
-            "propertyNames": {"maxLength": MAX_NAME, "pattern": patterns.NAME},
-            "additionalProperties": {"type": ["string", "number", "boolean"]},
-        },
-    )
-    trigger_source: Annotated[Line, StringConstraints(max_length=100)] = Field(
-        "", description="In your words, such as the name of a script; `api` if there are none."
-    )
 
 
 @bp.get("")
@@ -98,24 +47,9 @@ class StartRun(Schema):
     query=WorkflowQuery,
 )
 def list_workflows(query: WorkflowQuery) -> ResponseReturnValue:
-    rows, total = fetch(find(query), query.as_page())
+    rows, total = fetch(find_workflows(query), query.as_page())
     last_runs = workflow_queries.last_runs(rows)
     return listing([present.item(row, last_runs.get(row.id)) for row in rows], total, query)
-
-
-def find(query: WorkflowQuery, *, last_status: str | None = None) -> Any:
-    """The workflows asked for among those that the caller may read."""
-    actor = current_actor()
-    projects = None if actor.is_system_admin else list(actor.roles)
-    if query.project_id is not None:
-        projects = [load_project(query.project_id).id]
-    return workflow_queries.find(
-        projects=projects,
-        search=query.search,
-        is_enabled=query.is_enabled,
-        last_status=last_status,
-        sort=query.sort,
-    )
 
 
 @bp.post("")
@@ -250,7 +184,7 @@ def get_revision(workflow_id: str, number: int) -> ResponseReturnValue:
 
 def _check_project(project_id: object, role: str) -> None:
     """Who may not do this here is told so before being told what is wrong with the body."""
-    if isinstance(project_id, str) and re.fullmatch(SLUG, project_id):
+    if isinstance(project_id, str) and re.fullmatch(SLUG_BODY, project_id):
         load_project(project_id, role)
 
 

@@ -12,8 +12,9 @@ from blueprints.shared import pages
 from blueprints.shared.guards import current_actor, load_ingredient, load_project, load_release
 from domain.accounts.access import SUPER_USER
 from domain.models import Deployment, Release
+from domain.models.runs import runs_by_id
 from domain.pagination import Page
-from domain.projects import projects
+from domain.projects import environments
 from domain.releases import deployments as deployed
 from domain.releases import ingredients
 from domain.runs import queries as run_queries
@@ -78,7 +79,7 @@ def ingredient(ingredient_id: str) -> ResponseReturnValue:
 
 def _made(releases: list[Release]) -> list[dict[str, Any]]:
     counts = ingredients.package_counts(releases)
-    runs = run_queries.named(row.run_id for row in releases if row.run_id)
+    runs = runs_by_id(row.run_id for row in releases if row.run_id)
     places = deployed.places_of(releases)
     return [
         present.made(row, counts.get(row.id, 0), runs.get(row.run_id), places[row.id])
@@ -96,7 +97,7 @@ def release(release_id: str) -> ResponseReturnValue:
     query = pages.read_query(CursorQuery)
     packages, package_count = ingredients.list_packages(row, query.as_page())
     rows, total, cursor = deployed.deployments_of(row, Page(1, query.page_size), query.cursor)
-    run = run_queries.named([row.run_id] if row.run_id else [])
+    run = runs_by_id([row.run_id] if row.run_id else [])
     step = run_queries.steps_named([row.step_run_id] if row.step_run_id else [])
     return render_template(
         "catalog/release.html",
@@ -116,7 +117,7 @@ def release(release_id: str) -> ResponseReturnValue:
 def _where(rows: list[Deployment]) -> list[dict[str, Any]]:
     """Deployments of a release, each with its place. here: whether it is what that has now."""
     places = list({row.environment_id: row.environment for row in rows}.values())
-    there, lost = projects.deployed_now(places), projects.lost_in(places)
+    there, lost = deployed.deployed_now(places), deployed.lost_in(places)
 
     def here(row: Deployment) -> str | None:
         if there.get(row.environment_id) != row:
@@ -156,9 +157,9 @@ def list_environments() -> ResponseReturnValue:
 @bp.get("/environments/<project_id>/<name>")
 def environment(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id)
-    row = projects.get_environment(project, name)
+    row = environments.get_environment(project, name)
     query = pages.read_query(CursorQuery)
-    deployments, total, cursor = projects.list_deployments(row, query.as_page(), query.cursor)
+    deployments, total, cursor = deployed.list_deployments(row, query.as_page(), query.cursor)
     history = [present.told(item) for item in deployed.tell(deployments)]
     return render_template(
         "catalog/environment.html",

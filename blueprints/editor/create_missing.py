@@ -17,7 +17,7 @@ from blueprints.requests.projects import NewIngredient
 from blueprints.shared.guards import current_actor
 from domain.editor import operations
 from domain.models import Environment, Ingredient, Project, TestSuite
-from domain.projects import projects
+from domain.projects import environments, test_suites
 from domain.releases import ingredients
 
 PREFIX = "new."
@@ -93,18 +93,18 @@ def _ingredient(project: Project, name: str, typed: Mapping[str, str]) -> None:
 
 def _suite(project: Project, name: str, typed: Mapping[str, str]) -> None:
     body = check(NamedTestSuite, _given(name, script=typed.get("script")), strict=False)
-    refuse_taken("test suite", body.name, projects.get_test_suite, project)
+    refuse_taken("test suite", body.name, test_suites.get_test_suite, project)
     values = body.model_dump(exclude={"name"})
-    projects.put_test_suite(current_actor(), project, body.name, values)
+    test_suites.put_test_suite(current_actor(), project, body.name, values)
 
 
 def _environment(project: Project, name: str, typed: Mapping[str, str]) -> None:
     settings = {"path": path} if (path := typed.get("settings.path")) else {}
     given = _given(name, driver="directory", settings=settings)
     body = check(NamedEnvironment, given, strict=False)
-    refuse_taken("environment", body.name, projects.get_environment, project)
+    refuse_taken("environment", body.name, environments.get_environment, project)
     values = body.model_dump(exclude={"name"})
-    projects.put_environment(current_actor(), project, body.name, values)
+    environments.put_environment(current_actor(), project, body.name, values)
 
 
 def _given(name: str, **members: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from blueprints.shared.run_summary import count
 from domain.editor import commands, drafts, operations, release_choices
 from domain.editor.drafts import Present
 from domain.pagination import Page
-from domain.projects import projects
+from domain.projects import environments, test_suites
 from domain.releases import ingredients
 from domain.validation.messages import pointer
 
@@ -130,8 +130,8 @@ def _parts(definition: operations.Draft) -> list[operations.Part]:
 def _picks(project_id: str) -> dict[str, list[str]]:
     """What the fields offer."""
     project, page = load_project(project_id), Page(1, PICKS)
-    suites, _ = projects.list_test_suites(project, page)
-    places, _ = projects.list_environments(project, page)
+    suites, _ = test_suites.list_test_suites(project, page)
+    places, _ = environments.list_environments(project, page)
     return {
         "ingredients": _ingredients(project_id),
         "suites": [row.name for row in suites],

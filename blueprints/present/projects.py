@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from blueprints.present import projects as present
 from domain.accounts.access import Actor
 from domain.clock import rfc3339
 from domain.models import Deployment, Environment, Member, Project, Secret, TestSuite
+from domain.releases import deployments
 
 
 def project(row: Project, actor: Actor) -> dict[str, Any]:
@@ -81,3 +83,9 @@ def secret(row: Secret) -> dict[str, Any]:
         "updatedAt": rfc3339(row.updated_at),
         "updatedBy": row.updated_by,
     }
+
+
+def with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
+    """Environments with what is in them, for the pages as well."""
+    deployed, lost = deployments.deployed_now(rows), deployments.lost_in(rows)
+    return [present.environment(row, deployed.get(row.id), lost.get(row.id)) for row in rows]

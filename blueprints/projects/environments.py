@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, flash, redirect
 from flask.typing import ResponseReturnValue
 
-from blueprints.api.projects import with_deployments
+from blueprints.present.projects import with_deployments
 from blueprints.projects.settings import PREFIX, refuse_taken, settings_page
 from blueprints.requests.base import PageQuery
 from blueprints.requests.projects import DRIVERS, EnvironmentPut
@@ -16,7 +16,7 @@ from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, Fault, Invalid
 from domain.models import Project
-from domain.projects import projects
+from domain.projects import environments as rules
 from domain.validation.fields import Slug
 
 bp = Blueprint("project_environments", __name__, url_prefix=PREFIX)
@@ -33,7 +33,7 @@ class NamedEnvironment(EnvironmentPut):
 @bp.get("/environments")
 def environments(project_id: str) -> ResponseReturnValue:
     project, query = load_project(project_id), pages.read_query(PageQuery)
-    rows, total = projects.list_environments(project, query.as_page())
+    rows, total = rules.list_environments(project, query.as_page())
     listed = pages.listing(with_deployments(rows), total, query)
     return settings_page("environments", project, "environments", environments=listed)
 
@@ -49,7 +49,7 @@ def create_environment(project_id: str) -> ResponseReturnValue:
 
     def save() -> ResponseReturnValue:
         body = _read(NamedEnvironment)
-        refuse_taken("environment", body.name, projects.get_environment, project)
+        refuse_taken("environment", body.name, rules.get_environment, project)
         return _put(project, body.name, body)
 
     return saved(save, lambda form: _environment(project, None, form))
@@ -77,7 +77,7 @@ def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
     known = _known(project, name)
     try:
-        projects.delete_environment(current_actor(), project, name)
+        rules.delete_environment(current_actor(), project, name)
     except Conflict as error:  # its details say which run; its message, what that does
         busy = [{**detail, "message": error.message} for detail in error.details]
         return _environment(project, known, Form(errors=busy)), error.status
@@ -86,12 +86,12 @@ def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
 
 
 def _known(project: Project, name: str) -> dict[str, Any]:
-    return with_deployments([projects.get_environment(project, name)])[0]
+    return with_deployments([rules.get_environment(project, name)])[0]
 
 
 def _put(project: Project, name: str, body: EnvironmentPut) -> ResponseReturnValue:
     values = body.model_dump(exclude={"name"})
-    projects.put_environment(current_actor(), project, name, values)
+    rules.put_environment(current_actor(), project, name, values)
     flash(f"The environment {name} is saved. Runs that start from now on use it.", "good")
     return redirect(f"/projects/{project.id}/settings/environments", 303)
 

@@ -14,7 +14,7 @@ from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import SUPER_USER
 from domain.models import Project
-from domain.projects import projects
+from domain.projects import test_suites as rules
 from domain.validation.fields import Slug
 
 bp = Blueprint("project_suites", __name__, url_prefix=PREFIX)
@@ -29,7 +29,7 @@ class NamedTestSuite(TestSuitePut):
 @bp.get("/testsuites")
 def test_suites(project_id: str) -> ResponseReturnValue:
     project, query = load_project(project_id), pages.read_query(PageQuery)
-    rows, total = projects.list_test_suites(project, query.as_page())
+    rows, total = rules.list_test_suites(project, query.as_page())
     suites = pages.listing([present.test_suite(row) for row in rows], total, query)
     return settings_page("test_suites", project, "testsuites", suites=suites)
 
@@ -45,7 +45,7 @@ def create_test_suite(project_id: str) -> ResponseReturnValue:
 
     def save() -> ResponseReturnValue:
         body = read_form(NamedTestSuite)
-        refuse_taken("test suite", body.name, projects.get_test_suite, project)
+        refuse_taken("test suite", body.name, rules.get_test_suite, project)
         return _put(project, body.name, body)
 
     return saved(save, lambda form: _test_suite(project, None, form))
@@ -54,13 +54,13 @@ def create_test_suite(project_id: str) -> ResponseReturnValue:
 @bp.get("/testsuites/<name>")
 def test_suite(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id)
-    return _test_suite(project, present.test_suite(projects.get_test_suite(project, name)), Form())
+    return _test_suite(project, present.test_suite(rules.get_test_suite(project, name)), Form())
 
 
 @bp.post("/testsuites/<name>")
 def change_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
-    suite = present.test_suite(projects.get_test_suite(project, name))
+    suite = present.test_suite(rules.get_test_suite(project, name))
 
     def save() -> ResponseReturnValue:
         return _put(project, name, read_form(TestSuitePut))
@@ -71,14 +71,14 @@ def change_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 @bp.post("/testsuites/<name>/delete")
 def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, SUPER_USER)
-    projects.delete_test_suite(current_actor(), project, name)
+    rules.delete_test_suite(current_actor(), project, name)
     flash(f"The test suite {name} is gone.", "good")
     return redirect(f"/projects/{project.id}/settings/testsuites", 303)
 
 
 def _put(project: Project, name: str, body: TestSuitePut) -> ResponseReturnValue:
     values = body.model_dump(exclude={"name"})
-    projects.put_test_suite(current_actor(), project, name, values)
+    rules.put_test_suite(current_actor(), project, name, values)
     flash(f"The test suite {name} is saved. Runs that start from now on use it.", "good")
     return redirect(f"/projects/{project.id}/settings/testsuites", 303)
 

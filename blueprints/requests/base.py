@@ -26,9 +26,8 @@ from pydantic_core import PydanticCustomError
 from domain.errors import Invalid
 from domain.pagination import Page
 from domain.validation import patterns
-from domain.validation.fields import Slug, documented
+from domain.validation.fields import MAX_SCRIPT_BYTES, Slug, documented
 from domain.validation.messages import fault_of
-from domain.workflows.fields import MAX_SCRIPT_BYTES
 
 MAX_PAGE = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ from domain import engine
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, GalleyError, Invalid
 from domain.models import Run, StepRun, Workflow, new_id
-from domain.runs import lost_deployments, reruns
+from domain.runs import external_completion, lost_deployments, reruns
 from domain.runs import queries as run_queries
 from domain.workflows import queries as workflow_queries
 from domain.workflows.diff import differences
@@ -75,7 +75,7 @@ def complete(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = _step(run_id, step_run_id)
     body = read_form(Completion)
     try:
-        ready = lost_deployments.complete(
+        ready = external_completion.complete(
             step,
             success=body.success,
             release_id=body.release_id if body.success else None,

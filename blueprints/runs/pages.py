@@ -8,7 +8,6 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from blueprints.api.runs import find
 from blueprints.present import runs as present
 from blueprints.requests.base import CursorQuery
 from blueprints.requests.dates import Day, begin_of, end_of
@@ -17,6 +16,7 @@ from blueprints.runs import log as log_pages
 from blueprints.runs import view as run_view
 from blueprints.shared import pages
 from blueprints.shared.guards import load_run, load_workflow, own_projects
+from blueprints.shared.visible import find_runs
 from domain.models import Run
 from domain.pagination import fetch_after
 from domain.runs import queries as run_queries
@@ -82,7 +82,7 @@ class _Listing:
 
 def _listing() -> _Listing:
     query = pages.read_query(HistoryQuery)
-    found = find(query.wanted())
+    found = find_runs(query.wanted())
     rows, total, cursor = fetch_after(
         found.newest_first, Run.id, query.as_page(), query.cursor, counted=found.all
     )

@@ -21,13 +21,12 @@ from blueprints.shared.template_helpers import default_step
 from domain.accounts.access import SUPER_USER
 from domain.clock import now
 from domain.comparison import compare as run_comparison
-from domain.engine import deployments
 from domain.errors import NotFound
 from domain.logs import run_logs
 from domain.models import Deployment, Run, StepRun
-from domain.runs import durations, external_completion, timeline
-from domain.runs import queries as run_queries
-from domain.runs import start as runs
+from domain.models.runs import really_ran, runs_by_id
+from domain.releases import deployments as release_deployments
+from domain.runs import approvals, durations, external_completion, timeline
 from domain.runs.queries import Details
 from domain.runs.timeline import Timeline
 from domain.statuses import FAILED, PENDING, RUNNING
@@ -102,13 +101,15 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
         **shared,
         "view": view.view or VIEWS[0],
         "has_worked": row.status == FAILED and run_comparison.last_good(row) is not None,
-        "repeats": run_queries.named([row.rerun_of]).get(row.rerun_of) if row.rerun_of else None,
+        "repeats": runs_by_id([row.rerun_of]).get(row.rerun_of) if row.rerun_of else None,
         "timeline": timeline_view.timeline(drawn) if view.view == "timeline" else None,
         "step": None,
         "choice": view.choice(),
         "may_run": may_run,
-        "may_decide": {s.id for s in details.stages if runs.may_decide(row, s, current_actor())},
-        "deployments": [_deployed(item) for item in deployments.of_steps(details.steps)],
+        "may_decide": {
+            s.id for s in details.stages if approvals.may_decide(row, s, current_actor())
+        },
+        "deployments": [_deployed(item) for item in release_deployments.of_steps(details.steps)],
         "etag": etag,
         "pace": _pace(details),
     }
@@ -190,7 +191,7 @@ def _chosen_attempt(step: Mapping[str, Any], row: StepRun, view: RunView) -> int
     Of a step that a rerun kept, one of the step that really ran; 0 if that is gone.
     """
     if row.kept_from is not None:
-        is_gone = run_queries.really_ran(row) is row
+        is_gone = really_ran(row) is row
         return 0 if is_gone else run_logs.of_step(settings().data_dir, row, view.attempt).attempt
     if row.is_outside:
         return 0

@@ -35,3 +35,6 @@ def release() -> str:
 def is_api() -> bool:
     """Whether a program is asking, so that a token counts and errors are JSON."""
     return request.path in ("/api", "/metrics") or request.path.startswith("/api/")
+
+
+MAX_BODY_BYTES = 1024 * 1024

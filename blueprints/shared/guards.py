@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from blueprints.shared import throttling
 from blueprints.shared.context import is_api
-from domain.accounts import access, users
+from domain.accounts import access, tokens
 from domain.accounts.access import SUPER_USER, USER, Actor
 from domain.editor import drafts
 from domain.errors import NotSignedIn
@@ -101,7 +101,7 @@ def _by_token() -> Actor:
             "Authorization must be 'Bearer' and a token of Galley.", code="invalid_token"
         )
     try:
-        found = users.use_token(token.strip())
+        found = tokens.use_token(token.strip())
     except NotSignedIn:
         throttling.token_was_bad()
         raise

@@ -14,7 +14,7 @@ from domain.clock import now
 from domain.errors import Conflict, state
 from domain.models import Run, StageRun, Workflow
 from domain.releases.storage import open_storage
-from domain.runs import pending_reasons, reruns
+from domain.runs import approvals, pending_reasons, reruns
 from domain.runs import queries as run_queries
 from domain.runs import start as runs
 from domain.runs.queries import Details
@@ -121,7 +121,7 @@ def decide(stage: StageRun, decision: str, comment: str = "") -> None:
     Raises Forbidden, and Conflict when the stage does not wait for it.
     """
     actor = current_actor()
-    runs.require_approver(stage, actor)
+    approvals.require_approver(stage, actor)
     ready = engine.decide_stage(stage, decision=decision, by=actor, comment=comment)
     if ready is None:
         raise _not_waiting(StageRun.get_by_id(stage.id))

@@ -16,6 +16,7 @@ from domain.accounts import audit
 from domain.accounts.access import require_system_admin
 from domain.errors import Invalid
 from domain.models import AuditEvent
+from domain.models.runs import runs_by_id
 from domain.runs import queries as run_queries
 from domain.system import status as system_status
 from domain.validation.fields import Line
@@ -92,7 +93,7 @@ def _audit(form: Form, events: dict[str, Any]) -> str:
 
 def _sentences(rows: list[AuditEvent]) -> list[dict[str, Any]]:
     steps = run_queries.steps_named(audit_sentences.steps_to_name(rows))
-    runs = run_queries.named(audit_sentences.runs_to_name(rows, steps))
+    runs = runs_by_id(audit_sentences.runs_to_name(rows, steps))
     named = audit_sentences.Named(runs, steps)
     return [audit_sentences.sentence(row, named) for row in rows]
 

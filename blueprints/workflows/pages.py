@@ -6,14 +6,15 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from blueprints.api.workflows import WorkflowQuery, find
 from blueprints.present import runs as present_runs
 from blueprints.present import workflows as present
 from blueprints.requests.base import Schema, check
 from blueprints.requests.runs import Status
+from blueprints.requests.workflows import WorkflowQuery
 from blueprints.shared import pages, run_control
 from blueprints.shared.double_submit import FormId, start_once
 from blueprints.shared.guards import current_actor, load_workflow
+from blueprints.shared.visible import find_workflows
 from blueprints.workflows.start_form import Typed
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, Invalid
@@ -86,7 +87,7 @@ class _Listing:
 
 def _listing() -> _Listing:
     query = pages.read_query(ListQuery)
-    found = find(query, last_status=query.state)
+    found = find_workflows(query, last_status=query.state)
     rows = list(found.paginate(query.page, query.page_size))
     last = workflow_queries.last_runs(rows)
     recent = workflow_queries.recent_runs(rows, RECENT_RUNS)

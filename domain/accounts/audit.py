@@ -6,8 +6,9 @@ from typing import Any
 
 from peewee import fn
 
+from domain.accounts import audit
 from domain.accounts.access import Actor
-from domain.models import AuditEvent, Base, first_id, is_sqlite
+from domain.models import AuditEvent, Base, first_id, is_sqlite, locked
 from domain.pagination import Page, count, fetch_after
 
 HOUR_MS = 3_600_000
@@ -162,3 +163,26 @@ def _times(wanted: Wanted) -> Iterator[Any]:
     if wanted.until is not None:
         yield AuditEvent.id < first_id(wanted.until + HOUR_MS)
         yield AuditEvent.at < wanted.until
+
+
+def put_row(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Insert or update the row that `key` names, inside a transaction: the row, and as it was.
+
+    Not an upsert, which would not tell; instead the loser of a race between two inserts updates.
+    """
+    condition = [getattr(model, name) == value for name, value in key.items()]
+    before = None
+    while not model.insert(**key, **values).on_conflict_ignore().execute():
+        before = locked(model.select().where(*condition)).first()
+        if before is not None:  # else it was deleted at this very moment
+            model.update(**values).where(*condition).execute()
+            break
+    return model.get(*condition), before
+
+
+def change_row(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Update a row by its id, inside a transaction. Returns what changed, for the audit."""
+    of_it = type(row).id == row.id
+    before = locked(type(row).select().where(of_it)).get()
+    type(row).update(**values).where(of_it).execute()
+    return audit.changed(before, values)

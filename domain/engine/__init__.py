@@ -26,7 +26,8 @@ from domain.engine.requests import (
     decide_stage,
     expire_outside,
 )
-from domain.engine.types import Claim, Ending, LeaseLost, Ready, StepFailed
+from domain.engine.types import Claim, Ending, LeaseLost, Ready
+from domain.errors import StepFailed
 
 __all__ = [
     "Claim",

@@ -8,6 +8,7 @@ from domain.clock import now
 from domain.engine.decide import StageFacts, decide
 from domain.engine.types import Ready
 from domain.models import Run, StageRun, StepRun, Workflow, given, write
+from domain.models.runs import touch
 from domain.models.statements import Statement
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED
 
@@ -73,7 +74,6 @@ _START_RUN = Statement(
         version=Run.version + 1,
     ).where(Run.id == given("run_id"))
 )
-_TOUCH = Statement(lambda: Run.update(version=Run.version + 1).where(Run.id == given("run_id")))
 _LIMITED_WORKFLOW = Statement(
     lambda: (
         Run.select(Run.workflow)
@@ -257,8 +257,3 @@ def mark_started(run_id: str, stage_id: str, at: int) -> None:
     """A step of the stage begins: so do its stage and run, if it is their first."""
     _START_STAGE.change(stage_id=stage_id, at=at)
     _START_RUN.change(run_id=run_id, at=at)
-
-
-def touch(run_id: str) -> None:
-    """Tell every page and script that watches the run: something visible has changed."""
-    _TOUCH.change(run_id=run_id)

@@ -2,12 +2,15 @@
 
 from typing import Any, NamedTuple
 
+from domain import statuses
 from domain.clock import now
 from domain.engine import deployments
-from domain.engine.advance import admit_after, advance_in_transaction, touch
+from domain.engine.advance import admit_after, advance_in_transaction
 from domain.engine.claims import is_mine
-from domain.engine.types import Claim, Ending, LeaseLost, Ready, StepFailed
+from domain.engine.types import Claim, Ending, LeaseLost, Ready
+from domain.errors import StepFailed
 from domain.models import Attempt, StepRun, given, write
+from domain.models.runs import touch
 from domain.models.statements import Statement
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 
@@ -158,7 +161,7 @@ def _after_lost_attempt(step: _Step, message: str, log_size: int) -> list[Ready]
     extra = {}
     if step.deployment_id is not None:  # whoever asked to stop it: nobody knows how far it got
         ending = Ending(FAILED, f"Outcome unknown: {message}", None, log_size)
-        extra = {"outside_effect": deployments.UNKNOWN}
+        extra = {"outside_effect": statuses.UNKNOWN}
     elif step.cancel_requested:
         ending = Ending(CANCELLED, "Stopped on request.", None, log_size)
     elif step.type == "Deploy":

@@ -9,10 +9,6 @@ class LeaseLost(Exception):
     """The step is no longer this worker's: somebody else took it over, or it was ended."""
 
 
-class StepFailed(Exception):
-    """What a step did cannot be recorded; the message says why and becomes the step's."""
-
-
 @dataclass(frozen=True)
 class Claim:
     """A worker's hold on one attempt of a step; worth something only while the token fits."""

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
-from domain.engine.advance import touch
 from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.files import sync_folder
 from domain.logs.files import run_folder
 from domain.models import Run, UploadedLog, new_id, write
-from domain.releases.storage import sync_folder
+from domain.models.runs import touch
 
 MAX_FILES = 500
 """Of a run: its JSON lists them all."""

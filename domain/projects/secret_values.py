@@ -7,7 +7,7 @@ project is worth nothing there.
 import json
 import re
 
-from domain.engine.types import StepFailed
+from domain.errors import StepFailed
 from domain.models import Secret, given
 from domain.models.statements import Statement
 from domain.secret_key import Keys, WrongKey

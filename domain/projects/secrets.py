@@ -4,11 +4,11 @@ from typing import Any
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
+from domain.accounts.audit import put_row
 from domain.clock import now
 from domain.errors import Fault, Invalid
 from domain.models import Project, Secret, write
 from domain.pagination import Page, fetch
-from domain.projects.projects import put_row
 from domain.projects.secret_values import encrypted, is_everyday
 from domain.secret_key import Keys
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from peewee import JOIN, fn
+
 from domain.accounts.access import Actor
-from domain.engine.deployments import UNKNOWN
 from domain.models import Deployment, Environment, Release, Run, StepRun
+from domain.models.runs import runs_by_id
 from domain.pagination import Page, fetch, fetch_after
-from domain.projects.projects import deployed_now, lost_in
-from domain.runs import queries as run_queries
-from domain.statuses import FAILED, LIVE
+from domain.statuses import FAILED, LIVE, SUCCEEDED, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def tell(rows: Sequence[Deployment]) -> list[Told]:
     """The deployments with what they name; as many queries for many as for one."""
     wanted = {row.release_id for row in rows if row.release_id is not None}
     releases = {row.id: row for row in Release.select().where(Release.id.in_(list(wanted)))}
-    runs = run_queries.named(row.run_id for row in rows)
+    runs = runs_by_id(row.run_id for row in rows)
     unknown = _unknown(rows)
     return [
         Told(row, releases.get(row.release_id), runs.get(row.run_id), row.id in unknown)
@@ -133,3 +133,85 @@ def places_of(releases: Sequence[Release]) -> dict[str, list[Place]]:
             if release_id in found:
                 found[release_id].append(Place(environment, is_certain))
     return found
+
+
+def of_steps(steps: Iterable[StepRun]) -> list[Deployment]:
+    """What the steps did last to the outside, in their order, each with its environment.
+
+    Of a step that a rerun kept, what it did in the run that it was kept from.
+    """
+    ids = [step.deployment_id for step in steps if step.deployment_id is not None]
+    if not ids:
+        return []
+    rows = (
+        Deployment.select(Deployment, Environment, Release)
+        .join(Environment)
+        .switch(Deployment)
+        .join(Release, JOIN.LEFT_OUTER)
+        .where(Deployment.id.in_(ids))
+    )
+    found = {row.id: row for row in rows}
+    return [found[key] for key in dict.fromkeys(ids) if key in found]
+
+
+def last_good(environment_id: str) -> str | None:
+    """What the newest deployment that succeeded put there, such as `engine@1.2:engine.zip`."""
+    newest = (
+        Deployment.select(Deployment, Release)
+        .join(Release, JOIN.LEFT_OUTER)
+        .where((Deployment.environment == environment_id) & (Deployment.status == SUCCEEDED))
+        .order_by(Deployment.id.desc())
+        .first()
+    )
+    if newest is None:
+        return None
+    release = newest.release
+    return (
+        f"{release.ingredient_id}@{release.version}:{newest.artifact}"
+        if release
+        else newest.artifact
+    )
+
+
+def list_deployments(
+    environment: Environment, page: Page, cursor: str | None
+) -> tuple[list[Deployment], int, str | None]:
+    """Newest first; see `fetch_after`."""
+    query = Deployment.select().where(Deployment.environment == environment.id)
+    return fetch_after(query, Deployment.id, page, cursor)
+
+
+def deployed_now(environments: list[Environment]) -> dict[str, Deployment]:
+    """Environment id → the deployment that is in it: the newest that succeeded."""
+    newest = (
+        Deployment.select(fn.MAX(Deployment.id))
+        .where(
+            Deployment.environment.in_([e.id for e in environments]),
+            Deployment.status == SUCCEEDED,
+        )
+        .group_by(Deployment.environment)
+    )
+    rows = Deployment.select().where(Deployment.id.in_(newest))
+    return {row.environment_id: row for row in rows}
+
+
+def lost_in(environments: list[Environment]) -> dict[str, Deployment]:
+    """Environment id → the newest deployment after `deployed_now` whose outcome nobody knows."""
+    later = Deployment.alias()
+    replaced = later.select(later.id).where(
+        (later.environment == Deployment.environment)
+        & (later.status == SUCCEEDED)
+        & (later.id > Deployment.id)
+    )
+    lost = (
+        Deployment.select()
+        .join(StepRun, on=(StepRun.id == Deployment.step_run_id))
+        .where(
+            Deployment.environment.in_([e.id for e in environments]),
+            Deployment.status == FAILED,
+            StepRun.outside_effect == UNKNOWN,
+            ~fn.EXISTS(replaced),
+        )
+        .order_by(Deployment.id)
+    )
+    return {row.environment_id: row for row in lost}

@@ -4,10 +4,10 @@ from peewee import IntegrityError, fn
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
+from domain.accounts.audit import change_row
 from domain.errors import taken
 from domain.models import Ingredient, Package, Project, Release, write
 from domain.pagination import Page, fetch, fetch_after
-from domain.projects.projects import change_row
 
 
 def create_ingredient(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from domain.engine.types import StepFailed
+from domain.errors import StepFailed
 from domain.models import Ingredient, Package, Release, Run, StepRun, given
 from domain.models.statements import Statement
 from domain.releases.artifacts import Artifact

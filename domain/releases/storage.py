@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from domain.files import sync_folder
 from domain.settings import SettingError, Settings
 
 CHUNK_BYTES = 1 << 20
@@ -281,15 +282,6 @@ def _copy(source: BinaryIO, target: Any) -> Stored:
         target.write(chunk)
         size += len(chunk)
     return Stored(digest.hexdigest(), size)
-
-
-def sync_folder(folder: Path) -> None:
-    """Without it a name that was just given may be gone after a power loss."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _missing(sha256: str) -> StorageError:

@@ -1,13 +1,16 @@
-"""The one-time address by which something outside completes a step, without a token of a person.
+"""Complete a Build step from another system: by a call, or by the one-time address of the step.
 
-Whoever knows it may say once how the step ended. It is made from the secret key, so nothing has to
-be stored; it is good for one step only, and for nothing once that has ended.
+The address needs no token of a person. It is made from the secret key, so nothing has to be stored;
+it is good for one step only, and for nothing once that step has ended.
 """
 
+from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
-from domain.errors import NotFound
+from domain.engine import Ready
+from domain.errors import Conflict, Fault, Invalid, NotFound, state
 from domain.models import Release, Run, StepRun, StepSpec, is_id
 from domain.secret_key import Keys
+from domain.statuses import FAILED, FINISHED, SUCCEEDED
 
 RELEASES_SHOWN = 20
 
@@ -41,3 +44,60 @@ def releases_for(step: StepRun) -> list[Release]:
     """What it may be completed with: the newest releases of its ingredient."""
     mine = Release.select().where(Release.ingredient == ingredient_of(step))
     return list(mine.order_by(Release.id.desc()).limit(RELEASES_SHOWN))
+
+
+def complete(
+    step: StepRun, *, success: bool, release_id: str | None, message: str, actor: Actor
+) -> list[Ready]:
+    """End a Build step that has no script. The same result again changes nothing.
+
+    Returns the steps that became ready. Raises Invalid for a release that cannot be the step's,
+    Conflict `already_finished` after another result, `conflict` when the step does not wait.
+    """
+    if not step.is_outside:
+        raise _not_waiting("Only a Build step without a script is completed from outside.", step)
+    if release_id is not None:
+        _check_release(step, success, release_id)
+    status = SUCCEEDED if success else FAILED
+    ready = engine.complete_outside(
+        step, status=status, message=message, release_id=release_id, by=actor
+    )
+    if ready is not None:
+        return ready
+    present = StepRun.get_by_id(step.id)
+    if present.status not in FINISHED:
+        raise _not_waiting("The step does not wait for it yet: its stage has not begun.", present)
+    if (present.status, present.release_id) != (status, release_id):
+        raise _already_finished(present)
+    return []
+
+
+def _check_release(step: StepRun, success: bool, release_id: str) -> None:
+    """Raises Invalid unless the step succeeded and the release is one of its ingredient."""
+    ingredient = StepSpec.get_by_id(step.id).spec["ingredientId"]
+    release = Release.get_or_none(Release.id == release_id)
+    if not success:
+        fault = Fault("/releaseId", "not_allowed", "A step that failed has made no release.")
+    elif release is None or release.ingredient_id != ingredient:
+        message = f"There is no release {release_id!r} of {ingredient}."
+        fault = Fault("/releaseId", "unknown_release", message)
+    else:
+        return
+    raise Invalid([fault])
+
+
+def _not_waiting(message: str, step: StepRun) -> Conflict:
+    here = f"{step.name}, a {step.type} step, is {step.status}."
+    details = [state("not_waiting", here, stepType=step.type, status=step.status)]
+    return Conflict(message, details=details)
+
+
+def _already_finished(step: StepRun) -> Conflict:
+    details = [Fault("/status", "already_finished", step.status)]
+    made = ""
+    if step.release_id is not None:
+        details.append(Fault("/releaseId", "already_finished", step.release_id))
+        made = f" with the release {step.release_id}"
+    return Conflict(
+        f"The step is {step.status} already{made}.", code="already_finished", details=details
+    )

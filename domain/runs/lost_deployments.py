@@ -1,78 +1,13 @@
-"""What happened outside, as somebody tells it: a Build made elsewhere, a Deploy that was lost."""
+"""Deployments whose worker was lost: record what a person says became of them."""
 
 from collections.abc import Iterable
 
-from domain import engine
 from domain.accounts import audit
 from domain.accounts.access import Actor
-from domain.engine import Ready
-from domain.engine.advance import touch
-from domain.engine.deployments import DID_NOT, HAPPENED, UNKNOWN
-from domain.errors import Conflict, Fault, Invalid, state
-from domain.models import Deployment, Release, RunEvent, StepRun, StepSpec, write
-from domain.statuses import FAILED, FINISHED, SUCCEEDED
-
-# ---- a Build that is completed from outside --------------------------------------------------
-
-
-def complete(
-    step: StepRun, *, success: bool, release_id: str | None, message: str, actor: Actor
-) -> list[Ready]:
-    """End a Build step that has no script. The same result again changes nothing.
-
-    Returns the steps that became ready. Raises Invalid for a release that cannot be the step's,
-    Conflict `already_finished` after another result, `conflict` when the step does not wait.
-    """
-    if not step.is_outside:
-        raise _not_waiting("Only a Build step without a script is completed from outside.", step)
-    if release_id is not None:
-        _check_release(step, success, release_id)
-    status = SUCCEEDED if success else FAILED
-    ready = engine.complete_outside(
-        step, status=status, message=message, release_id=release_id, by=actor
-    )
-    if ready is not None:
-        return ready
-    present = StepRun.get_by_id(step.id)
-    if present.status not in FINISHED:
-        raise _not_waiting("The step does not wait for it yet: its stage has not begun.", present)
-    if (present.status, present.release_id) != (status, release_id):
-        raise _already_finished(present)
-    return []
-
-
-def _check_release(step: StepRun, success: bool, release_id: str) -> None:
-    """Raises Invalid unless the step succeeded and the release is one of its ingredient."""
-    ingredient = StepSpec.get_by_id(step.id).spec["ingredientId"]
-    release = Release.get_or_none(Release.id == release_id)
-    if not success:
-        fault = Fault("/releaseId", "not_allowed", "A step that failed has made no release.")
-    elif release is None or release.ingredient_id != ingredient:
-        message = f"There is no release {release_id!r} of {ingredient}."
-        fault = Fault("/releaseId", "unknown_release", message)
-    else:
-        return
-    raise Invalid([fault])
-
-
-def _not_waiting(message: str, step: StepRun) -> Conflict:
-    here = f"{step.name}, a {step.type} step, is {step.status}."
-    details = [state("not_waiting", here, stepType=step.type, status=step.status)]
-    return Conflict(message, details=details)
-
-
-def _already_finished(step: StepRun) -> Conflict:
-    details = [Fault("/status", "already_finished", step.status)]
-    made = ""
-    if step.release_id is not None:
-        details.append(Fault("/releaseId", "already_finished", step.release_id))
-        made = f" with the release {step.release_id}"
-    return Conflict(
-        f"The step is {step.status} already{made}.", code="already_finished", details=details
-    )
-
-
-# ---- a Deploy whose worker was lost ----------------------------------------------------------
+from domain.errors import Conflict, Fault, state
+from domain.models import Deployment, RunEvent, StepRun, write
+from domain.models.runs import touch
+from domain.statuses import DID_NOT, FAILED, HAPPENED, SUCCEEDED, UNKNOWN
 
 
 def require_answers(steps: Iterable[StepRun]) -> None:

@@ -29,7 +29,6 @@ from domain.pagination import COUNTED_TO, count
 from domain.releases.ingredients import packages_of
 from domain.releases.releases import releases_of_run
 from domain.runs import pending_reasons
-from domain.statuses import FINISHED
 
 Row = TypeVar("Row", bound=Base)
 
@@ -82,33 +81,11 @@ def get_stage(run: Run, stage_run_id: str) -> StageRun:
     return stage
 
 
-def named(run_ids: Iterable[str]) -> dict[str, Run]:
-    """Run id → the run with its number and its workflow's name, of those that are still there."""
-    columns = (Run.id, Run.number, Workflow.id, Workflow.name)
-    rows = Run.select(*columns).join(Workflow).where(Run.id.in_(list(set(run_ids))))
-    return {row.id: row for row in rows}
-
-
 def steps_named(step_run_ids: Iterable[str]) -> dict[str, StepRun]:
     """Step run id → the step with its name and its run's id, of those that are still there."""
     columns = (StepRun.id, StepRun.name, StepRun.run)
     rows = StepRun.select(*columns).where(StepRun.id.in_(list(set(step_run_ids))))
     return {row.id: row for row in rows}
-
-
-def really_ran(step: StepRun) -> StepRun:
-    """The step of an earlier run that a rerun kept in this one's place, if that is still there.
-
-    Else the step itself.
-    """
-    if step.kept_from is None:
-        return step
-    return StepRun.get_or_none(StepRun.id == step.kept_from) or step
-
-
-def attempt_is_over(step: StepRun, number: int) -> bool:
-    """Whether an attempt of the step will print nothing more (also if it never will begin)."""
-    return number < step.attempt or step.status in FINISHED
 
 
 @dataclass(frozen=True)

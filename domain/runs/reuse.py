@@ -12,10 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.engine.deployments import HAPPENED
 from domain.models import StageRun, StepRun
 from domain.runs.start import Plan
-from domain.statuses import SUCCEEDED
+from domain.statuses import HAPPENED, SUCCEEDED
 
 
 @dataclass(frozen=True)

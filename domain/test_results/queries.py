@@ -7,8 +7,8 @@ from typing import Any
 from peewee import SQL, Case, fn
 
 from domain.models import Run, StepRun, TestResult
+from domain.models.runs import really_ran
 from domain.pagination import Page
-from domain.runs.queries import really_ran
 from domain.test_results.history import GOOD, WINDOW, History, Mark
 from domain.test_results.results import FAILURES, shown_by
 

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from domain.validation import patterns
-from domain.workflows.references import SLUG
 
 WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -33,7 +32,7 @@ def one_line(text: str) -> str:
 
 
 def _slug(text: str) -> str:
-    if not re.fullmatch(SLUG, text):
+    if not re.fullmatch(patterns.SLUG_BODY, text):
         end = (
             "must begin with a small letter or digit and hold only small letters, digits, "
             "'.', '_' and '-', at most 100 of them"
@@ -83,3 +82,6 @@ Name = Annotated[
     AfterValidator(one_line),
     documented(pattern=patterns.NAME, minLength=1, maxLength=200),
 ]
+
+
+MAX_SCRIPT_BYTES = 64 * 1024

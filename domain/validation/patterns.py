@@ -4,7 +4,7 @@ The checks themselves are code, for they say what is wrong; tests hold the two t
 around most texts is dropped before they are checked, so these patterns allow it.
 """
 
-from domain.workflows.references import SLUG as SLUG_BODY
+SLUG_BODY = r"[a-z0-9][a-z0-9._-]{0,99}"
 
 # White space as Unicode has it: `\s` is not the same everywhere.
 _WHITE = r" \t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"

@@ -5,11 +5,10 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from domain.validation import patterns
-from domain.validation.fields import documented, one_line, refusal, trimmed
+from domain.validation.fields import MAX_SCRIPT_BYTES, documented, one_line, refusal, trimmed
 from domain.workflows.parameters import MAX_NAME, text_fault
 from domain.workflows.references import artifact_path, release_reference
 
-MAX_SCRIPT_BYTES = 64 * 1024
 MAX_DESCRIPTION_BYTES = 16 * 1024
 
 

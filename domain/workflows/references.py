@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-SLUG = r"[a-z0-9][a-z0-9._-]{0,99}"
-_PICKED = rf"(?P<ingredient>{SLUG})@(?P<version>[^\s\x00-\x1f/:@]{{1,200}})"
+from domain.validation.patterns import SLUG_BODY
+
+_PICKED = rf"(?P<ingredient>{SLUG_BODY})@(?P<version>[^\s\x00-\x1f/:@]{{1,200}})"
 _RELEASE = re.compile(rf"(?P<id>[0-9a-f]{{24}})|{_PICKED}")
 _ARTIFACT = re.compile(rf"(?:{_PICKED}:)?(?P<path>.*)", re.DOTALL)
 

@@ -11,7 +11,7 @@ from typing import Any
 from domain.accounts.access import Actor
 from domain.errors import Conflict
 from domain.models import Project
-from domain.projects import projects
+from domain.projects import environments, projects, test_suites
 from domain.releases import ingredients
 from domain.settings import CHECKOUT
 from domain.workflows import workflows
@@ -46,14 +46,14 @@ def create_sample(actor: Actor, data_dir: Path) -> None:
         ("smoke-test", "Tries the released program."),
     ):
         suite = {"script": script(f"{name}.sh"), "description": description}
-        projects.put_test_suite(actor, project, name, suite)
+        test_suites.put_test_suite(actor, project, name, suite)
     for name, description in (
         ("galley", "Where the cook uses larder."),
         ("library", "Where the handbook can be read."),
     ):
         settings = {"path": str(data_dir / "deployed" / name), "keep": 5}
         environment = {"driver": "directory", "settings": settings, "description": description}
-        projects.put_environment(actor, project, name, environment)
+        environments.put_environment(actor, project, name, environment)
     with contextlib.suppress(Conflict):
         workflows.create(parse(_workflow(), NewWorkflow), actor=actor)
 

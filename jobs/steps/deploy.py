@@ -1,6 +1,7 @@
 """Deploy: one artifact goes into one environment, and what is there now is recorded."""
 
 from domain.engine import StepFailed, deployments, owned
+from domain.releases import deployments as release_deployments
 from domain.releases.artifacts import Artifact, NoSingleMatch, choose
 from domain.releases.releases import (
     artifacts_of,
@@ -67,7 +68,7 @@ def _deliver(delivery: Delivery) -> Outcome:
 
 
 def _what_is_there(context: StepContext) -> str:
-    before = until_answered(lambda: deployments.last_good(context.spec["environmentId"]))
+    before = until_answered(lambda: release_deployments.last_good(context.spec["environmentId"]))
     if context.spec["driver"] == "directory":
         return f"{before} is still deployed." if before else "Nothing is deployed there yet."
     return (

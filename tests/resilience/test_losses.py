@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from domain.accounts import users
+from domain.accounts import tokens, users
 from domain.accounts.access import console
 from domain.models import Attempt, Deployment, Run, StepRun, db
 from domain.settings import Settings
@@ -75,7 +75,7 @@ def post_run(settings: Settings, redis_url: str, workflow_id: str) -> None:
 
     app = create_app(replace(settings, redis_url=redis_url))
     with db.obj.connection_context():
-        _, token = users.create_token(console(), users.get_user("ann"), "x", scope="write")
+        _, token = tokens.create_token(console(), users.get_user("ann"), "x", scope="write")
     app.test_client().post(
         f"/api/workflows/{workflow_id}/runs", headers={"Authorization": f"Bearer {token}"}
     )

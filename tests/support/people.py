@@ -6,7 +6,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 
-from domain.accounts import users
+from domain.accounts import tokens
 from domain.accounts.access import ADMIN, SUPER_USER, USER, console
 from domain.models import Member, Project, User
 
@@ -24,7 +24,7 @@ class Person:
 
     def headers(self, scope: str = "write") -> dict[str, str]:
         """A bearer token of that scope."""
-        _, text = users.create_token(console(), self.user, scope, scope=scope)
+        _, text = tokens.create_token(console(), self.user, scope, scope=scope)
         return {"Authorization": f"Bearer {text}"}
 
     def browser(self) -> FlaskClient:

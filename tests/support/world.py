@@ -4,7 +4,7 @@ import itertools
 
 from flask import Flask
 
-from domain.accounts import users
+from domain.accounts import tokens
 from domain.accounts.access import console
 from domain.logs import uploads
 from domain.models import (
@@ -57,7 +57,7 @@ class World:
         return user.username
 
     def token(self, person: Person) -> str:
-        return users.create_token(console(), person.user, self.name("token"))[0].id
+        return tokens.create_token(console(), person.user, self.name("token"))[0].id
 
     def test_suite(self) -> str:
         row = TestSuite.create(

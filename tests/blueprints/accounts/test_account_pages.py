@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from blueprints.shared.throttling import TRIES_PER_NAME
+from domain.accounts import tokens
 from domain.accounts import users as people_rules
 from domain.accounts.access import READ, console
 from domain.clock import DAY_MS, now
@@ -289,7 +290,7 @@ def test_a_revoked_token_lets_nobody_in(app: Flask, of_ann: FlaskClient) -> None
 
 
 def test_the_token_of_somebody_else_is_not_there(of_ann: FlaskClient, people: People) -> None:
-    token, _ = people_rules.create_token(console(), people.user.user, "of another")
+    token, _ = tokens.create_token(console(), people.user.user, "of another")
     assert "of another" not in of_ann.get("/account").text
     assert of_ann.post(f"/account/tokens/{token.id}/revoke").status_code == 404
     assert Token.select().count() == 1
@@ -298,7 +299,7 @@ def test_the_token_of_somebody_else_is_not_there(of_ann: FlaskClient, people: Pe
 def test_the_list_says_when_a_token_was_used_and_that_its_time_is_over(
     of_ann: FlaskClient, ann: Person
 ) -> None:
-    people_rules.create_token(console(), ann.user, "old", days=-1)
+    tokens.create_token(console(), ann.user, "old", days=-1)
     page = of_ann.get("/account").text
     assert "expired</span>" in page
     assert '<span class="soft">never</span>' in page
@@ -310,7 +311,7 @@ def test_the_list_says_when_a_token_was_used_and_that_its_time_is_over(
 
 def test_many_tokens_are_shown_page_by_page(of_ann: FlaskClient, ann: Person) -> None:
     for number in range(3):
-        people_rules.create_token(console(), ann.user, f"robot {number}")
+        tokens.create_token(console(), ann.user, f"robot {number}")
     page = of_ann.get("/account?pageSize=2").text
     assert "robot 2" in page
     assert "robot 0" not in page

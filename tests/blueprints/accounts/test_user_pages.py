@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from domain.accounts import tokens
 from domain.accounts import users as people_rules
 from domain.accounts.access import console
 from domain.models import Member, Project, Token, User
@@ -147,7 +148,7 @@ def test_the_page_of_a_user_tells_of_their_roles_and_tokens(
     root: FlaskClient, ann: Person, project: Project
 ) -> None:
     Member.create(project=project, user=ann.user, role="SuperUser")
-    people_rules.create_token(console(), ann.user, "laptop", scope="write")
+    tokens.create_token(console(), ann.user, "laptop", scope="write")
     page = root.get("/admin/users/ann").text
     assert 'href="/projects/pond/settings/members">Pond</a>' in page
     assert "<td>SuperUser</td>" in page
@@ -158,7 +159,7 @@ def test_the_page_of_a_user_tells_of_their_roles_and_tokens(
 def test_what_a_user_is_called_is_text_and_never_markup(root: FlaskClient, ann: Person) -> None:
     evil = "<script>alert(1)</script>"
     User.update(display_name=evil).where(User.id == ann.user.id).execute()
-    people_rules.create_token(console(), ann.user, evil)
+    tokens.create_token(console(), ann.user, evil)
     for path in ("/admin/users", "/admin/users/ann"):
         page = root.get(path).text
         assert "&lt;script&gt;alert" in page

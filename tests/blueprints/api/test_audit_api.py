@@ -8,7 +8,7 @@ from domain import pagination
 from domain.accounts import users as people_rules
 from domain.accounts.access import ADMIN, Actor
 from domain.models import AuditEvent
-from domain.projects import projects
+from domain.projects import test_suites
 from tests.support.world import World
 
 ANN = Actor("1", "ann", is_system_admin=True, address="192.0.2.1")
@@ -28,7 +28,7 @@ def ask(client, people):
 @pytest.fixture
 def change(project):
     """Something that can be found."""
-    projects.put_test_suite(ANN, project, "unit", {"script": "make", "timeout_seconds": 5})
+    test_suites.put_test_suite(ANN, project, "unit", {"script": "make", "timeout_seconds": 5})
 
 
 def actions(response) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ def test_since_and_until_are_times_with_a_zone(ask, change):
 
 def test_the_cursor_goes_through_all_of_it_while_it_grows(ask, project):
     def put(name: str) -> None:
-        projects.put_test_suite(ANN, project, name, {"script": "true"})
+        test_suites.put_test_suite(ANN, project, name, {"script": "true"})
 
     for number in range(5):
         put(f"suite{number}")

@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from blueprints.shared.long_poll import PLACES
 from domain.clock import now
-from domain.engine.advance import touch
 from domain.models import Member, Run, StageRun, StepRun, WorkerInfo, db, write
+from domain.models.runs import touch
 from jobs.setup.up import WEB_THREADS
 from tests.support.wait import eventually
 from tests.support.world import World

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from domain import models
-from domain.accounts import users
+from domain.accounts import tokens
 from domain.accounts.access import SUPER_USER, console
 from domain.models import IdempotencyKey, Ingredient, Member, Project, Run, User, Workflow
 from domain.settings import Settings
@@ -69,7 +69,7 @@ def clients(served, project) -> Iterator[dict[str, httpx.Client]]:
     for name, url in zip(("ann", "bob"), served[1], strict=True):
         user = User.create(username=name)
         Member.create(project=project, user=user, role=SUPER_USER)
-        _, token = users.create_token(console(), user, "test", scope="write")
+        _, token = tokens.create_token(console(), user, "test", scope="write")
         headers = {"Authorization": f"Bearer {token}"}
         made[name] = httpx.Client(base_url=url, headers=headers, timeout=60)
     yield made

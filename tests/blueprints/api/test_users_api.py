@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from blueprints.shared.throttling import TRIES_PER_NAME
+from domain.accounts import tokens
 from domain.accounts import users as people_rules
 from domain.accounts.access import console
 from domain.clock import now
@@ -21,7 +22,7 @@ def ann(app) -> User:
 @pytest.fixture
 def of_ann(client, ann):
     """A client's method with a token of ann."""
-    _, text = people_rules.create_token(console(), ann, "laptop", scope="write")
+    _, text = tokens.create_token(console(), ann, "laptop", scope="write")
     return Caller(client, {"Authorization": f"Bearer {text}"})
 
 
@@ -160,7 +161,7 @@ def test_nobody_changes_the_password_of_somebody_else(of_ann, people):
 
 
 def test_a_token_that_may_only_read_changes_no_password(client, ann):
-    _, text = people_rules.create_token(console(), ann, "r")
+    _, text = tokens.create_token(console(), ann, "r")
     body = {"password": "battery staple", "currentPassword": "correct horse"}
     headers = {"Authorization": f"Bearer {text}"}
     refused = client.put("/api/users/ann/password", json=body, headers=headers)

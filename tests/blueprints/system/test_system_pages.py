@@ -21,7 +21,7 @@ from domain.models import (
     first_id,
     write,
 )
-from domain.projects import projects
+from domain.projects import test_suites
 from jobs.queue import Doorbell
 from tests.support.people import People
 from tests.support.queries import counter
@@ -64,8 +64,8 @@ def test_it_is_for_system_admins_only(people: People, path: str) -> None:
 
 def test_an_event_is_a_sentence_with_its_changes(visitor: FlaskClient, project: Project) -> None:
     suite = {"script": "make", "timeout_seconds": 5}
-    projects.put_test_suite(ANN, project, "unit", suite)
-    projects.put_test_suite(ANN, project, "unit", {"script": "make all", "timeout_seconds": 60})
+    test_suites.put_test_suite(ANN, project, "unit", suite)
+    test_suites.put_test_suite(ANN, project, "unit", {"script": "make all", "timeout_seconds": 60})
     page = visitor.get("/admin/audit?kind=test_suite").text
     assert "ann changed the test suite unit in pond" in text_of(page)
     assert "ann made the test suite unit in pond" in text_of(page)

@@ -11,9 +11,9 @@ from domain.accounts.audit import Wanted, changed
 from domain.clock import now
 from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_id, write
 from domain.pagination import Page
-from domain.projects import projects
+from domain.projects import environments, projects, test_suites
 from domain.releases import ingredients
-from domain.runs import lost_deployments
+from domain.runs import external_completion
 from domain.statuses import SUCCEEDED
 from domain.workflows import workflows
 from domain.workflows.schema import ChangedWorkflow
@@ -88,7 +88,7 @@ def test_who_stops_a_step_is_recorded_once(run):
 def test_who_completes_a_step_is_recorded_once_and_told_by_the_run(run):
     step = step_named(run, "outside")
     for _ in range(2):
-        lost_deployments.complete(step, success=True, release_id=None, message="made", actor=ANN)
+        external_completion.complete(step, success=True, release_id=None, message="made", actor=ANN)
     (event,) = AuditEvent.select().where(AuditEvent.action == "complete")
     assert told(event) == ("ann", "complete", "step", step.id, "pond", "192.0.2.1")
     assert event.detail == {
@@ -178,12 +178,12 @@ def test_a_change_of_an_ingredient_says_from_what_to_what(project):
 def test_a_put_says_whether_it_made_something_and_what_changed_but_no_script(project):
     a_suite(project, "echo 1")
     values = {"script": "echo 2", "timeout_seconds": 5, "description": ""}
-    projects.put_test_suite(ANN, project, "unit", values)
+    test_suites.put_test_suite(ANN, project, "unit", values)
     assert last().detail == {
         "isNew": False,
         "changed": {"script": {}, "timeoutSeconds": {"from": None, "to": 5}},
     }
-    projects.put_test_suite(ANN, project, "smoke", values)
+    test_suites.put_test_suite(ANN, project, "smoke", values)
     assert last().detail["isNew"]
     assert "echo" not in str([event.detail for event in AuditEvent.select()])
 
@@ -191,7 +191,7 @@ def test_a_put_says_whether_it_made_something_and_what_changed_but_no_script(pro
 def test_a_put_of_an_environment_tells_its_plain_settings(project):
     an_environment(project, path="/srv/a", keep=5)
     values = {"driver": "directory", "settings": {"path": "/srv/b", "keep": 5}}
-    projects.put_environment(ANN, project, "nest", values)
+    environments.put_environment(ANN, project, "nest", values)
     assert last().detail == {
         "isNew": False,
         "changed": {"settings.path": {"from": "/srv/a", "to": "/srv/b"}},

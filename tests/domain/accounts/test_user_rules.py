@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from domain.accounts import users
+from domain.accounts import tokens, users
 from domain.accounts.access import console
 from domain.clock import now
 from domain.errors import Conflict, NotFound, NotSignedIn
@@ -18,7 +18,7 @@ def ann(**more: object) -> User:
 
 
 def token_of(user: User, **more: object) -> tuple[Token, str]:
-    return users.create_token(console(), user, "laptop", **more)
+    return tokens.create_token(console(), user, "laptop", **more)
 
 
 def test_who_knows_the_password_gets_in():
@@ -81,58 +81,58 @@ def test_a_token_is_long_and_begins_with_gal_and_is_kept_as_a_hash_only():
 def test_a_token_stands_for_its_user_with_its_scope(scope):
     user = ann()
     _, text = token_of(user, scope=scope)
-    assert users.use_token(text) == users.Used(user, scope)
+    assert tokens.use_token(text) == tokens.Used(user, scope)
 
 
 @pytest.mark.parametrize("text", ["", "gal_", "gal_" + "x" * 43, "\ud800", "ä" * 5000])
 def test_what_is_no_token_is_refused(text):
     with pytest.raises(NotSignedIn):
-        users.use_token(text)
+        tokens.use_token(text)
 
 
 def test_a_token_ends_with_its_last_day():
     user = ann()
     row, text = token_of(user, days=1)
-    assert users.use_token(text)
+    assert tokens.use_token(text)
     Token.update(expires_at=now()).where(Token.id == row.id).execute()
     with pytest.raises(NotSignedIn, match="expired"):
-        users.use_token(text)
+        tokens.use_token(text)
 
 
 def test_the_use_of_a_token_is_noted_at_most_once_a_minute():
     row, text = token_of(ann())
-    users.use_token(text)
+    tokens.use_token(text)
     noted = Token.get_by_id(row.id).last_used_at
     assert noted
-    earlier = noted - users.USE_NOTED_EVERY_MS + 5_000
+    earlier = noted - tokens.USE_NOTED_EVERY_MS + 5_000
     Token.update(last_used_at=earlier).execute()
-    users.use_token(text)
+    tokens.use_token(text)
     assert Token.get_by_id(row.id).last_used_at == earlier
     Token.update(last_used_at=earlier - 10_000).execute()
-    users.use_token(text)
+    tokens.use_token(text)
     assert Token.get_by_id(row.id).last_used_at >= noted
 
 
 def test_a_revoked_token_lets_nobody_in():
     user = ann()
     row, text = token_of(user)
-    users.revoke_token(_as(user), row.id)
+    tokens.revoke_token(_as(user), row.id)
     with pytest.raises(NotSignedIn):
-        users.use_token(text)
+        tokens.use_token(text)
 
 
 def test_nobody_revokes_the_token_of_somebody_else():
     row, text = token_of(ann())
     bob = users.create_user(console(), "bob")
     with pytest.raises(NotFound):
-        users.revoke_token(_as(bob), row.id)
-    assert users.use_token(text)
+        tokens.revoke_token(_as(bob), row.id)
+    assert tokens.use_token(text)
 
 
 def test_tokens_are_listed_newest_first():
     user = ann()
     made = [token_of(user)[0].id for _ in range(3)]
-    rows, total = users.list_tokens(user.id, Page(1, 2))
+    rows, total = tokens.list_tokens(user.id, Page(1, 2))
     assert total == 3
     assert {row.id for row in rows} <= set(made)
     assert [row.id for row in rows] == sorted(made, reverse=True)[:2]

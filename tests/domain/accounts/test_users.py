@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from domain.accounts import users
+from domain.accounts import tokens, users
 from domain.accounts.access import Actor, console
 from domain.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from domain.models import AuditEvent, Member, Project, Token, User, db
@@ -103,10 +103,10 @@ def test_of_two_who_end_each_other_at_once_one_stays(ann, end):
 def test_a_deleted_user_leaves_with_tokens_sessions_and_roles_and_history_keeps_the_name(ann):
     project = Project.create(id="pond", name="Pond", created_by="ann")
     Member.create(project=project, user=ann, role="User")
-    _, text = users.create_token(acting(ann), ann, "laptop")
+    _, text = tokens.create_token(acting(ann), ann, "laptop")
     users.delete_user(ROOT, "ann")
     with pytest.raises(NotSignedIn):
-        users.use_token(text)
+        tokens.use_token(text)
     with pytest.raises(NotSignedIn):
         users.sign_in("ann", "correct horse")
     assert users.of_session(ann.id, ann.session_number) is None
@@ -185,9 +185,9 @@ def test_a_sign_out_is_recorded(ann):
 
 
 def test_the_use_of_a_token_is_not_recorded(ann):
-    _, text = users.create_token(acting(ann), ann, "laptop")
+    _, text = tokens.create_token(acting(ann), ann, "laptop")
     before = AuditEvent.select().count()
-    users.use_token(text)
+    tokens.use_token(text)
     with pytest.raises(NotSignedIn):
-        users.use_token("gal_guess")
+        tokens.use_token("gal_guess")
     assert AuditEvent.select().count() == before

@@ -32,6 +32,8 @@ from domain.models import (
     write,
 )
 from domain.projects import projects
+from domain.releases import deletion as release_deletion
+from domain.releases import deployments as release_deployments
 from domain.releases.artifacts import Artifact
 from domain.releases.releases import NewPackage, record_release
 from domain.releases.storage import Storage, open_storage
@@ -117,7 +119,7 @@ def remove(settings, run: Run) -> None:
 
 
 def remove_release(release: Release) -> None:
-    deletion.remove_release(Release.get_by_id(release.id), actor=BOB)
+    release_deletion.remove_release(Release.get_by_id(release.id), actor=BOB)
 
 
 def refusal(call, *arguments: object) -> tuple[str, list[dict[str, object]]]:
@@ -207,7 +209,7 @@ def test_a_run_stays_until_somebody_says_what_became_of_its_lost_deployment(sett
     remove(settings, run)
     assert Deployment.get().status == SUCCEEDED
     environment = Environment.get()
-    assert projects.deployed_now([environment])[environment.id].run_id == run.id
+    assert release_deployments.deployed_now([environment])[environment.id].run_id == run.id
 
 
 def a_rerun() -> tuple[Run, Run]:
@@ -327,7 +329,7 @@ def test_a_review_of_a_kept_test_is_one_for_all_runs_that_show_it():
 
 def test_a_release_goes_with_its_packages_and_its_files_are_discarded():
     release, other = a_release("1.0"), a_release("2.0", "ef" * 32)
-    deletion.remove_release(release, actor=BOB)
+    release_deletion.remove_release(release, actor=BOB)
     assert [row.id for row in Release.select()] == [other.id]
     assert [row.release_id for row in Package.select()] == [other.id]
     assert [row.sha256 for row in DiscardedFile.select()] == ["ab" * 32]
@@ -335,13 +337,13 @@ def test_a_release_goes_with_its_packages_and_its_files_are_discarded():
     assert (event.actor, event.action, event.object_kind) == ("bob", "delete", "release")
     assert event.detail == {"ingredientId": "duck", "version": "1.0"}
     with pytest.raises(NotFound):
-        deletion.remove_release(release, actor=BOB)
+        release_deletion.remove_release(release, actor=BOB)
 
 
 @pytest.mark.parametrize("chosen", [None, "1", "7"])
 def test_the_number_of_a_removed_release_is_never_given_again(chosen):
     removed = a_release(chosen)
-    deletion.remove_release(removed, actor=BOB)
+    release_deletion.remove_release(removed, actor=BOB)
     numbers = {a_release().version for _ in range(8)}
     assert removed.version not in numbers
     assert len(numbers) == 8
@@ -349,7 +351,7 @@ def test_the_number_of_a_removed_release_is_never_given_again(chosen):
 
 @pytest.mark.parametrize("version", ["1.0", "007", "9" * 30, "0"])
 def test_a_version_that_numbering_never_makes_leaves_the_numbers_alone(version):
-    deletion.remove_release(a_release(version), actor=BOB)
+    release_deletion.remove_release(a_release(version), actor=BOB)
     assert a_release().version == "1"
 
 
@@ -455,7 +457,7 @@ def test_removals_and_builds_of_one_ingredient_do_not_block_each_other():
         with db.obj.connection_context():
             for release in releases:
                 try:
-                    deletion.remove_release(release, actor=BOB)
+                    release_deletion.remove_release(release, actor=BOB)
                 except Exception as error:
                     failed.append(error)
 

@@ -17,9 +17,9 @@ from domain.models import (
     new_id,
     write,
 )
-from domain.projects import projects
+from domain.releases import deployments as release_deployments
 from domain.releases.artifacts import Artifact
-from domain.runs import lost_deployments
+from domain.runs import external_completion, lost_deployments
 from domain.statuses import CANCELLED, FAILED, PENDING, SKIPPED, SUCCEEDED
 from tests.support.pipelines import (
     ACTOR,
@@ -128,9 +128,9 @@ def test_what_a_person_answers_is_kept_and_told(workflow, happened, effect, stat
     assert (audited.actor, audited.object_id) == ("bob", step.id)
     assert audited.detail == {"outsideEffect": effect, "comment": "I looked"}
     assert Run.get().version > before
-    there = projects.deployed_now([Environment.get()])
+    there = release_deployments.deployed_now([Environment.get()])
     assert bool(there) is happened
-    assert (deployments.last_good(Environment.get().id) is not None) is happened
+    assert (release_deployments.last_good(Environment.get().id) is not None) is happened
 
 
 def test_the_same_answer_again_changes_nothing_and_the_other_one_is_refused(workflow):
@@ -159,14 +159,14 @@ def test_a_late_answer_does_not_make_an_old_deployment_the_newest(workflow):
     nest = Environment.get()
     lost = deploying(workflow, "1")
     lose(lost)
-    assert projects.lost_in([nest])[nest.id].release.version == "1"
+    assert release_deployments.lost_in([nest])[nest.id].release.version == "1"
     newer = deploying(workflow, "2")
     assert newer is not None, "an unknown outcome keeps nobody from deploying again"
     engine.finish(newer, Ending(SUCCEEDED))
-    assert projects.lost_in([nest]) == {}, "what was there does not matter any more"
+    assert release_deployments.lost_in([nest]) == {}, "what was there does not matter any more"
     lost_deployments.answer(step_of(lost), happened=True, comment="", actor=BOB)
-    assert projects.deployed_now([nest])[nest.id].release.version == "2"
-    assert deployments.last_good(nest.id) == "duck@2:duck.zip"
+    assert release_deployments.deployed_now([nest])[nest.id].release.version == "2"
+    assert release_deployments.last_good(nest.id) == "duck@2:duck.zip"
 
 
 def test_an_environment_tells_of_the_newest_outcome_that_nobody_knows(workflow):
@@ -177,10 +177,10 @@ def test_an_environment_tells_of_the_newest_outcome_that_nobody_knows(workflow):
     lost.append(deploying(workflow, "3"))
     lose(lost[1])
     for held, version in zip(reversed(lost), ["3", "2"], strict=True):
-        assert projects.lost_in([nest])[nest.id].release.version == version
+        assert release_deployments.lost_in([nest])[nest.id].release.version == version
         lost_deployments.answer(step_of(held), happened=False, comment="", actor=BOB)
-    assert projects.lost_in([nest]) == {}
-    assert projects.deployed_now([nest])[nest.id].release.version == "1"
+    assert release_deployments.lost_in([nest]) == {}
+    assert release_deployments.deployed_now([nest])[nest.id].release.version == "1"
 
 
 # ---- builds made elsewhere -------------------------------------------------------------------
@@ -197,7 +197,7 @@ def release(version: str, ingredient: str = "duck") -> str:
 
 
 def complete(step: StepRun, success: bool = True, release_id: str | None = None):
-    return lost_deployments.complete(
+    return external_completion.complete(
         step, success=success, release_id=release_id, message="made", actor=ACTOR
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from domain.engine import LeaseLost, deployments
 from domain.models import Deployment, Release, StepRun
+from domain.releases import deployments as release_deployments
 from domain.releases.storage import remote
 from jobs.scripts.runner import Stop
 from tests.jobs.steps.workbench import Bench, build_step, deploy_step, on_one_database
@@ -70,7 +71,7 @@ def test_the_deployment_is_recorded(bench, place):
     assert (row.release.version, row.run_id, row.step_run_id) == ("1.0", step.run_id, step.id)
     assert (row.attempt, row.deployed_by) == (1, "tester")
     assert row.completed_at >= row.started_at
-    assert deployments.last_good(row.environment_id) == "engine@1.0:engine.tar.gz"
+    assert release_deployments.last_good(row.environment_id) == "engine@1.0:engine.tar.gz"
 
 
 def test_what_is_no_archive_is_copied_as_a_file(bench, place):
@@ -144,7 +145,7 @@ def test_a_broken_archive_leaves_what_was_there(bench, place):
     assert kept(place) == ["1"]
     row = Deployment.get_by_id(step.deployment_id)
     assert (row.status, row.message) == ("Failed", step.message)
-    assert deployments.last_good(row.environment_id) == "engine@1:engine.tar.gz"
+    assert release_deployments.last_good(row.environment_id) == "engine@1:engine.tar.gz"
 
 
 def test_the_first_deployment_that_fails_says_that_nothing_is_there(bench, place):

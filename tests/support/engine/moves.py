@@ -15,7 +15,7 @@ from domain.models import Run as RunRow
 from domain.models import StageRun, StepRun, WorkerInfo, write
 from domain.models import Workflow as WorkflowRow
 from domain.releases.storage import open_storage
-from domain.runs import lost_deployments, reruns
+from domain.runs import external_completion, lost_deployments, reruns
 from domain.statuses import CANCELLED, FAILED, FINISHED, RUNNING, SUCCEEDED
 from jobs.reconciler.reconciler import JUMP_MS, RING_AGAIN_MS
 from tests.support import pipelines
@@ -284,7 +284,7 @@ def complete(pair: Pair, step: Step, status: str) -> None:
     """The same result again is as good as once; another is refused."""
     row = StepRun.get_by_id(pair.rows[step])
     try:
-        ready = lost_deployments.complete(
+        ready = external_completion.complete(
             row,
             success=status == SUCCEEDED,
             release_id=None,

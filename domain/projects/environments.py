@@ -1,0 +1,64 @@
+"""The environments of a project."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.accounts import audit
+from domain.accounts.access import Actor
+from domain.errors import Conflict, state
+from domain.models import Environment, Project, Run, StepRun, write
+from domain.pagination import Page
+from domain.projects.named_rows import get_named, list_named, put_named
+from domain.statuses import LIVE
+from domain.workflows.references import environment_lock
+
+MAX_NAMED = 10
+"""Runs that are named where they are in the way."""
+
+
+def put_environment(
+    actor: Actor, project: Project, name: str, values: Mapping[str, Any]
+) -> tuple[Environment, bool]:
+    """Make or replace an environment; True if it is new. `values` are columns of Environment."""
+    return put_named(actor, Environment, "environment", project, name, values)
+
+
+def get_environment(project: Project, name: str) -> Environment:
+    return get_named(Environment, "environment", project, name)
+
+
+def list_environments(project: Project, page: Page) -> tuple[list[Environment], int]:
+    return list_named(Environment, project, page)
+
+
+def delete_environment(actor: Actor, project: Project, name: str) -> None:
+    """Forget an environment and its deployments.
+
+    Raises Conflict while a run that is in progress deploys to it, or is about to.
+    """
+    environment = get_environment(project, name)
+    with write():
+        _refuse_while_deployed_to(environment)
+        Environment.delete().where(Environment.id == environment.id).execute()
+        audit.record(actor, "delete", "environment", name, project_id=project.id)
+
+
+def _refuse_while_deployed_to(environment: Environment) -> None:
+    """By the locks of the steps, which are theirs from the start of the run on."""
+    of_it = StepRun.lock_key == environment_lock(environment.id)
+    runs = (
+        Run.select(Run.id, Run.number)
+        .join(StepRun)
+        .where(of_it & StepRun.status.in_(LIVE) & Run.completed_at.is_null())
+    )
+    found = {run.id: run.number for run in runs.limit(MAX_NAMED)}
+    if found:
+        raise Conflict(
+            f"Runs that are in progress deploy into {environment.name!r}; wait for them or abort "
+            "them first.",
+            code="environment_busy",
+            details=[
+                state("run_in_progress", f"Run {number} deploys here.", runId=run_id)
+                for run_id, number in found.items()
+            ],
+        )
