@@ -4,6 +4,8 @@ from pathlib import Path
 
 from domain.accounts.access import console
 from domain.clock import now
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.logs.files import log_path
 from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
 from domain.projects import projects
@@ -11,8 +13,6 @@ from domain.runs import start as runs
 from domain.secret_key import Keys
 from domain.statuses import RUNNING, SUCCEEDED
 from domain.workflows import workflows
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 
 ACTOR = console("bench")
 STEP_MS = 7_300

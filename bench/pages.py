@@ -21,13 +21,13 @@ from bench.rows import Row
 from domain import settings as settings_module
 from domain.accounts import users
 from domain.accounts.access import console
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.migrations import migrate
 from domain.models import Ingredient, Run, Workflow, db, is_sqlite, write
 from domain.projects import projects
 from domain.settings import Settings
 from domain.workflows import workflows
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 from tests.support import postgres
 
 FEW, MANY = 1_000, 1_000_000

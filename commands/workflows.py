@@ -31,7 +31,7 @@ def apply_workflow(file: Path) -> None:
 
 
 def _read_definition(file: Path) -> dict[str, Any]:
-    from domain.workflows.source import language_of, read
+    from domain.definitions.source import language_of, read
 
     try:
         source = read(file.read_text(encoding="utf-8"), language_of(file.name))
@@ -48,8 +48,8 @@ def _read_definition(file: Path) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def export_workflow(name: str, as_json: bool) -> None:
     """Print the definition of the workflow NAME (or its id), as `apply` takes it."""
-    from domain.workflows.schema import READ_ONLY
-    from domain.workflows.source import short, write
+    from domain.definitions.schema import READ_ONLY
+    from domain.definitions.source import short, write
 
     full = find(server(), name)
     definition = {key: value for key, value in full.items() if key not in READ_ONLY}

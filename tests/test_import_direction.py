@@ -18,11 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # rules of its own. A file in a folder that is no room fails, and so does an import to the right.
 HALL = "domain"
 BASE = f"{HALL} domain.validation domain.models"
-RECORDS = f"{BASE} domain.accounts domain.workflows domain.logs domain.test_results"
+RECORDS = (
+    f"{BASE} domain.accounts domain.definitions domain.workflows domain.logs domain.test_results"
+)
 DELIVERY = f"{RECORDS} domain.projects domain.releases"
 ENGINE = f"{DELIVERY} domain.system domain.engine"
 DOMAIN = f"{ENGINE} domain.migrations domain.comparison domain.editor domain.runs"
-WIRE = "blueprints.requests blueprints.responses"
+WIRE = "blueprints.present blueprints.requests blueprints.responses"
 PAGES = f"{DOMAIN} {WIRE} blueprints.shared"
 STEPS = f"{DOMAIN} jobs.shared jobs.scripts"
 WORKER = f"{STEPS} jobs.queue jobs.steps"
@@ -33,7 +35,8 @@ ROOMS: dict[str, str] = {
     "domain.models": HALL,
     "domain.accounts": BASE,
     "domain.migrations": BASE,
-    "domain.workflows": f"{BASE} domain.accounts",
+    "domain.definitions": BASE,
+    "domain.workflows": f"{BASE} domain.accounts domain.definitions",
     "domain.logs": f"{BASE} domain.accounts",
     "domain.test_results": f"{BASE} domain.accounts",
     "domain.system": f"{BASE} domain.migrations",
@@ -43,7 +46,7 @@ ROOMS: dict[str, str] = {
     "domain.comparison": DELIVERY,
     "domain.editor": DELIVERY,
     "domain.runs": ENGINE,
-    "jobs.queue": BASE,
+    "jobs.queue": f"{BASE} domain.engine",
     "jobs": ENGINE,
     "jobs.shared": BASE,
     "jobs.scripts": f"{RECORDS} domain.projects jobs.shared",
@@ -54,6 +57,7 @@ ROOMS: dict[str, str] = {
     "jobs.doctor": f"{WORKER} jobs.worker jobs.reconciler jobs.setup",
     "blueprints.requests": DOMAIN,
     "blueprints.responses": f"{DOMAIN} blueprints.requests",
+    "blueprints.present": DOMAIN,
     "blueprints.shared": f"{DOMAIN} {WIRE} jobs.queue",
     "blueprints.accounts": PAGES,
     "blueprints.catalog": PAGES,
@@ -77,7 +81,7 @@ ONLY_ROOMS = {"blueprints"}
 """Folders that hold rooms and no files of their own."""
 MAX_FILES = 15
 MAX_LINES = 300
-TABLES = {"domain.migrations.0001_initial", "domain.error_codes"}
+TABLES = {"domain.migrations.0001_initial"}
 """Modules that are data, however long."""
 WEB = {"flask", "flask_login", "flask_wtf", "jinja2"}
 QUEUE = {"redis", "rq"}

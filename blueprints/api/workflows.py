@@ -27,14 +27,14 @@ from blueprints.shared.guards import current_actor, load_project, load_workflow
 from blueprints.shared.visible import find_workflows
 from domain.accounts.access import SUPER_USER, USER
 from domain.accounts.idempotency import Answer
+from domain.definitions.schema import ChangedWorkflow, NewWorkflow
+from domain.definitions.validate import parse
 from domain.errors import Invalid
 from domain.pagination import fetch
 from domain.validation.patterns import SLUG_BODY
 from domain.workflows import preview, statistics, workflows
 from domain.workflows import queries as workflow_queries
 from domain.workflows.queries import Detail
-from domain.workflows.schema import ChangedWorkflow, NewWorkflow
-from domain.workflows.validate import parse
 
 bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
 

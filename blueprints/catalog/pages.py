@@ -12,7 +12,7 @@ from blueprints.shared import pages
 from blueprints.shared.guards import current_actor, load_ingredient, load_project, load_release
 from domain.accounts.access import SUPER_USER
 from domain.models import Deployment, Release
-from domain.models.runs import runs_by_id
+from domain.models.run_facts import runs_by_id
 from domain.pagination import Page
 from domain.projects import environments
 from domain.releases import deployments as deployed

@@ -19,6 +19,7 @@ from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, load_draft, load_project, load_workflow
 from domain.accounts.access import SUPER_USER
+from domain.definitions import merge
 from domain.editor import commands, drafts, operations
 from domain.editor.commands import NoSuchActError
 from domain.editor.drafts import Overtaken, Present
@@ -27,7 +28,6 @@ from domain.models import Draft
 from domain.pagination import Page
 from domain.projects import projects
 from domain.validation.fields import Name, Slug
-from domain.workflows import merge
 
 bp = Blueprint("editor", __name__)
 

@@ -8,14 +8,14 @@ from flask.typing import ResponseReturnValue
 from blueprints.requests.base import Schema
 from blueprints.shared import pages
 from blueprints.shared.guards import load_draft
+from domain.definitions import source
+from domain.definitions.normalize import FIELDS
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.source import LocatedFault
+from domain.definitions.validate import parse
 from domain.editor import drafts, operations
 from domain.errors import Invalid
 from domain.models import Draft
-from domain.workflows import source
-from domain.workflows.normalize import FIELDS
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.source import LocatedFault
-from domain.workflows.validate import parse
 
 bp = Blueprint("editor_source", __name__, url_prefix="/drafts/<draft_id>/source")
 

@@ -13,7 +13,7 @@ from pydantic.json_schema import (
 
 from blueprints.api.routes import Route
 from blueprints.responses.base import Failure, Problem
-from domain.workflows.schema import OtherStep
+from domain.definitions.schema import OtherStep
 
 REF = "#/components/schemas/{model}"
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from blueprints.present import projects as present
 from domain.accounts.access import Actor
 from domain.clock import rfc3339
 from domain.models import Deployment, Environment, Member, Project, Secret, TestSuite
@@ -88,4 +87,4 @@ def secret(row: Secret) -> dict[str, Any]:
 def with_deployments(rows: list[Environment]) -> list[dict[str, Any]]:
     """Environments with what is in them, for the pages as well."""
     deployed, lost = deployments.deployed_now(rows), deployments.lost_in(rows)
-    return [present.environment(row, deployed.get(row.id), lost.get(row.id)) for row in rows]
+    return [environment(row, deployed.get(row.id), lost.get(row.id)) for row in rows]

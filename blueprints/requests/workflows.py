@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from blueprints.requests.base import PageQuery, Schema
+from domain.definitions.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.validation import patterns
 from domain.validation.fields import Line
-from domain.workflows.parameters import MAX_NAME, MAX_PARAMETERS
 
 
 class WorkflowQuery(PageQuery):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from blueprints.responses.base import Answer, Count, Fault, Id, Milliseconds, Slug, Time
 from blueprints.responses.runs import RunStatus
-from domain.workflows.schema import Definition, Parameter, Stage
+from domain.definitions.schema import Definition, Parameter, Stage
 
 Rate = Annotated[float | None, Field(ge=0, le=1)]
 """From 0 to 1; null without anything to count."""

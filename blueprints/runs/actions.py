@@ -17,12 +17,12 @@ from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, load_run
 from domain import engine
 from domain.accounts.access import SUPER_USER
+from domain.definitions.diff import differences
 from domain.errors import Conflict, GalleyError, Invalid
 from domain.models import Run, StepRun, Workflow, new_id
 from domain.runs import external_completion, lost_deployments, reruns
 from domain.runs import queries as run_queries
 from domain.workflows import queries as workflow_queries
-from domain.workflows.diff import differences
 
 bp = Blueprint("run_changes", __name__, url_prefix="/runs/<run_id>")
 

@@ -15,7 +15,7 @@ from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, load_run
 from domain.accounts.access import SUPER_USER, missing
-from domain.models import Run, StepRun, runs
+from domain.models import Run, StepRun, run_facts
 from domain.runs import queries as run_queries
 from domain.test_results import queries as result_queries
 from domain.test_results import reviews
@@ -74,7 +74,7 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
         rows = [opened, *rows]  # it was asked for, wherever in the list it is
     histories = result_queries.histories(run, step, rows)
     items = [{**present.test(row), **_history(histories[row.id])} for row in rows]
-    origin = runs.really_ran(step)
+    origin = run_facts.really_ran(step)
     return render_template(
         "runs/test_results.html",
         run={

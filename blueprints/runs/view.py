@@ -24,7 +24,7 @@ from domain.comparison import compare as run_comparison
 from domain.errors import NotFound
 from domain.logs import run_logs
 from domain.models import Deployment, Run, StepRun
-from domain.models.runs import really_ran, runs_by_id
+from domain.models.run_facts import really_ran, runs_by_id
 from domain.releases import deployments as release_deployments
 from domain.runs import approvals, durations, external_completion, timeline
 from domain.runs.queries import Details

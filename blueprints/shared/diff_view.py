@@ -3,7 +3,7 @@
 from itertools import takewhile
 from typing import Any
 
-from domain.workflows.diff import CONTEXT, Difference, lines_of, text_lines
+from domain.definitions.diff import CONTEXT, Difference, lines_of, text_lines
 
 LONG = 80
 """Characters of a text that is shown by its lines."""

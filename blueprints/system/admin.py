@@ -16,7 +16,7 @@ from domain.accounts import audit
 from domain.accounts.access import require_system_admin
 from domain.errors import Invalid
 from domain.models import AuditEvent
-from domain.models.runs import runs_by_id
+from domain.models.run_facts import runs_by_id
 from domain.runs import queries as run_queries
 from domain.system import status as system_status
 from domain.validation.fields import Line

@@ -11,14 +11,14 @@ from blueprints.shared.diff_view import difference
 from blueprints.shared.guards import current_actor, load_workflow
 from domain.accounts.access import SUPER_USER
 from domain.clock import rfc3339
+from domain.definitions.diff import differences
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.errors import Conflict, Invalid
 from domain.models import WorkflowRevision
 from domain.pagination import fetch
 from domain.workflows import queries as workflow_queries
 from domain.workflows import workflows
-from domain.workflows.diff import differences
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 
 bp = Blueprint("history", __name__, url_prefix="/workflows/<workflow_id>/history")
 

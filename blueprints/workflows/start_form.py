@@ -33,7 +33,7 @@ class Typed:
     def parameters(self) -> dict[str, Any]:
         """What to start the run with, each value in its declared type if it can be read as one.
 
-        `domain.workflows.parameters.check_parameters` decides whether it is allowed. Raises
+        `domain.definitions.parameters.check_parameters` decides whether it is allowed. Raises
         Invalid for a line that is not NAME=VALUE.
         """
         if not self._declared:

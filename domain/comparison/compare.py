@@ -22,6 +22,8 @@ from domain.comparison.rules import (
     pair_steps,
     surroundings,
 )
+from domain.definitions.diff import Difference, differences
+from domain.definitions.references import ReleaseReference, release_reference
 from domain.errors import Fault, Invalid
 from domain.logs import error_lines, run_logs, windows
 from domain.logs.files import read_log
@@ -41,8 +43,6 @@ from domain.releases.releases import releases_of_run
 from domain.statuses import SUCCEEDED
 from domain.test_results.results import shown_by
 from domain.workflows import queries as workflow_queries
-from domain.workflows.diff import Difference, differences
-from domain.workflows.references import ReleaseReference, release_reference
 
 LOG_BYTES = 1024 * 1024
 """How much of the beginning of each log is held against the other: half a second at worst."""

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from domain.definitions.diff import Difference
+from domain.definitions.outline import same
 from domain.statuses import FAILED, SUCCEEDED
 from domain.test_results.results import FAILURES
-from domain.workflows.diff import Difference
-from domain.workflows.outline import same
 
 MOVED_MS = 1_000
 MOVED_SHARE = 0.2

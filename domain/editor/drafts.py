@@ -11,14 +11,14 @@ from peewee import IntegrityError
 
 from domain.accounts.access import Actor, missing
 from domain.clock import now
+from domain.definitions.merge import Merged, merge
+from domain.definitions.schema import ChangedWorkflow, NewWorkflow
+from domain.definitions.validate import parse
 from domain.editor import operations
 from domain.models import Draft, DraftState, Project, Workflow, is_id, locked, write
 from domain.workflows import workflows
-from domain.workflows.merge import Merged, merge
 from domain.workflows.preview import Examined, examine
 from domain.workflows.queries import Detail, get_revision
-from domain.workflows.schema import ChangedWorkflow, NewWorkflow
-from domain.workflows.validate import parse
 
 MAX_STATES = 100
 """How many changes can be undone."""

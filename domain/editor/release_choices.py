@@ -7,11 +7,11 @@ before its path: `larder@run:dist/*.whl`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from domain.definitions.references import artifact_path, release_reference
 from domain.editor import operations
 from domain.editor.operations import Draft, Part
 from domain.models import Ingredient, Release
 from domain.releases.ingredients import latest_releases, packages_of
-from domain.workflows.references import artifact_path, release_reference
 
 MAX_INGREDIENTS = 20
 """Of which releases are offered; those that the draft builds come first."""

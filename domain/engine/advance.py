@@ -8,7 +8,7 @@ from domain.clock import now
 from domain.engine.decide import StageFacts, decide
 from domain.engine.types import Ready
 from domain.models import Run, StageRun, StepRun, Workflow, given, write
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 from domain.models.statements import Statement
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED
 

@@ -3,7 +3,7 @@
 from domain.clock import now
 from domain.engine.types import Claim
 from domain.models import Deployment, StepRun
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 from domain.releases.artifacts import Artifact
 from domain.statuses import RUNNING
 

@@ -10,7 +10,7 @@ from domain.engine.claims import is_mine
 from domain.engine.types import Claim, Ending, LeaseLost, Ready
 from domain.errors import StepFailed
 from domain.models import Attempt, StepRun, given, write
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 from domain.models.statements import Statement
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 

@@ -13,7 +13,7 @@ from domain.clock import now
 from domain.engine.advance import admit_after, advance_in_transaction, mark_started
 from domain.engine.types import Ready
 from domain.models import Run, RunEvent, StageRun, StepRun, write
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 
 

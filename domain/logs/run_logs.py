@@ -6,7 +6,7 @@ from pathlib import Path
 from domain.errors import NotFound
 from domain.logs import uploads
 from domain.logs.files import log_path
-from domain.models import Attempt, Run, StageRun, StepRun, runs
+from domain.models import Attempt, Run, StageRun, StepRun, run_facts
 from domain.statuses import FAILED
 
 MAX_NAME_BYTES = 100
@@ -33,12 +33,12 @@ def of_step(data_dir: Path, step: StepRun, attempt: int | None = None) -> Attemp
     Of a step that a rerun kept, it is that of the step that really ran. Raises NotFound for an
     attempt that there is not (yet).
     """
-    step = runs.really_ran(step)
+    step = run_facts.really_ran(step)
     number = step.attempt if attempt is None else attempt
     if not 1 <= number <= step.attempt:
         raise NotFound("This step has no such attempt.")
     path = log_path(data_dir, step.run_id, step.id, number)
-    is_over = runs.attempt_is_over(step, number)
+    is_over = run_facts.attempt_is_over(step, number)
     row = Attempt.get_or_none((Attempt.step == step.id) & (Attempt.number == number))
     if row is None:
         return AttemptLog(path, number, is_over)

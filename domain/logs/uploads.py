@@ -21,7 +21,7 @@ from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.files import sync_folder
 from domain.logs.files import run_folder
 from domain.models import Run, UploadedLog, new_id, write
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 
 MAX_FILES = 500
 """Of a run: its JSON lists them all."""

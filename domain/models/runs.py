@@ -1,7 +1,5 @@
 """Executions: a run, its stages and steps, each step's attempts, what they tested."""
 
-from collections.abc import Iterable
-
 from peewee import (
     SQL,
     BigIntegerField,
@@ -14,9 +12,8 @@ from peewee import (
 
 from domain.clock import now
 from domain.models.base import Base, Id, JSONField, Moment
-from domain.models.statements import Statement, given
 from domain.models.workflows import Workflow
-from domain.statuses import FINISHED, PENDING
+from domain.statuses import PENDING
 
 
 class Run(Base):
@@ -271,33 +268,3 @@ class ReconcilerInfo(Base):
 
     class Meta:
         table_name = "reconciler"
-
-
-_TOUCH = Statement(lambda: Run.update(version=Run.version + 1).where(Run.id == given("run_id")))
-
-
-def touch(run_id: str) -> None:
-    """Tell every page and script that watches the run: something visible has changed."""
-    _TOUCH.change(run_id=run_id)
-
-
-def runs_by_id(run_ids: Iterable[str]) -> dict[str, Run]:
-    """Run id → the run with its number and its workflow's name, of those that are still there."""
-    columns = (Run.id, Run.number, Workflow.id, Workflow.name)
-    rows = Run.select(*columns).join(Workflow).where(Run.id.in_(list(set(run_ids))))
-    return {row.id: row for row in rows}
-
-
-def really_ran(step: StepRun) -> StepRun:
-    """The step of an earlier run that a rerun kept in this one's place, if that is still there.
-
-    Else the step itself.
-    """
-    if step.kept_from is None:
-        return step
-    return StepRun.get_or_none(StepRun.id == step.kept_from) or step
-
-
-def attempt_is_over(step: StepRun, number: int) -> bool:
-    """Whether an attempt of the step will print nothing more (also if it never will begin)."""
-    return number < step.attempt or step.status in FINISHED

@@ -5,12 +5,12 @@ from typing import Any
 
 from domain.accounts import audit
 from domain.accounts.access import Actor
+from domain.definitions.references import environment_lock
 from domain.errors import Conflict, state
 from domain.models import Environment, Project, Run, StepRun, write
 from domain.pagination import Page
 from domain.projects.named_rows import get_named, list_named, put_named
 from domain.statuses import LIVE
-from domain.workflows.references import environment_lock
 
 MAX_NAMED = 10
 """Runs that are named where they are in the way."""

@@ -7,6 +7,7 @@ from peewee import fn
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
+from domain.definitions.references import ReleaseReference, artifact_path, release_reference
 from domain.errors import Conflict, state
 from domain.models import (
     Deployment,
@@ -23,7 +24,6 @@ from domain.releases import deployments
 from domain.releases.garbage_collection import discard
 from domain.releases.releases import never_number_again
 from domain.statuses import LIVE
-from domain.workflows.references import ReleaseReference, artifact_path, release_reference
 
 
 def remove_release(release: Release, *, actor: Actor) -> None:

@@ -7,7 +7,7 @@ from peewee import JOIN, fn
 
 from domain.accounts.access import Actor
 from domain.models import Deployment, Environment, Release, Run, StepRun
-from domain.models.runs import runs_by_id
+from domain.models.run_facts import runs_by_id
 from domain.pagination import Page, fetch, fetch_after
 from domain.statuses import FAILED, LIVE, SUCCEEDED, UNKNOWN
 

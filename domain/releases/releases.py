@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from domain.definitions.references import release_reference
 from domain.errors import StepFailed
 from domain.models import Ingredient, Package, Release, Run, StepRun, given
 from domain.models.statements import Statement
 from domain.releases.artifacts import Artifact
-from domain.workflows.references import release_reference
 
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~!-]{0,199}")
 _RESERVED = ("latest", "run")
@@ -53,7 +53,7 @@ def releases_of_run(run_id: str, project_id: str | None = None) -> list[Release]
 def resolve_references(references: Sequence[str], run_id: str, project_id: str) -> list[Release]:
     """The releases that references mean, each once, in the order given.
 
-    references: in the forms of `domain.workflows.references`; none at all mean every release of the
+    references: in the forms of `domain.definitions.references`; none mean every release of the
     run. Only releases of the project's own ingredients are found.
     Raises StepFailed, naming the reference.
     """

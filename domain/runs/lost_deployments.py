@@ -6,7 +6,7 @@ from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.errors import Conflict, Fault, state
 from domain.models import Deployment, RunEvent, StepRun, write
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 from domain.statuses import DID_NOT, FAILED, HAPPENED, SUCCEEDED, UNKNOWN
 
 

@@ -8,6 +8,7 @@ from domain import engine
 from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.clock import now
+from domain.definitions.parameters import check_parameters
 from domain.engine import Ready
 from domain.errors import Conflict, Invalid, state
 from domain.models import (
@@ -26,7 +27,6 @@ from domain.models.statements import Statement
 from domain.runs.step_specs import RunPart, Seal, Snapshot, StepPart
 from domain.secret_key import Keys
 from domain.statuses import PENDING
-from domain.workflows.parameters import check_parameters
 from domain.workflows.queries import get_revision, missing_references
 
 

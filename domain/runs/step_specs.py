@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from domain.accounts.access import SUPER_USER, USER
+from domain.definitions.references import environment_lock
 from domain.models import Environment, TestSuite
 from domain.secret_key import Keys
-from domain.workflows.references import environment_lock
 
 
 class RunPart(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from peewee import SQL, Case, fn
 
 from domain.models import Run, StepRun, TestResult
-from domain.models.runs import really_ran
+from domain.models.run_facts import really_ran
 from domain.pagination import Page
 from domain.test_results.history import GOOD, WINDOW, History, Mark
 from domain.test_results.results import FAILURES, shown_by

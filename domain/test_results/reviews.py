@@ -4,7 +4,7 @@ from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.clock import now
 from domain.models import Run, StepRun, TestResult, write
-from domain.models.runs import really_ran
+from domain.models.run_facts import really_ran
 from domain.test_results.results import shown_by
 
 MAX_NAME = 200

@@ -27,11 +27,11 @@ WORD = rf"^{_SEEN}*$"
 """Text without white space, which may be empty."""
 NOT_BLANK = rf"[^{_WHITE}]"
 RELEASE_REFERENCE = rf"^(?:[0-9a-f]{{24}}|{_PICKED})$"
-"""`domain.workflows.references.release_reference`."""
+"""`domain.definitions.references.release_reference`."""
 ARTIFACT_PATH = (
     rf"^[{_WHITE}]*(?![{_WHITE}])(?:{_PICKED}:{_PATH}|(?!{_PICKED}:){_PATH})[{_WHITE}]*$"
 )
-"""`domain.workflows.references.artifact_path`."""
+"""`domain.definitions.references.artifact_path`."""
 FOLDER = rf"^(?!(?:[^/]*/)*\.\.(?:/|$))/+[^/{_CONTROL}][^{_CONTROL}]*$"
 """An absolute path, not of the root, without `..`."""
 ADDRESS = rf"^[{_WHITE}]*[a-z][a-z0-9+.-]*://[^{_CONTROL}]*{_SEEN}[{_WHITE}]*$"

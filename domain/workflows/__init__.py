@@ -1,1 +1,1 @@
-"""Workflow definitions: their schema, validation, revisions, comparison, and text form."""
+"""Workflows as they are stored: revisions, queries, statistics, and the preview of a run."""

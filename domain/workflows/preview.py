@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.definitions.normalize import normalise
+from domain.definitions.references import artifact_path
+from domain.definitions.schema import ChangedWorkflow, NewWorkflow
+from domain.definitions.validate import parse
 from domain.errors import Fault, Invalid
 from domain.models import Environment, Workflow
-from domain.workflows.normalize import normalise
 from domain.workflows.queries import missing_references
-from domain.workflows.references import artifact_path
-from domain.workflows.schema import ChangedWorkflow, NewWorkflow
 from domain.workflows.statistics import step_medians
-from domain.workflows.validate import parse
 from domain.workflows.workflows import definitions, name_faults
 
 

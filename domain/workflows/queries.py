@@ -8,9 +8,9 @@ from typing import Any
 
 from peewee import fn
 
+from domain.definitions.references import ENVIRONMENT, INGREDIENT, TEST_SUITE, references
 from domain.errors import Fault, NotFound
 from domain.models import Environment, Ingredient, Run, TestSuite, Workflow, WorkflowRevision
-from domain.workflows.references import ENVIRONMENT, INGREDIENT, TEST_SUITE, references
 
 SORTS: Mapping[str, Any] = {
     "name": Workflow.name_key,

@@ -15,10 +15,10 @@ from typing import Any
 from peewee import JOIN, fn
 
 from domain.clock import DAY_MS, elapsed, now, rfc3339
+from domain.definitions.schema import STEP_TYPES
 from domain.models import Release, Run, StepRun, Workflow
 from domain.statuses import FAILED, RUN_STATUSES, SUCCEEDED
 from domain.workflows.queries import get_revision
-from domain.workflows.schema import STEP_TYPES
 
 RUN_SAMPLE = 1000
 STEP_SAMPLE = 10_000

@@ -10,15 +10,15 @@ from peewee import IntegrityError
 from domain.accounts import access, audit
 from domain.accounts.access import Actor
 from domain.clock import now, rfc3339
+from domain.definitions.normalize import normalise
 from domain.errors import Conflict, Fault, StaleRevision
 from domain.models import Run, Workflow, WorkflowRevision, locked, write
-from domain.workflows.normalize import normalise
 from domain.workflows.queries import Detail, get_revision, missing_references
 
 MAX_NAME = 200
 
 if TYPE_CHECKING:  # pydantic is not for the processes that only start runs
-    from domain.workflows.schema import ChangedWorkflow, Definition, NewWorkflow
+    from domain.definitions.schema import ChangedWorkflow, Definition, NewWorkflow
 
 
 def version_of(workflow: Workflow) -> str:
@@ -137,7 +137,7 @@ def copy(workflow: Workflow, *, actor: Actor) -> Detail:
 
     Raises Conflict if others take every name that it tries.
     """
-    from domain.workflows.schema import NewWorkflow
+    from domain.definitions.schema import NewWorkflow
 
     definition = get_revision(workflow, workflow.revision).definition
     for name in _names_of_copies(workflow.name):

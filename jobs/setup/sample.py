@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from domain.accounts.access import Actor
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.errors import Conflict
 from domain.models import Project
 from domain.projects import environments, projects, test_suites
 from domain.releases import ingredients
 from domain.settings import CHECKOUT
 from domain.workflows import workflows
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 
 PROJECT = "sample"
 FOLDER = CHECKOUT / "sample"

@@ -1,5 +1,6 @@
 """Deploy: one artifact goes into one environment, and what is there now is recorded."""
 
+from domain.definitions.references import artifact_path
 from domain.engine import StepFailed, deployments, owned
 from domain.releases import deployments as release_deployments
 from domain.releases.artifacts import Artifact, NoSingleMatch, choose
@@ -12,7 +13,6 @@ from domain.releases.releases import (
 from domain.releases.storage import open_storage
 from domain.settings import SettingError
 from domain.statuses import FAILED, SUCCEEDED
-from domain.workflows.references import artifact_path
 from jobs.shared.db_retry import until_answered
 from jobs.steps.context import Outcome, StepContext
 from jobs.steps.drivers import DRIVERS, Delivery

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.workflows.parameters import variable_name
+from domain.definitions.parameters import variable_name
 from jobs.scripts.runner import COOKIE
 from jobs.steps.context import StepContext
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from domain import engine
 from domain.accounts.access import Actor, console
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.engine import Claim, Ready
 from domain.models import Environment, Ingredient, Project, Run, StepRun, TestSuite, Workflow, write
 from domain.projects import projects
 from domain.runs import start as runs
 from domain.workflows import workflows
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 from tests.support.keys import KEYS
 
 ACTOR = console("ann")

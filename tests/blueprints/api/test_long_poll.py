@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from blueprints.shared.long_poll import PLACES
 from domain.clock import now
 from domain.models import Member, Run, StageRun, StepRun, WorkerInfo, db, write
-from domain.models.runs import touch
+from domain.models.run_facts import touch
 from jobs.setup.up import WEB_THREADS
 from tests.support.wait import eventually
 from tests.support.world import World

@@ -2,9 +2,9 @@
 
 import pytest
 
+from domain.definitions.references import environment_lock
 from domain.errors import Conflict
 from domain.models import AuditEvent, Deployment, Environment, Member, Run, StepRun, TestSuite
-from domain.workflows.references import environment_lock
 from tests.support.world import World
 
 DIRECTORY = {"driver": "directory", "settings": {"path": "/srv/site"}}

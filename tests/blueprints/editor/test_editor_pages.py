@@ -6,6 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from blueprints.editor.page import fault_told
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.editor import drafts
 from domain.models import (
     Draft,
@@ -18,8 +20,6 @@ from domain.models import (
 )
 from domain.projects import projects
 from domain.workflows import workflows
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 from tests.support.people import People
 from tests.support.pipelines import ACTOR, a_workflow, build, deploy
 from tests.support.pipelines import test as a_test

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from domain.definitions.references import environment_lock
 from domain.models import Deployment, Environment, Project, StepRun
-from domain.workflows.references import environment_lock
 from tests.support.forms import fields_of
 from tests.support.people import People
 from tests.support.world import World

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.logs.files import log_path
 from domain.models import (
     Environment,
@@ -21,8 +23,6 @@ from domain.models import (
 from domain.settings import Settings
 from domain.workflows import queries as workflow_queries
 from domain.workflows import workflows
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 from tests.support.people import People
 from tests.support.pipelines import (
     ACTOR,

@@ -5,12 +5,12 @@ import re
 from flask.testing import FlaskClient
 
 from domain import engine
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.engine import Ending
 from domain.models import Release, Run, StepRun, TestSuite, Workflow
 from domain.statuses import CANCELLED, FAILED
 from domain.workflows import workflows
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 from tests.support.pipelines import (
     ACTOR,
     a_suite,

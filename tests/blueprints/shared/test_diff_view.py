@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from blueprints.shared.diff_view import difference
-from domain.workflows.diff import Difference
+from domain.definitions.diff import Difference
 
 LONG = "x" * 100
 

@@ -9,6 +9,8 @@ from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.accounts.audit import Wanted, changed
 from domain.clock import now
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.models import AuditEvent, Project, Run, StageRun, StepRun, db, new_id, write
 from domain.pagination import Page
 from domain.projects import environments, projects, test_suites
@@ -16,8 +18,6 @@ from domain.releases import ingredients
 from domain.runs import external_completion
 from domain.statuses import SUCCEEDED
 from domain.workflows import workflows
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 from tests.support.pipelines import (
     a_project,
     a_suite,

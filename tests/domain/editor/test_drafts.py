@@ -8,12 +8,12 @@ import pytest
 
 from domain import models
 from domain.accounts.access import Actor
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.editor import drafts, operations
 from domain.models import Draft, DraftState, User, Workflow, write
 from domain.settings import Settings
 from domain.workflows import workflows
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build
 
 TABS = 4

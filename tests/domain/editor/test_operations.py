@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.editor import operations
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 
 
 def draft() -> operations.Draft:

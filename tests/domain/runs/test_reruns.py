@@ -9,6 +9,8 @@ import pytest
 
 from domain import engine
 from domain.accounts.access import console
+from domain.definitions.schema import ChangedWorkflow
+from domain.definitions.validate import parse
 from domain.engine import Claim, Ending, Ready
 from domain.engine.deployments import begin
 from domain.errors import Conflict, Invalid
@@ -37,8 +39,6 @@ from domain.runs.reruns import StorageUnavailable
 from domain.settings import SettingError
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 from domain.workflows import statistics
-from domain.workflows.schema import ChangedWorkflow
-from domain.workflows.validate import parse
 from domain.workflows.workflows import update
 from jobs.worker.step_plan import load
 from tests.conftest import KINDS

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from blueprints.requests.accounts import NewUser, Password
 from blueprints.requests.projects import DirectorySettings, StorageSettings
 from blueprints.requests.secrets import SECRET_ADDRESS, check_secret_name
+from domain.definitions.fields import ArtifactPath, ReleaseId
 from domain.errors import Invalid
 from domain.validation.fields import Line, Name, Slug
-from domain.workflows.fields import ArtifactPath, ReleaseId
 
 PARTS = """
 a b-1 . .. / // ../ ./ : @ * shop@1.0: shop@run 0123456789abcdef01234567 :// s3 file ~ é A _ 0 me

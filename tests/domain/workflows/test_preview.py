@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from domain.workflows.normalize import normalise
+from domain.definitions.normalize import normalise
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.workflows.preview import PlannedStep, plan
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 from tests.support.pipelines import build, deploy, test
 
 test.__test__ = False

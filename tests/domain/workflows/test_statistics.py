@@ -7,6 +7,8 @@ import pytest
 from domain import models
 from domain.accounts.access import Actor
 from domain.clock import elapsed, now
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.models import (
     Ingredient,
     Project,
@@ -19,9 +21,7 @@ from domain.models import (
     write,
 )
 from domain.workflows import statistics, workflows
-from domain.workflows.schema import NewWorkflow
 from domain.workflows.statistics import metadata, percentile, rate, spread, step_statistics
-from domain.workflows.validate import parse
 
 ANN = Actor("0" * 24, "ann", roles={"shop": "SuperUser"})
 

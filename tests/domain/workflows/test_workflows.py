@@ -8,6 +8,8 @@ import pytest
 
 from domain import models
 from domain.accounts.access import Actor
+from domain.definitions.schema import ChangedWorkflow, NewWorkflow
+from domain.definitions.validate import parse
 from domain.errors import Conflict, GalleyError, Invalid, NotFound, StaleRevision
 from domain.models import (
     AuditEvent,
@@ -24,8 +26,6 @@ from domain.settings import Settings
 from domain.workflows import queries as workflow_queries
 from domain.workflows import workflows
 from domain.workflows.queries import Detail
-from domain.workflows.schema import ChangedWorkflow, NewWorkflow
-from domain.workflows.validate import parse
 
 pytestmark = pytest.mark.usefixtures("projects")
 

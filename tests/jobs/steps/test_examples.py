@@ -5,10 +5,10 @@ import subprocess
 import pytest
 import yaml
 
+from domain.definitions.references import TEST_SUITE, references
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.settings import CHECKOUT
-from domain.workflows.references import TEST_SUITE, references
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 
 EXAMPLES = CHECKOUT / "examples"
 

@@ -7,13 +7,13 @@ import pytest
 
 from domain import engine
 from domain.accounts.access import console
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.validate import parse
 from domain.models import Environment, Ingredient, Project, Run, StepRun, StepSpec, TestSuite
 from domain.releases.storage import Storage, open_storage
 from domain.runs import start as runs
 from domain.settings import Settings
 from domain.workflows import workflows
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.validate import parse
 from jobs import steps as kinds
 from jobs.scripts.log_writer import LogWriter
 from jobs.scripts.runner import Result, Wake, run_script

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from domain.definitions import yaml_writer
+from domain.definitions.source_tokens import Event, Unreadable, json_events, yaml_events
 from domain.errors import MAX_DETAILS, Fault
 from domain.validation.messages import pointer
 from domain.validation.strict_json import MAX_DEPTH, is_storable, problem
-from domain.workflows import yaml_writer
-from domain.workflows.source_tokens import Event, Unreadable, json_events, yaml_events
 
 Language = Literal["yaml", "json"]
 Place = tuple[int, int]

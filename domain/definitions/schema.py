@@ -16,10 +16,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
+from domain.definitions import examples
+from domain.definitions.fields import ArtifactPath, Description, ParameterName, ReleaseId, Script
+from domain.definitions.parameters import MAX_PARAMETERS
 from domain.validation.fields import Name, Slug
-from domain.workflows import examples
-from domain.workflows.fields import ArtifactPath, Description, ParameterName, ReleaseId, Script
-from domain.workflows.parameters import MAX_PARAMETERS
 
 MAX_INTEGER = 2**31 - 1
 KEPT_ID = "Sent back, it stays the same through changes; else it is made up."

@@ -6,8 +6,8 @@ So two definitions can be held against each other, wherever in them a part has m
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from domain.workflows.normalize import objects_in
-from domain.workflows.source import DEFAULTS
+from domain.definitions.normalize import objects_in
+from domain.definitions.source import DEFAULTS
 
 Part = Mapping[str, Any]
 Key = tuple[str, str]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from domain.definitions.normalize import normalise
+from domain.definitions.references import Reference, artifact_path, references, release_reference
+from domain.definitions.schema import ChangedWorkflow, Definition, NewWorkflow
+from domain.definitions.validate import parse
 from domain.errors import Invalid
-from domain.workflows.normalize import normalise
-from domain.workflows.references import Reference, artifact_path, references, release_reference
-from domain.workflows.schema import ChangedWorkflow, Definition, NewWorkflow
-from domain.workflows.validate import parse
 
 BUILD = {"type": "Build", "configuration": {"ingredientId": "core", "buildScript": "make"}}
 TEST = {"type": "Test", "configuration": {"testSuite": "unit", "releaseIds": []}}

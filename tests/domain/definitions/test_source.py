@@ -9,13 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from domain.errors import Invalid
-from domain.validation.strict_json import MAX_DEPTH
-from domain.workflows import schema as workflow_schema
-from domain.workflows import source_tokens
-from domain.workflows.examples import NEW
-from domain.workflows.schema import NewWorkflow
-from domain.workflows.source import (
+from domain.definitions import schema as workflow_schema
+from domain.definitions import source_tokens
+from domain.definitions.examples import NEW
+from domain.definitions.schema import NewWorkflow
+from domain.definitions.source import (
     DEFAULTS,
     MAX_BYTES,
     MAX_EVENTS,
@@ -27,7 +25,9 @@ from domain.workflows.source import (
     short,
     write,
 )
-from domain.workflows.validate import parse
+from domain.definitions.validate import parse
+from domain.errors import Invalid
+from domain.validation.strict_json import MAX_DEPTH
 
 LANGUAGES = ("yaml", "json")
 

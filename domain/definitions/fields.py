@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from domain.definitions.parameters import MAX_NAME, text_fault
+from domain.definitions.references import artifact_path, release_reference
 from domain.validation import patterns
 from domain.validation.fields import MAX_SCRIPT_BYTES, documented, one_line, refusal, trimmed
-from domain.workflows.parameters import MAX_NAME, text_fault
-from domain.workflows.references import artifact_path, release_reference
 
 MAX_DESCRIPTION_BYTES = 16 * 1024
 

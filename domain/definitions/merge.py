@@ -8,9 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from domain.validation.messages import pointer
-from domain.workflows.diff import merge_lines
-from domain.workflows.outline import (
+from domain.definitions.diff import merge_lines
+from domain.definitions.outline import (
     LISTS,
     MISSING,
     UNTOLD,
@@ -23,6 +22,7 @@ from domain.workflows.outline import (
     shown,
     weave,
 )
+from domain.validation.messages import pointer
 
 T = TypeVar("T")
 S = TypeVar("S")

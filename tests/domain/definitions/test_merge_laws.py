@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.workflows.merge import Conflict, merge, settle
+from domain.definitions.merge import Conflict, merge, settle
 
 Definition = dict[str, Any]
 Edit = Callable[[Definition, str], None]

@@ -1,7 +1,7 @@
 """What is told of two definitions."""
 
+from domain.definitions.diff import differences, text_lines
 from domain.editor import operations
-from domain.workflows.diff import differences, text_lines
 from tests.domain.editor.test_operations import draft
 
 

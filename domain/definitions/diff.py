@@ -8,7 +8,7 @@ from difflib import SequenceMatcher, unified_diff
 from itertools import pairwise
 from typing import Any, Literal
 
-from domain.workflows.outline import Key, Outline, Part, changed_fields, shown, weave
+from domain.definitions.outline import Key, Outline, Part, changed_fields, shown, weave
 
 CONTEXT = 3
 """How many lines are told around those that differ."""

@@ -10,7 +10,7 @@ from domain.models.base import new_id
 from domain.validation.messages import Path, pointer
 
 if TYPE_CHECKING:
-    from domain.workflows.schema import Definition
+    from domain.definitions.schema import Definition
 
 FIELDS = {"name", "description", "parameters", "concurrency", "stages"}
 

@@ -4,9 +4,9 @@ from copy import deepcopy
 
 import pytest
 
+from domain.definitions.diff import differences, text_lines
+from domain.definitions.outline import weave
 from domain.editor import operations
-from domain.workflows.diff import differences, text_lines
-from domain.workflows.outline import weave
 from tests.domain.editor.test_operations import a_stage, draft
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from domain.definitions.parameters import check_parameters, variable_name
 from domain.errors import Invalid
-from domain.workflows.parameters import check_parameters, variable_name
 
 
 def declared(name: str = "target", **fields: Any) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from domain.definitions.normalize import objects_in, parts_of, reading_order
+from domain.definitions.parameters import same_variable, value_fault
+from domain.definitions.schema import READ_ONLY, ChangedWorkflow, Definition
 from domain.errors import Fault, Invalid
 from domain.validation.messages import Path, fault_of, pointer
-from domain.workflows.normalize import objects_in, parts_of, reading_order
-from domain.workflows.parameters import same_variable, value_fault
-from domain.workflows.schema import READ_ONLY, ChangedWorkflow, Definition
 
 S = TypeVar("S", bound=Definition)
 Cross = tuple[Path, str, str]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.definitions.merge import merge, settle
 from domain.editor import operations
-from domain.workflows.merge import merge, settle
 from tests.domain.editor.test_operations import draft, shape
 
 

@@ -1,0 +1,1 @@
+"""Workflow definitions as values: schema, validation, comparison, merging, and text form. Pure."""
