@@ -38,7 +38,7 @@ from blueprints.runs import log as run_log
 from blueprints.runs import pages as run_pages
 from blueprints.runs import test_results as run_test_results
 from blueprints.shared import errors, guards, security, template_helpers, throttling
-from blueprints.shared.context import MAX_BODY_BYTES, release
+from blueprints.shared.context import MAX_BODY_BYTES, galley_version
 from blueprints.shared.long_poll import Waiters
 from blueprints.system import admin, health, metrics, styleguide
 from blueprints.workflows import pages as workflow_pages
@@ -164,5 +164,5 @@ def _common_context() -> dict[str, Any]:
         "theme": sign_in.chosen_theme(),
         "shortcuts": sign_in.has_shortcuts(),
         "own_projects": guards.own_projects,
-        "galley_version": release(),
+        "galley_version": galley_version(),
     }

@@ -13,7 +13,7 @@ MAX_DETAILS = 1000
 
 
 @dataclass(frozen=True)
-class Fault:
+class FieldError:
     """One fault of a request: where (a JSON pointer), what (a code) and a sentence for a person."""
 
     field: str
@@ -35,13 +35,13 @@ class GalleyError(Exception):
         message: str,
         *,
         code: str | None = None,
-        details: Sequence[Fault | Mapping[str, Any]] = (),
+        details: Sequence[FieldError | Mapping[str, Any]] = (),
         **extra: Any,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
-        self.details = [d.as_dict() if isinstance(d, Fault) else dict(d) for d in details]
+        self.details = [d.as_dict() if isinstance(d, FieldError) else dict(d) for d in details]
         self.extra = extra
         """Further members of the error object, such as requiredRole and yourRole."""
 
@@ -94,7 +94,7 @@ class Invalid(GalleyError):
 
     status, code = 422, "validation_failed"
 
-    def __init__(self, faults: Sequence[Fault], message: str | None = None) -> None:
+    def __init__(self, faults: Sequence[FieldError], message: str | None = None) -> None:
         count = len(faults)
         summary = "1 fault was found." if count == 1 else f"{count} faults were found."
         super().__init__(message or summary, details=faults)
@@ -108,7 +108,7 @@ def state(code: str, message: str, **members: Any) -> dict[str, Any]:
 
 def taken(kind: str, name: str, field: str = "/id") -> Conflict:
     """The answer for a name that something of the same kind has already."""
-    fault = Fault(field, "duplicate_name", f"{name!r} is taken.")
+    fault = FieldError(field, "duplicate_name", f"{name!r} is taken.")
     return Conflict(f"There is a {kind} {name!r} already.", code="duplicate_name", details=[fault])
 
 

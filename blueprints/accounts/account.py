@@ -17,7 +17,7 @@ from domain.accounts import tokens, users
 from domain.accounts.access import READ, WRITE, require_write
 from domain.accounts.idempotency import Answer, first_answer, keep
 from domain.clock import now
-from domain.errors import Conflict, Fault, TooManyAttempts
+from domain.errors import Conflict, FieldError, TooManyAttempts
 from domain.models import new_id
 from domain.pagination import Page
 from domain.projects import projects
@@ -115,7 +115,7 @@ def change_password() -> ResponseReturnValue:
     try:
         return saved(save, lambda form: _page(password=form))
     except TooManyAttempts as error:
-        fault = Fault("/currentPassword", error.code, error.message)
+        fault = FieldError("/currentPassword", error.code, error.message)
         page = _page(password=Form(errors=[fault.as_dict()]))
         return page, error.status, {"Retry-After": str(error.retry_after)}
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import request
 
 from blueprints.shared.context import MAX_BODY_BYTES
-from domain.errors import Fault, Invalid, TooLarge, WrongMediaType
+from domain.errors import FieldError, Invalid, TooLarge, WrongMediaType
 from domain.validation.messages import pointer
 from domain.validation.strict_json import parse_object
 
@@ -35,7 +35,7 @@ def refuse_body() -> None:
     if members:
         raise Invalid(
             [
-                Fault(pointer([name]), "unknown_field", "This call takes no body.")
+                FieldError(pointer([name]), "unknown_field", "This call takes no body.")
                 for name in members
             ]
         )

@@ -15,7 +15,7 @@ from blueprints.responses import runs as answers
 from blueprints.shared.context import settings
 from blueprints.shared.guards import current_actor, load_run
 from domain.accounts.access import SUPER_USER
-from domain.errors import Fault, GalleyError
+from domain.errors import FieldError, GalleyError
 from domain.logs import run_logs, uploads, zip_stream
 from domain.logs.files import read_log
 from domain.runs import queries as run_queries
@@ -89,7 +89,7 @@ def upload_logs(run_id: str) -> ResponseReturnValue:
         for part in parts(settings().upload_bytes, "GALLEY_UPLOAD_BYTES"):
             field = pointer([part.field]) if part.field else ""
             if part.filename is None:
-                inbox.refuse(Fault(field, "unknown_field", f"{part.field!r} is not a file."))
+                inbox.refuse(FieldError(field, "unknown_field", f"{part.field!r} is not a file."))
             else:
                 inbox.add(field, part.filename, part.pieces)
         rows = inbox.keep(current_actor())

@@ -116,7 +116,7 @@ def abort_run(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     if row.completed_at is not None:
         raise _already(row.status, "run")
-    run_control.stop(row)
+    run_control.abort(row)
     return jsonify(runId=row.id, status=run_queries.get(row.id).status), 202
 
 
@@ -152,7 +152,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     if step.status in FINISHED:
         raise _already(step.status, "step")
-    running, ready = engine.cancel_step(step, by=current_actor())
+    running, ready = engine.abort_step(step, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status), 202

@@ -23,7 +23,7 @@ from domain.definitions import merge
 from domain.editor import commands, drafts, operations
 from domain.editor.commands import NoSuchActError
 from domain.editor.drafts import Overtaken, Present
-from domain.errors import Conflict, Fault, Invalid, StaleRevision
+from domain.errors import Conflict, FieldError, Invalid, StaleRevision
 from domain.models import Draft
 from domain.pagination import Page
 from domain.projects import projects
@@ -206,7 +206,7 @@ def save(draft_id: str) -> ResponseReturnValue:
     except StaleRevision:
         return save(draft_id)  # somebody was faster once more
     except (Invalid, Conflict) as error:
-        faults = error.details or [Fault("", error.code, error.message).as_dict()]
+        faults = error.details or [FieldError("", error.code, error.message).as_dict()]
         part = request.form.get("part", NO_PART)
         template = "editor/_editor.html" if pages.is_partial() else "editor/edit.html"
         return editor_page(now_is, part, template, refused=faults), error.status

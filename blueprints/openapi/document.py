@@ -17,7 +17,7 @@ from blueprints.openapi.parts import (
 )
 from blueprints.openapi.schemas import Schemas
 from blueprints.openapi.tags import NOUNS, noun_of
-from blueprints.shared.context import release
+from blueprints.shared.context import galley_version
 from domain.accounts.access import SYSTEM_ADMIN
 from domain.error_codes import ERRORS, FAULTS, REASONS
 
@@ -35,7 +35,7 @@ def document(app: Flask) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Galley",
-            "version": release(),
+            "version": galley_version(),
             "description": ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },

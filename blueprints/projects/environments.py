@@ -14,7 +14,7 @@ from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved, typed
 from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import SUPER_USER
-from domain.errors import Conflict, Fault, Invalid
+from domain.errors import Conflict, FieldError, Invalid
 from domain.models import Project
 from domain.projects import environments as rules
 from domain.validation.fields import Slug
@@ -127,7 +127,7 @@ def _read(schema: type[E]) -> E:
     return body
 
 
-def _settings() -> tuple[dict[str, str], list[Fault]]:
+def _settings() -> tuple[dict[str, str], list[FieldError]]:
     """What was typed for the chosen driver, and the faults of what was typed for others."""
     form, prefix = typed(), "settings."
     chosen = form.get("driver", "")
@@ -147,5 +147,5 @@ def _settings() -> tuple[dict[str, str], list[Fault]]:
                     f"This belongs to the driver {driver}, but {chosen} is chosen: empty it, or "
                     "choose the other driver."
                 )
-                strays.append(Fault(f"/settings/{name}", "not_allowed", message))
+                strays.append(FieldError(f"/settings/{name}", "not_allowed", message))
     return settings, strays

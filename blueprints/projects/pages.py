@@ -11,7 +11,7 @@ from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import ADMIN, PROJECT_ROLES, require_system_admin
-from domain.errors import Fault, Invalid, NotFound
+from domain.errors import FieldError, Invalid, NotFound
 from domain.models import Project
 from domain.projects import projects
 from domain.validation.fields import Slug
@@ -99,7 +99,7 @@ def put_member(project_id: str) -> ResponseReturnValue:
             projects.put_member(current_actor(), project, body.username, body.role)
         except NotFound:
             message = f"There is no user {body.username!r}."
-            raise Invalid([Fault("/username", "unknown_value", message)]) from None
+            raise Invalid([FieldError("/username", "unknown_value", message)]) from None
         flash(f"{body.username} is {body.role} of {project.name}.", "good")
         return redirect(f"/projects/{project.id}/settings/members", 303)
 

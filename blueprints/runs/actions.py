@@ -37,14 +37,14 @@ class RerunForm(Rerun):
 @bp.post("/abort")
 def abort(run_id: str) -> ResponseReturnValue:
     """One that has ended meanwhile is no error: the page says how it stands."""
-    run_control.stop(load_run(run_id, SUPER_USER))
+    run_control.abort(load_run(run_id, SUPER_USER))
     return _polled(f"/runs/{run_id}")
 
 
 @bp.post("/steps/<step_run_id>/abort")
 def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = _step(run_id, step_run_id)
-    running, ready = engine.cancel_step(step, by=current_actor())
+    running, ready = engine.abort_step(step, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
     return _polled(f"/runs/{run_id}?step={step.id}#step")

@@ -27,7 +27,7 @@ def keys() -> Keys:
 
 
 @cache
-def release() -> str:
+def galley_version() -> str:
     """The release of Galley that runs here."""
     return version("galley")
 

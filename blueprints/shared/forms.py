@@ -11,7 +11,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from blueprints.requests.base import Schema, check
-from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound
+from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 
 S = TypeVar("S", bound=Schema)
 
@@ -77,4 +77,4 @@ def saved(
 
 
 def _faults(error: Invalid | Conflict | NotFound | Forbidden) -> Sequence[Mapping[str, Any]]:
-    return error.details or [Fault("", error.code, error.message).as_dict()]
+    return error.details or [FieldError("", error.code, error.message).as_dict()]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, redirect, request
 
 from blueprints.requests.base import CursorQuery, PageQuery, Schema, check, query_parameters
-from blueprints.shared.context import release
+from blueprints.shared.context import galley_version
 from domain.pagination import COUNTED_TO
 
 S = TypeVar("S", bound=Schema)
@@ -101,7 +101,7 @@ def lead_to(address: str) -> Response:
 
 def tag(*parts: object) -> str:
     """The version of a piece of a page; `parts` are all that its look depends on."""
-    return hashlib.sha256(repr((release(), *parts)).encode()).hexdigest()[:24]
+    return hashlib.sha256(repr((galley_version(), *parts)).encode()).hexdigest()[:24]
 
 
 def unless_known(etag: str, render: Callable[[], str]) -> Response:

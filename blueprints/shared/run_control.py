@@ -108,9 +108,9 @@ def rerun(old: Run, wanted: Rerun, within: Callable[[Run], None] | None = None) 
     return run
 
 
-def stop(run: Run) -> None:
+def abort(run: Run) -> None:
     """Stop a run in the caller's name; nothing happens to a finished one."""
-    running, ready = engine.cancel_run(run.id, by=current_actor())
+    running, ready = engine.abort_run(run.id, by=current_actor())
     doorbell().poke(running)
     doorbell().ring(ready)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 
 PREFIX = "parameter."
 LINES = "parameters"
@@ -70,7 +70,7 @@ def _read_lines(lines: str) -> dict[str, str]:
             values[name] = value
         elif line.strip():
             wrong = f"sets {name!r} again" if name in values else "is not NAME=VALUE"
-            faults.append(Fault(f"/{LINES}", "invalid_format", f"Line {position} {wrong}."))
+            faults.append(FieldError(f"/{LINES}", "invalid_format", f"Line {position} {wrong}."))
     if faults:
         raise Invalid(faults)
     return values

@@ -6,7 +6,6 @@ from typing import Any
 
 from peewee import fn
 
-from domain.accounts import audit
 from domain.accounts.access import Actor
 from domain.models import AuditEvent, Base, first_id, is_sqlite, locked
 from domain.pagination import Page, count, fetch_after
@@ -185,4 +184,4 @@ def change_row(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     of_it = type(row).id == row.id
     before = locked(type(row).select().where(of_it)).get()
     type(row).update(**values).where(of_it).execute()
-    return audit.changed(before, values)
+    return changed(before, values)

@@ -11,7 +11,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from domain import disk
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
-from domain.errors import Conflict, Fault, Forbidden, NotSignedIn, taken
+from domain.errors import Conflict, FieldError, Forbidden, NotSignedIn, taken
 from domain.models import Lookup, User, given, locked, write
 from domain.pagination import Page, fetch
 
@@ -82,7 +82,7 @@ def delete_user(actor: Actor, username: str) -> None:
     """
     if username == actor.username:
         message = f"You are {username}: nobody deletes their own account."
-        details = [Fault("", "not_allowed", message)]
+        details = [FieldError("", "not_allowed", message)]
         raise Conflict(message, code="own_account", details=details)
     with write():
         _keep_an_admin_beside(username, "")
@@ -106,7 +106,7 @@ def _keep_an_admin_beside(username: str, field: str) -> None:
     admins = locked(User.select().where(User.is_system_admin).order_by(User.id))
     if [admin.username for admin in admins] == [username]:
         message = f"{username} is the only System_Admin; make another one first."
-        details = [Fault(field, "not_allowed", message)]
+        details = [FieldError(field, "not_allowed", message)]
         raise Conflict(message, code="last_system_admin", details=details)
 
 
@@ -143,7 +143,7 @@ def _unproven(code: str, message: str) -> Forbidden:
     return Forbidden(
         message,
         code="wrong_credentials",
-        details=[Fault("/currentPassword", code, message)],
+        details=[FieldError("/currentPassword", code, message)],
         requiredRole=None,
         yourRole=None,
     )

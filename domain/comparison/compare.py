@@ -24,7 +24,7 @@ from domain.comparison.rules import (
 )
 from domain.definitions.diff import Difference, differences
 from domain.definitions.references import ReleaseReference, release_reference
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.logs import error_lines, run_logs, windows
 from domain.logs.files import read_log
 from domain.models import (
@@ -129,7 +129,7 @@ def require_comparable(run: Run, other: Run) -> None:
         said = "A run does not differ from itself: choose another one."
     else:
         return
-    raise Invalid([Fault("/with", "not_allowed", said)], said)
+    raise Invalid([FieldError("/with", "not_allowed", said)], said)
 
 
 def _of_workflow(run: Run) -> Any:

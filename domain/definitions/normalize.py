@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.models.base import new_id
 from domain.validation.messages import Path, pointer
 
@@ -48,7 +48,7 @@ def _give_ids(plain: dict[str, Any], revisions: Iterable[Mapping[str, Any]]) -> 
     if unknown:
         message = "This workflow never had a stage or step of this id; leave it out for a new one."
         paths = sorted(unknown.values(), key=reading_order)
-        raise Invalid([Fault(pointer((*path, "id")), "unknown_id", message) for path in paths])
+        raise Invalid([FieldError(pointer((*path, "id")), "unknown_id", message) for path in paths])
     for path, part in parts_of(plain):
         if not part["id"]:
             kept = (namesakes or {}).get((len(path), part["name"]))

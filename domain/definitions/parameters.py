@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.validation.messages import pointer
 
 MAX_VALUE_BYTES = 64 * 1024
@@ -74,7 +74,9 @@ def same_variable(names: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield name, first
 
 
-def _declared(declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -> Iterator[Fault]:
+def _declared(
+    declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]
+) -> Iterator[FieldError]:
     known = {p["name"] for p in declared}
     for name in given:
         if name not in known:
@@ -91,9 +93,11 @@ def _declared(declared: Sequence[Mapping[str, Any]], given: Mapping[str, Any]) -
             yield _fault(name, *found)
 
 
-def _undeclared(given: Mapping[str, Any]) -> Iterator[Fault]:
+def _undeclared(given: Mapping[str, Any]) -> Iterator[FieldError]:
     if len(given) > MAX_PARAMETERS:
-        yield Fault("/parameters", "too_many", f"A run takes at most {MAX_PARAMETERS} parameters.")
+        yield FieldError(
+            "/parameters", "too_many", f"A run takes at most {MAX_PARAMETERS} parameters."
+        )
         return
     for name, value in given.items():
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
@@ -117,5 +121,5 @@ def _size_fault(value: str | int | float) -> tuple[str, str] | None:
     return None
 
 
-def _fault(name: str, code: str, predicate: str) -> Fault:
-    return Fault(pointer(("parameters", name)), code, f"Parameter '{name}' {predicate}.")
+def _fault(name: str, code: str, predicate: str) -> FieldError:
+    return FieldError(pointer(("parameters", name)), code, f"Parameter '{name}' {predicate}.")

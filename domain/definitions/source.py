@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from domain.definitions import yaml_writer
 from domain.definitions.source_tokens import Event, Unreadable, json_events, yaml_events
-from domain.errors import MAX_DETAILS, Fault
+from domain.errors import MAX_DETAILS, FieldError
 from domain.validation.messages import pointer
 from domain.validation.strict_json import MAX_DEPTH, is_storable, problem
 
@@ -41,7 +41,7 @@ _END_OF_LINE = re.compile("\r\n|\r|\n")
 
 @dataclass(frozen=True, order=True)
 class LocatedFault:
-    """A `domain.errors.Fault` with the place in the text to look at."""
+    """A `domain.errors.FieldError` with the place in the text to look at."""
 
     line: int
     column: int
@@ -70,7 +70,7 @@ class Source:
         return self.place_of(pointer)[0]
 
 
-def located(faults: Iterable[Fault], source: Source) -> list[LocatedFault]:
+def located(faults: Iterable[FieldError], source: Source) -> list[LocatedFault]:
     """The faults of a definition, in the order of its text."""
     return sorted(
         LocatedFault(*source.place_of(fault.field), fault.field, fault.code, fault.message)

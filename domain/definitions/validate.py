@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from domain.definitions.normalize import objects_in, parts_of, reading_order
 from domain.definitions.parameters import same_variable, value_fault
 from domain.definitions.schema import READ_ONLY, ChangedWorkflow, Definition
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.validation.messages import Path, fault_of, pointer
 
 S = TypeVar("S", bound=Definition)
@@ -24,7 +24,7 @@ def parse(body: object, schema: type[S], *, project_id: str | None = None) -> S:
     """
     if schema is ChangedWorkflow and isinstance(body, dict):
         body = {key: value for key, value in body.items() if key not in READ_ONLY}
-    faults: dict[Path, Fault] = {}
+    faults: dict[Path, FieldError] = {}
     parsed: S | None = None
     try:
         parsed = schema.model_validate(body)
@@ -33,7 +33,7 @@ def parse(body: object, schema: type[S], *, project_id: str | None = None) -> S:
             path = _path(found["loc"])
             faults[path] = fault_of(found, path, "a workflow")
     for path, code, message in _cross_faults(body, project_id):
-        faults.setdefault(path, Fault(pointer(path), code, message))
+        faults.setdefault(path, FieldError(pointer(path), code, message))
     if faults or parsed is None:
         raise Invalid([faults[path] for path in sorted(faults, key=reading_order)])
     return parsed

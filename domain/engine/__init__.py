@@ -20,8 +20,8 @@ from domain.engine.advance import (
 from domain.engine.claims import beat, claim, oldest_ready, owned
 from domain.engine.endings import end_lease, end_leases_of, expire, finish, give_back
 from domain.engine.requests import (
-    cancel_run,
-    cancel_step,
+    abort_run,
+    abort_step,
     complete_outside,
     decide_stage,
     expire_outside,
@@ -35,12 +35,12 @@ __all__ = [
     "LeaseLost",
     "Ready",
     "StepFailed",
+    "abort_run",
+    "abort_step",
     "admit",
     "advance",
     "advance_in_transaction",
     "beat",
-    "cancel_run",
-    "cancel_step",
     "claim",
     "complete_outside",
     "count_in_progress",

@@ -17,7 +17,7 @@ from domain.models.run_facts import touch
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 
 
-def cancel_run(run_id: str, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
+def abort_run(run_id: str, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
     """Stop a run: what has not started never will, what runs is told to stop.
 
     Returns the running steps, whose workers the caller pokes, and what became ready elsewhere.
@@ -46,7 +46,7 @@ def cancel_run(run_id: str, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
     return running, admit_after(run_id)
 
 
-def cancel_step(step: StepRun, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
+def abort_step(step: StepRun, *, by: Actor) -> tuple[list[StepRun], list[Ready]]:
     """Stop one step. Returns the step if a worker has to be poked, and what became ready.
 
     Nothing happens to a finished step.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
-from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.errors import Conflict, FieldError, Invalid, NotFound
 from domain.files import sync_folder
 from domain.logs.files import run_folder
 from domain.models import Run, UploadedLog, new_id, write
@@ -53,7 +53,7 @@ class Inbox:
     def __init__(self, data_dir: Path, run: Run, folder: Path) -> None:
         self._data_dir, self._run, self._folder = data_dir, run, folder
         self._files: list[_Received] = []
-        self._faults: list[Fault] = []
+        self._faults: list[FieldError] = []
 
     def add(self, field: str, name: str, pieces: Iterable[bytes]) -> None:
         """Write a file to the disk, piece by piece; one that may not be called so is left out.
@@ -77,7 +77,7 @@ class Inbox:
             os.fsync(file.fileno())
         self._files.append(_Received(field, name, path, size, digest.hexdigest()))
 
-    def refuse(self, fault: Fault) -> None:
+    def refuse(self, fault: FieldError) -> None:
         """Something else is wrong with the request; `keep` will say it with the rest."""
         self._faults.append(fault)
 
@@ -88,7 +88,7 @@ class Inbox:
         too many files already, NotFound when the run was removed meanwhile.
         """
         if not (self._files or self._faults):
-            self._faults.append(Fault("", "required", "The form holds no file."))
+            self._faults.append(FieldError("", "required", "The form holds no file."))
         if self._faults:
             raise Invalid(self._faults)
         with write(self._run.id):
@@ -184,29 +184,31 @@ def remove_unfinished(data_dir: Path) -> None:
 # ---- names -----------------------------------------------------------------------------------
 
 
-def _fault_in(field: str, name: str) -> Fault | None:
+def _fault_in(field: str, name: str) -> FieldError | None:
     """What is wrong with a file's name: it shall be one line and no path."""
     if not name:
-        return Fault(field, "required", "A file needs a name.")
+        return FieldError(field, "required", "A file needs a name.")
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
-        return Fault(field, "too_long", f"{name[:40]!r}… is longer than {MAX_NAME_BYTES} bytes.")
+        return FieldError(
+            field, "too_long", f"{name[:40]!r}… is longer than {MAX_NAME_BYTES} bytes."
+        )
     if not name.isprintable() or name != name.strip():
         message = f"{name!r} must be one line of visible characters, without blanks around it."
-        return Fault(field, "invalid_text", message)
+        return FieldError(field, "invalid_text", message)
     if name in (".", "..") or "/" in name or "\\" in name:
-        return Fault(field, "invalid_format", f"{name!r} must be a name, not a path.")
+        return FieldError(field, "invalid_format", f"{name!r} must be a name, not a path.")
     return None
 
 
 def _taken(file: _Received, other: UploadedLog | _Received) -> dict[str, object]:
     """With what is there, so that who sends a file again can see whether it arrived before."""
     where = "The run has" if isinstance(other, UploadedLog) else "This form has"
-    fault = Fault(file.field, "duplicate_name", f"{where} a log {file.name!r} already.")
+    fault = FieldError(file.field, "duplicate_name", f"{where} a log {file.name!r} already.")
     return {**fault.as_dict(), "name": other.name, "size": other.size, "sha256": other.sha256}
 
 
-def _too_many(field: str) -> Fault:
-    return Fault(field, "too_many", f"A run keeps at most {MAX_FILES} uploaded logs.")
+def _too_many(field: str) -> FieldError:
+    return FieldError(field, "too_many", f"A run keeps at most {MAX_FILES} uploaded logs.")
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -6,7 +6,7 @@ from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.accounts.audit import put_row
 from domain.clock import now
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.models import Project, Secret, write
 from domain.pagination import Page, fetch
 from domain.projects.secret_values import encrypted, is_everyday
@@ -29,14 +29,14 @@ def put_secret(
         row, before = put_row(Secret, {"project": project.id, "name": name}, values)
         is_new = before is None
         if is_new and _all(project).count() > MAX_SECRETS:
-            fault = Fault("", "too_many", f"A project takes at most {MAX_SECRETS} secrets.")
+            fault = FieldError("", "too_many", f"A project takes at most {MAX_SECRETS} secrets.")
             raise Invalid([fault], fault.message)
         detail = {"isNew": is_new}  # nothing about the value, not even whether it is another
         audit.record(actor, "put", "secret", name, project_id=project.id, detail=detail)
     return row, is_new
 
 
-def warnings(value: str) -> list[Fault]:
+def warnings(value: str) -> list[FieldError]:
     """What to tell who set the value: it is kept and masked all the same."""
     if not is_everyday(value):
         return []
@@ -44,7 +44,7 @@ def warnings(value: str) -> list[Fault]:
         "The value is short or looks like a word or a number: logs show *** wherever it stands by "
         "chance, and a release whose version or file names hold it is refused."
     )
-    return [Fault("/value", "easily_guessed", text)]
+    return [FieldError("/value", "easily_guessed", text)]
 
 
 def get_secret(project: Project, name: str) -> Secret:

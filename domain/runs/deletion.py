@@ -6,7 +6,7 @@ from pathlib import Path
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
-from domain.errors import Conflict, Fault, state
+from domain.errors import Conflict, FieldError, state
 from domain.logs.files import run_folder
 from domain.models import (
     Run,
@@ -58,7 +58,7 @@ def _require_end(run: Run) -> None:
         raise Conflict(
             f"The run is still {run.status}; wait for its end, or abort it.",
             code="run_in_progress",
-            details=[Fault("/status", "run_in_progress", run.status)],
+            details=[FieldError("/status", "run_in_progress", run.status)],
         )
 
 

@@ -7,7 +7,7 @@ it is good for one step only, and for nothing once that step has ended.
 from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
 from domain.engine import Ready
-from domain.errors import Conflict, Fault, Invalid, NotFound, state
+from domain.errors import Conflict, FieldError, Invalid, NotFound, state
 from domain.models import Release, Run, StepRun, StepSpec, is_id
 from domain.secret_key import Keys
 from domain.statuses import FAILED, FINISHED, SUCCEEDED
@@ -77,10 +77,10 @@ def _check_release(step: StepRun, success: bool, release_id: str) -> None:
     ingredient = StepSpec.get_by_id(step.id).spec["ingredientId"]
     release = Release.get_or_none(Release.id == release_id)
     if not success:
-        fault = Fault("/releaseId", "not_allowed", "A step that failed has made no release.")
+        fault = FieldError("/releaseId", "not_allowed", "A step that failed has made no release.")
     elif release is None or release.ingredient_id != ingredient:
         message = f"There is no release {release_id!r} of {ingredient}."
-        fault = Fault("/releaseId", "unknown_release", message)
+        fault = FieldError("/releaseId", "unknown_release", message)
     else:
         return
     raise Invalid([fault])
@@ -93,10 +93,10 @@ def _not_waiting(message: str, step: StepRun) -> Conflict:
 
 
 def _already_finished(step: StepRun) -> Conflict:
-    details = [Fault("/status", "already_finished", step.status)]
+    details = [FieldError("/status", "already_finished", step.status)]
     made = ""
     if step.release_id is not None:
-        details.append(Fault("/releaseId", "already_finished", step.release_id))
+        details.append(FieldError("/releaseId", "already_finished", step.release_id))
         made = f" with the release {step.release_id}"
     return Conflict(
         f"The step is {step.status} already{made}.", code="already_finished", details=details

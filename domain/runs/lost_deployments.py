@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from domain.accounts import audit
 from domain.accounts.access import Actor
-from domain.errors import Conflict, Fault, state
+from domain.errors import Conflict, FieldError, state
 from domain.models import Deployment, RunEvent, StepRun, write
 from domain.models.run_facts import touch
 from domain.statuses import DID_NOT, FAILED, HAPPENED, SUCCEEDED, UNKNOWN
@@ -58,7 +58,7 @@ def answer(step: StepRun, *, happened: bool, comment: str, actor: Actor) -> None
         raise Conflict(
             f"It has been answered already: the deployment {_SAID[known]}.",
             code="already_answered",
-            details=[Fault("/outsideEffect", "already_answered", known)],
+            details=[FieldError("/outsideEffect", "already_answered", known)],
         )
 
 

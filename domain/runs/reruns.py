@@ -14,7 +14,7 @@ from peewee import fn
 from domain.accounts.access import Actor, missing
 from domain.clock import now, rfc3339
 from domain.engine import Ready
-from domain.errors import Conflict, Fault, GalleyError, Invalid, state
+from domain.errors import Conflict, FieldError, GalleyError, Invalid, state
 from domain.models import (
     Deployment,
     Ingredient,
@@ -114,7 +114,7 @@ def _workflow_of(old: Run) -> Workflow:
         raise Conflict(
             f"The run is still {old.status}; wait for its end, or abort it.",
             code="run_in_progress",
-            details=[Fault("/status", "run_in_progress", old.status)],
+            details=[FieldError("/status", "run_in_progress", old.status)],
         )
     workflow = Workflow.get_by_id(old.workflow_id)
     if workflow.deleted_at is not None:
@@ -149,7 +149,7 @@ def _prepare(old: Run, workflow: Workflow, definition: Which) -> Plan:
             f"The parameters of run #{old.number} do not fit the definition any more: "
             f"{refused.faults[0].message} Start a new run with parameters that fit.{as_it_was}",
             code="parameters_do_not_fit",
-            details=[Fault("/definition", f.code, f.message) for f in refused.faults],
+            details=[FieldError("/definition", f.code, f.message) for f in refused.faults],
         ) from None
 
 
@@ -269,7 +269,7 @@ def _check_releases(
             f"What this run released cannot be used again. {damaged[0]} "
             "Run it again from the start.",
             code="release_damaged",
-            details=[Fault("", "release_damaged", message) for message in damaged],
+            details=[FieldError("", "release_damaged", message) for message in damaged],
         )
 
 

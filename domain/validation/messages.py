@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from domain.errors import Fault
+from domain.errors import FieldError
 
 Path = tuple[str | int, ...]
 """Where something is in a body: ("stages", 0, "name")."""
@@ -63,7 +63,7 @@ def pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def fault_of(error: Mapping[str, Any], path: Path, whole: str) -> Fault:
+def fault_of(error: Mapping[str, Any], path: Path, whole: str) -> FieldError:
     """One error of `ValidationError.errors()` as a fault.
 
     path: where, as the sender sees it. whole: what the body is, such as "a workflow".
@@ -75,7 +75,7 @@ def fault_of(error: Mapping[str, Any], path: Path, whole: str) -> Fault:
         code = kind
     else:
         code = "invalid_type" if kind.endswith("_type") else CODES.get(kind, kind)
-    return Fault(pointer(path), code, _sentence(error, path, whole))
+    return FieldError(pointer(path), code, _sentence(error, path, whole))
 
 
 def _type_of(error: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from domain.errors import BadRequest, Fault, Invalid
+from domain.errors import BadRequest, FieldError, Invalid
 from domain.validation.messages import pointer
 
 MAX_DEPTH = 64
@@ -88,7 +88,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _faults(value: Any) -> Iterator[Fault]:
+def _faults(value: Any) -> Iterator[FieldError]:
     waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), [value])])
     while waiting:
         path, container = waiting.popleft()
@@ -97,11 +97,13 @@ def _faults(value: Any) -> Iterator[Fault]:
         members = container.items() if isinstance(container, dict) else enumerate(container)
         for key, item in members:
             if isinstance(key, str) and not is_storable(key):
-                yield Fault(pointer(path[1:]), "invalid_text", "A key holds a forbidden character.")
+                yield FieldError(
+                    pointer(path[1:]), "invalid_text", "A key holds a forbidden character."
+                )
             elif isinstance(item, dict | list):
                 waiting.append(((*path, key), item))
             elif found := problem(item):
-                yield Fault(pointer((*path, key)[1:]), *found)
+                yield FieldError(pointer((*path, key)[1:]), *found)
 
 
 def problem(value: Any) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from domain.definitions.normalize import normalise
 from domain.definitions.references import artifact_path
 from domain.definitions.schema import ChangedWorkflow, NewWorkflow
 from domain.definitions.validate import parse
-from domain.errors import Fault, Invalid
+from domain.errors import FieldError, Invalid
 from domain.models import Environment, Workflow
 from domain.workflows.queries import missing_references
 from domain.workflows.statistics import step_medians
@@ -39,9 +39,9 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Examined:
-    errors: list[Fault]
+    errors: list[FieldError]
     """What a save would be refused for."""
-    warnings: list[Fault] = field(default_factory=list)
+    warnings: list[FieldError] = field(default_factory=list)
     """What a run would be refused for as things are."""
     steps: list[PlannedStep] = field(default_factory=list)
     """In the order of execution; none where the errors leave no steps to speak of."""

@@ -9,7 +9,7 @@ from typing import Any
 from peewee import fn
 
 from domain.definitions.references import ENVIRONMENT, INGREDIENT, TEST_SUITE, references
-from domain.errors import Fault, NotFound
+from domain.errors import FieldError, NotFound
 from domain.models import Environment, Ingredient, Run, TestSuite, Workflow, WorkflowRevision
 
 SORTS: Mapping[str, Any] = {
@@ -27,7 +27,7 @@ class Detail:
 
     workflow: Workflow
     definition: dict[str, Any]
-    warnings: list[Fault]
+    warnings: list[FieldError]
 
 
 def detail(workflow: Workflow) -> Detail:
@@ -122,7 +122,7 @@ def last_runs(workflows: Iterable[Workflow]) -> dict[str, Run]:
     return {run.workflow_id: run for run in Run.select(*columns).where(Run.id.in_(ids))}
 
 
-def missing_references(project_id: str, definition: Mapping[str, Any]) -> list[Fault]:
+def missing_references(project_id: str, definition: Mapping[str, Any]) -> list[FieldError]:
     """Ingredients, suites and environments that a definition names and the project lacks."""
     found = list(references(definition))
     present: dict[str, set[str]] = {}
@@ -135,7 +135,7 @@ def missing_references(project_id: str, definition: Mapping[str, Any]) -> list[F
         rows = column.model.select(column).where(project == project_id, column.in_(names)).tuples()
         present[kind] = {name for (name,) in rows} if names else set()
     return [
-        Fault(
+        FieldError(
             reference.field,
             f"unknown_{reference.kind}",
             f"The project {project_id} has no {NOUNS[reference.kind]} {reference.name!r}.",

@@ -11,7 +11,7 @@ from domain.accounts import access, audit
 from domain.accounts.access import Actor
 from domain.clock import now, rfc3339
 from domain.definitions.normalize import normalise
-from domain.errors import Conflict, Fault, StaleRevision
+from domain.errors import Conflict, FieldError, StaleRevision
 from domain.models import Run, Workflow, WorkflowRevision, locked, write
 from domain.workflows.queries import Detail, get_revision, missing_references
 
@@ -237,7 +237,7 @@ def _record(
     )
 
 
-def name_faults(project_id: str, name: str, *, but: Workflow | None = None) -> list[Fault]:
+def name_faults(project_id: str, name: str, *, but: Workflow | None = None) -> list[FieldError]:
     """What is wrong with a name that another workflow of the project has. but: may have it."""
     same = (Workflow.project == project_id) & (Workflow.name_key == name.casefold())
     others = Workflow.select(Workflow.id).where(same & Workflow.deleted_at.is_null())
@@ -254,9 +254,9 @@ def _name_taken(error: IntegrityError, project_id: str, name: str) -> Exception:
     return Conflict(fault.message, code=fault.code, details=[fault])
 
 
-def _taken(project_id: str, name: str) -> Fault:
+def _taken(project_id: str, name: str) -> FieldError:
     message = f"The project {project_id} already has a workflow named {name!r} (case is ignored)."
-    return Fault("/name", "duplicate_name", message)
+    return FieldError("/name", "duplicate_name", message)
 
 
 def _stale(present: Workflow, if_match: Collection[str]) -> StaleRevision:

@@ -20,7 +20,7 @@ on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 def abort(run: Run, doorbell) -> None:
-    running, ready = engine.cancel_run(run.id, by=ACTOR)
+    running, ready = engine.abort_run(run.id, by=ACTOR)
     doorbell.poke(running)
     doorbell.ring(ready)
 
@@ -98,7 +98,7 @@ def test_an_abort_without_redis_reaches_the_script_with_the_next_beat(plant, doo
     run = two_steps(doorbell, gate.script)
     plant.worker()
     gate.is_reached()
-    engine.cancel_run(run.id, by=ACTOR)
+    engine.abort_run(run.id, by=ACTOR)
     assert ended(run).status == CANCELLED
     invariants.hold(plant.settings)
 
@@ -107,7 +107,7 @@ def test_an_abort_whose_worker_dies_of_it_all_is_still_an_abort(plant, doorbell,
     run = two_steps(doorbell, gate.script)
     worker = plant.worker()
     gate.is_reached()
-    engine.cancel_run(run.id, by=ACTOR)
+    engine.abort_run(run.id, by=ACTOR)
     worker.kill()
     plant.reconciler()
     assert ended(run).status == CANCELLED

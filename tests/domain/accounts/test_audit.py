@@ -67,21 +67,21 @@ def gate() -> StageRun:
 
 
 def test_who_stops_a_run_is_recorded_once(run):
-    engine.cancel_run(run.id, by=ANN)
+    engine.abort_run(run.id, by=ANN)
     assert told(last()) == ("ann", "abort", "run", run.id, "pond", "192.0.2.1")
     assert last().detail == {"number": run.number}
     count = AuditEvent.select().count()
-    engine.cancel_run(run.id, by=ANN)
+    engine.abort_run(run.id, by=ANN)
     assert AuditEvent.select().count() == count
 
 
 def test_who_stops_a_step_is_recorded_once(run):
     step = step_named(run, "a")
-    engine.cancel_step(step, by=ANN)
+    engine.abort_step(step, by=ANN)
     assert told(last()) == ("ann", "abort", "step", step.id, "pond", "192.0.2.1")
     assert last().detail == {"runId": run.id, "name": "a"}
     count = AuditEvent.select().count()
-    engine.cancel_step(step, by=ANN)
+    engine.abort_step(step, by=ANN)
     assert AuditEvent.select().count() == count
 
 
@@ -113,8 +113,8 @@ def test_who_decides_about_a_stage_is_recorded_with_the_comment_once(gate, decis
 @pytest.mark.parametrize(
     "change",
     [
-        lambda run: engine.cancel_run(run.id, by=ANN),
-        lambda run: engine.cancel_step(step_named(run, "a"), by=ANN),
+        lambda run: engine.abort_run(run.id, by=ANN),
+        lambda run: engine.abort_step(step_named(run, "a"), by=ANN),
         lambda run: engine.complete_outside(
             step_named(run, "outside"), status=SUCCEEDED, message="", release_id=None, by=ANN
         ),

@@ -255,7 +255,7 @@ def test_a_step_given_back_at_shutdown_is_ready_for_another_worker():
 def test_cancelling_a_run_ends_what_waits_and_asks_what_runs():
     run, ready = start_and_ready(a_workflow([build("a"), build("b")], [build("c")]))
     held = claim(ready[0])
-    poked, _ = engine.cancel_run(run.id, by=ACTOR)
+    poked, _ = engine.abort_run(run.id, by=ACTOR)
     assert [step.id for step in poked] == [held.step_id]
     assert engine.beat(held, lease_ms=LEASE_MS, log_size=0) == "cancel"
     engine.finish(held, Ending(CANCELLED, "Stopped by ann."))
@@ -266,23 +266,23 @@ def test_cancelling_a_run_ends_what_waits_and_asks_what_runs():
 
 def test_cancelling_twice_is_as_good_as_once():
     run = start(a_workflow([build("a")]))
-    engine.cancel_run(run.id, by=ACTOR)
+    engine.abort_run(run.id, by=ACTOR)
     version = Run.get_by_id(run.id).version
-    assert engine.cancel_run(run.id, by=console("bob")) == ([], [])
+    assert engine.abort_run(run.id, by=console("bob")) == ([], [])
     assert Run.get_by_id(run.id).version == version
 
 
 def test_a_cancelled_step_whose_worker_is_lost_is_cancelled_not_repeated():
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     held = claim(ready)
-    engine.cancel_run(run.id, by=ACTOR)
+    engine.abort_run(run.id, by=ACTOR)
     assert lose(held) == []
     assert statuses(run) == {"a": CANCELLED}
 
 
 def test_cancelling_one_step_skips_the_stages_after_it():
     run, ready = start_and_ready(a_workflow([build("a"), build("b")], [build("c")]))
-    engine.cancel_step(step_named(run, "a"), by=ACTOR)
+    engine.abort_step(step_named(run, "a"), by=ACTOR)
     succeed(claim(ready[1]))
     assert statuses(run) == {"a": CANCELLED, "b": SUCCEEDED, "c": SKIPPED}
     assert Run.get_by_id(run.id).status == CANCELLED
@@ -292,7 +292,7 @@ def test_asking_to_stop_a_finished_step_changes_nothing():
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     succeed(claim(ready))
     before = Run.get_by_id(run.id)
-    assert engine.cancel_step(step_named(run, "a"), by=ACTOR) == ([], [])
+    assert engine.abort_step(step_named(run, "a"), by=ACTOR) == ([], [])
     assert Run.get_by_id(run.id).version == before.version
     assert RunEvent.select().count() == 0
 
@@ -338,9 +338,9 @@ def test_a_stage_waits_for_its_approval():
 def test_an_approval_is_not_waited_for_once_all_that_it_is_for_was_stopped():
     stage = {"steps": [build("a"), build("b")], "approval": {"required": True}}
     run = start(a_workflow(stage, [build("c")]))
-    engine.cancel_step(step_named(run, "a"), by=ACTOR)
+    engine.abort_step(step_named(run, "a"), by=ACTOR)
     assert Run.get_by_id(run.id).status == PENDING
-    engine.cancel_step(step_named(run, "b"), by=ACTOR)
+    engine.abort_step(step_named(run, "b"), by=ACTOR)
     assert statuses(run) == {"a": CANCELLED, "b": CANCELLED, "c": SKIPPED}
     assert Run.get_by_id(run.id).status == CANCELLED
 
@@ -357,7 +357,7 @@ def test_runs_above_the_concurrency_limit_wait_and_start_in_order():
     (next_one,) = succeed(claim(ready))
     assert next_one.step_id == step_named(second, "a").id
     assert engine.admit(workflow.id) == []
-    engine.cancel_run(second.id, by=ACTOR)
+    engine.abort_run(second.id, by=ACTOR)
     assert claim(step_named(third, "a"))
 
 
@@ -380,7 +380,7 @@ def test_a_new_run_does_not_overtake_those_that_wait():
 
 def test_a_stage_whose_steps_were_all_stopped_before_it_began_is_passed():
     run, (ready,) = start_and_ready(a_workflow([build("a")], [build("b")], [build("c")]))
-    engine.cancel_step(step_named(run, "b"), by=ACTOR)
+    engine.abort_step(step_named(run, "b"), by=ACTOR)
     succeed(claim(ready))
     assert statuses(run) == {"a": SUCCEEDED, "b": CANCELLED, "c": SKIPPED}
     assert Run.get_by_id(run.id).status == CANCELLED

@@ -145,7 +145,7 @@ def test_a_run_goes_with_all_that_is_only_its_own(settings):
     path.parent.mkdir(parents=True)
     path.write_text("quack\n")
     other = start(workflow)
-    engine.cancel_run(other.id, by=ACTOR)
+    engine.abort_run(other.id, by=ACTOR)
 
     remove(settings, run)
 
@@ -248,7 +248,7 @@ def test_a_rerun_that_keeps_nothing_outlives_the_run_that_it_repeats(settings):
     old, new = a_rerun()
     rerun(old, whence="start")
     for run in Run.select():
-        engine.cancel_run(run.id, by=ACTOR)
+        engine.abort_run(run.id, by=ACTOR)
     remove(settings, new)
     remove(settings, old)
     assert Run.get().rerun_of == old.id

@@ -83,7 +83,7 @@ def step_of(held: Claim) -> StepRun:
 def test_nobody_knows_what_became_of_a_deployment_whose_worker_is_lost(workflow, end, is_to_stop):
     held = deploying(workflow)
     if is_to_stop:
-        engine.cancel_step(step_of(held), by=console("bob"))
+        engine.abort_step(step_of(held), by=console("bob"))
     end(held)
     step = step_of(held)
     assert (step.status, step.outside_effect, step.attempt) == (FAILED, "unknown", 1)
@@ -103,7 +103,7 @@ def test_of_a_deploy_that_had_not_begun_to_deploy_everything_is_known(workflow, 
 
 def test_a_deploy_that_was_stopped_before_it_deployed_anything_is_cancelled(workflow):
     held = claimed(workflow)
-    engine.cancel_step(step_of(held), by=console("bob"))
+    engine.abort_step(step_of(held), by=console("bob"))
     lose(held)
     assert (step_of(held).status, step_of(held).outside_effect) == (CANCELLED, None)
 

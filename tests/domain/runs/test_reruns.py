@@ -269,7 +269,7 @@ def test_a_rerun_waits_for_the_concurrency_limit_like_any_run(worker, again):
     other = worker.start(workflow)
     run = again(old)
     assert (run.admitted, worker.ready, run.number) == (False, [], 3)
-    engine.cancel_run(other.id, by=ACTOR)
+    engine.abort_run(other.id, by=ACTOR)
     worker.succeed(run, "b")
     assert Run.get_by_id(run.id).status == SUCCEEDED
 
@@ -413,7 +413,7 @@ def test_nothing_of_a_success_is_run_again_from_its_failure(worker, again):
 def test_what_was_stopped_runs_again_and_what_was_done_by_then_is_kept(worker, again):
     old = worker.start(a_workflow([build("a")], [build("b")], [build("c")]))
     worker.succeed(old, "a")
-    engine.cancel_run(old.id, by=ACTOR)
+    engine.abort_run(old.id, by=ACTOR)
     run = again(old)
     assert (Run.get_by_id(old.id).status, set(kept(run))) == (CANCELLED, {"a"})
 

@@ -45,7 +45,7 @@ def a_heart(held: engine.Claim, wake: Wake, seen: Callable[[], object], lease: f
 
 
 def test_a_wish_to_stop_is_brought_before_anything_is_said(held, wake, hang):
-    engine.cancel_run(held.run_id, by=ACTOR)
+    engine.abort_run(held.run_id, by=ACTOR)
     with a_heart(held, wake, lambda: hang.wait(20), lease=60) as heart:
         heart.look()
         eventually(lambda: wake.requested is Stop.CANCELLED)
@@ -56,7 +56,7 @@ def test_what_goes_wrong_with_saying_so_keeps_no_wish_back(held, wake, caplog):
     def say() -> None:
         raise ValueError("of all things")
 
-    engine.cancel_run(held.run_id, by=ACTOR)
+    engine.abort_run(held.run_id, by=ACTOR)
     with a_heart(held, wake, say, lease=60) as heart:
         heart.look()
         eventually(lambda: wake.requested is Stop.CANCELLED)

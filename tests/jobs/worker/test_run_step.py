@@ -48,7 +48,7 @@ def test_an_awake_worker_runs_everything_that_is_ready(process):
 def test_a_late_message_wakes_for_whatever_waits_longest(process):
     workflow = a_workflow([build("a", PASS)])
     first, (early,) = start_and_ready(workflow)
-    engine.cancel_run(first.id, by=ACTOR)
+    engine.abort_run(first.id, by=ACTOR)
     second, _ = start_and_ready(workflow)
     run_it(early)
     assert statuses(second) == {"a": SUCCEEDED}

@@ -66,7 +66,7 @@ class Model:
         if run.is_over and run.workflow.limit is not None:
             self.admit(run.workflow, at)
 
-    def cancel_run(self, run: Run, at: int) -> None:
+    def abort_run(self, run: Run, at: int) -> None:
         if run.is_over or run.is_to_stop:
             return
         run.is_to_stop = True
@@ -138,7 +138,7 @@ class Model:
             self.lose(lease, at)
         self.advance(self._run_of(lease.step), at)
 
-    def cancel_step(self, step: Step, at: int) -> None:
+    def abort_step(self, step: Step, at: int) -> None:
         if step.status in FINISHED:
             return
         _stop(step)

@@ -52,9 +52,9 @@ def rerun(pair: Pair, old: Run, whence: Literal["start", "failed"]) -> None:
     pair.ring(ready)
 
 
-def cancel_run(pair: Pair, run: Run) -> None:
-    _, ready = engine.cancel_run(pair.rows[run], by=pipelines.ACTOR)
-    pair.model.cancel_run(run, pair.now)
+def abort_run(pair: Pair, run: Run) -> None:
+    _, ready = engine.abort_run(pair.rows[run], by=pipelines.ACTOR)
+    pair.model.abort_run(run, pair.now)
     pair.ring(ready)
 
 
@@ -271,10 +271,10 @@ def _check_rings(pair: Pair) -> None:
 # ---- steps ----
 
 
-def cancel_step(pair: Pair, step: Step) -> None:
+def abort_step(pair: Pair, step: Step) -> None:
     was_over = step.status in FINISHED
-    _, ready = engine.cancel_step(StepRun.get_by_id(pair.rows[step]), by=pipelines.ACTOR)
-    pair.model.cancel_step(step, pair.now)
+    _, ready = engine.abort_step(StepRun.get_by_id(pair.rows[step]), by=pipelines.ACTOR)
+    pair.model.abort_step(step, pair.now)
     pair.ring(ready)
     if was_over:
         pair.expect_no_change()
