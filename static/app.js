@@ -36,12 +36,12 @@ const toast = (text) => {
 
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx && isPoll(ctx)) serverAnswers(false);
-  else if (ctx) toast("The server does not answer. Nothing was changed.");
+  else if (ctx) toast("The server is not responding. Nothing was changed.");
 });
 document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
   const { status } = ctx.response;
   const shown = ctx.sourceElement.hasAttribute("hx-status:" + status);
-  if (!isPoll(ctx) && !shown) toast("That did not work (" + status + ").");
+  if (!isPoll(ctx) && !shown) toast("The request failed (" + status + ").");
 });
 
 // Browsers without moveBefore() drop the focus of what a morph moves.
@@ -87,7 +87,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (document.documentElement.dataset.shortcuts === "off") return;
   if (target.closest("input, textarea, select, [contenteditable]")) return;
-  const beside = document.querySelector(`a[data-key="${CSS.escape(key)}"]`); // h and l: the run before, the run after
+  const beside = document.querySelector(`a[data-key="${CSS.escape(key)}"]`); // h and l: previous run, next run
   if (beside) return beside.click();
   const going = event.timeStamp - goingSince < 1500;
   goingSince = key === "g" ? event.timeStamp : -Infinity;

@@ -10,7 +10,7 @@ const LOG_NAME = 120; // characters of a line that are its name
 const LOG_PATIENCE = 3000; // ms before what did not come is asked for again
 const LOG_KINDS = ["wrap", "times"];
 
-const noLog = () => toast("The log does not come.");
+const noLog = () => toast("The log could not be loaded.");
 
 class LogPanel {
   constructor(panel) {
@@ -212,7 +212,7 @@ class LogPanel {
       this.follows = !this.isOver;
       this.showEnd();
       this.showState();
-      this.say(this.isOver ? "End of the log" : "Following the end");
+      this.say(this.isOver ? "End of the log" : "Following the log");
     });
   }
 
@@ -348,7 +348,7 @@ class LogPanel {
         found = await this.ask("errors=" + place);
         place = Number(found.next) - 1;
       } while (!found.lines && found.next);
-      if (!found.lines) return toast(from ? "No further line looks like an error." : "No line looks like an error.");
+      if (!found.lines) return toast(from ? "No more error lines." : "No error lines found.");
       this.lines.replaceChildren(...found.lines.children);
       this.read(found.lines.dataset);
       this.target = Number(found.lines.dataset.target);

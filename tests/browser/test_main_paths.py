@@ -152,7 +152,7 @@ def test_a_form_that_is_refused_keeps_what_was_typed(
 ) -> None:
     visitor.goto(f"/workflows/{galley.workflow('Failing')}")
     visitor.locator("summary", has_text="Parameters").click()
-    lines = visitor.get_by_label("One NAME=VALUE in each line")
+    lines = visitor.get_by_label("One NAME=VALUE per line")
     lines.fill("version=1.4\nnonsense")
     visitor.get_by_role("button", name="Run", exact=True).click()
     expect(visitor.get_by_text("Line 2 is not NAME=VALUE.")).to_be_visible()

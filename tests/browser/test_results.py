@@ -27,7 +27,7 @@ def test_a_test_is_found_opened_and_reviewed_by_keys(visitor: Page, galley: Gall
     keys.reach(visitor.get_by_role("radio", name="Approved"))
     visitor.keyboard.press("ArrowDown")
     keys.fill("Comment optional", "Ducks do not moo.")
-    keys.press("Save the review")
+    keys.press("Save review")
     expect(visitor.get_by_role("status").first).to_contain_text("quacks is rejected.")
     expect(visitor.locator(".is-open .review")).to_have_text("Rejected")
     expect(visitor.locator(".opened")).to_contain_text("by admin")

@@ -68,13 +68,13 @@ def test_the_page_says_who_one_is_and_where_one_may_do_what(
 
 
 def test_who_is_in_no_project_reads_who_can_change_that(of_ann: FlaskClient) -> None:
-    assert "You are in no project yet" in of_ann.get("/account").text
+    assert "You are not a member of any project" in of_ann.get("/account").text
 
 
 def test_a_system_admin_reads_that_every_project_is_theirs(people: People) -> None:
     page = people.sysadmin.browser().get("/account").text
     assert "may do everything in every project" in page
-    assert "You are in no project yet" not in page
+    assert "You are not a member of any project" not in page
 
 
 def test_a_name_and_an_address_are_changed(of_ann: FlaskClient, ann: Person) -> None:

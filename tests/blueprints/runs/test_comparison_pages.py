@@ -105,7 +105,7 @@ def test_a_failed_run_is_held_against_the_last_that_worked(
     failed = a_run(workflow, "Failed")
     later = a_run(workflow)
     page = words(visitor.get(address(failed)).text)
-    assert "What changed since #2, the last that worked" in page
+    assert "What changed since #2, the last success" in page
     assert 'title="#3 Failed"' in page
     assert 'title="#4 Cancelled"' in page
     assert "#6 Succeeded, later" in page
@@ -157,7 +157,7 @@ def test_the_first_line_that_differs_is_shown_of_each_step_that_broke(
     page = words(visitor.get(address(bad)).text)
     assert "1 step fails now" in page
     assert "Exit code 2." in page
-    assert "The logs part at line 2." in page
+    assert "The logs differ from line 2." in page
     assert '<span class="line of-removed">- all is &lt;well&gt;' in page
     assert '<span class="line of-added">+ all is &lt;lost&gt;' in page
     logged(settings, bad, "unit", "took 19 ms\nall is <well>\n")
@@ -175,9 +175,9 @@ def test_the_line_that_looks_like_the_error_is_shown_wherever_the_logs_part(
     logged(settings, bad, "unit", text)
     page = words(visitor.get(address(bad)).text)
     place = f"/runs/{bad.id}?step={step_named(bad, 'unit').id}&amp;line=3121#L3121"
-    assert f'First line that looks like an error: <a href="{place}">3,121</a>' in page
+    assert f'First error: <a href="{place}">3,121</a>' in page
     assert "<code>ERROR: &lt;it&gt; sank</code>" in page
-    assert "The logs part at line 1." in page
+    assert "The logs differ from line 1." in page
     assert "again" not in page
     logged(settings, good, "unit", "").unlink()
     assert "3,121</a>" in visitor.get(address(bad)).text  # with nothing to hold it against
@@ -255,7 +255,7 @@ def test_without_an_earlier_success_another_run_can_be_chosen(
     assert "No run before #1 has succeeded" in alone
     assert "It is the only run" in alone
     second = a_run(workflow, "Failed")
-    offer = "What changed since it last worked"
+    offer = "What changed since the last success"
     assert offer not in visitor.get(f"/runs/{second.id}").text
     page = visitor.get(address(second)).text
     assert "Choose any other run above" in page

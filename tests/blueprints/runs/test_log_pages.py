@@ -115,7 +115,7 @@ def test_before_the_first_output_and_without_any(
 ) -> None:
     assert "No output yet." in visitor.get(here).text
     engine.finish(held, Ending(SUCCEEDED))
-    assert "This step wrote nothing." in visitor.get(here).text
+    assert "This step produced no output." in visitor.get(here).text
 
 
 def test_of_a_long_log_a_window_is_shown_with_ways_to_the_rest(
@@ -169,7 +169,7 @@ def test_a_failed_step_opens_at_the_first_line_that_looks_like_an_error(
     engine.finish(held, Ending(FAILED, "Exit code 1.", 1, is_final=True))
     html = visitor.get(here).text
     assert re.search(
-        r'"log-error"><span>First line that looks like an error:</span> <a [^>]*#L2001">2,001</a>',
+        r'"log-error"><span>First error:</span> <a [^>]*#L2001">2,001</a>',
         html,
     )
     assert classed(html, "is-error") == [2001]
@@ -191,7 +191,7 @@ def test_whoever_follows_a_log_learns_with_its_end_where_the_error_is(
     engine.finish(held, Ending(FAILED, "Exit code 1.", 1, is_final=True))
     end = visitor.get(following).text
     assert data(end, "error") == "2"
-    assert data(end, "error-is") == "First line that looks like an error:"
+    assert data(end, "error-is") == "First error:"
     assert data(visitor.get(f"{log}&after=0").text, "error") is None  # costs nothing on the way
     path.write_text("fine\n")
     assert data(visitor.get(f"{log}&offset=0").text, "error") is None

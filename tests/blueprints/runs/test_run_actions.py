@@ -62,16 +62,16 @@ def test_before_a_run_is_run_again_it_says_what_that_would_do(
     assert "wheel is kept" in page
     assert "sign runs" in page
     assert "which is still the present one" in page
-    assert "As it is now" not in page
+    assert "Current" not in page
     body = {
         "name": "Release",
         "stages": [{"name": "stage 1", "order": 1, "steps": [build("wheel", "make")]}],
     }
     workflows.update(failed.workflow, parse(body, ChangedWorkflow, project_id="pond"), actor=ACTOR)
     page = visitor.get(f"/runs/{failed.id}/rerun").text
-    assert "As it is now: revision 2" in page
+    assert "Current: revision 2" in page
     assert "wheel runs" in page
-    assert "Since then: revision 1 to 2" in page
+    assert "Changes since: revision 1 to 2" in page
     assert 'class="line of-added">+ make' in page or "make" in page
 
 

@@ -55,7 +55,7 @@ def test_the_history_can_be_narrowed_and_an_empty_status_means_any(
 ) -> None:
     assert f'id="run-{run.id}"' in visitor.get("/runs?status=&projectId=pond").text
     assert f'id="run-{run.id}"' in visitor.get("/runs?status=Pending").text
-    assert "No run fits" in visitor.get("/runs?status=Failed").text
+    assert "No runs found" in visitor.get("/runs?status=Failed").text
     assert "Runs of Release" in visitor.get(f"/runs?workflowId={run.workflow_id}").text
     assert visitor.get("/runs?projectId=elsewhere").status_code == 404
     assert visitor.get("/runs?status=Broken").status_code == 422
@@ -66,7 +66,7 @@ def test_how_many_runs_fit_is_told_when_somebody_asked_and_by_no_poll(
 ) -> None:
     told = '<p class="hidden" role="status" id="run-count">{}</p>'
     assert told.format("1 run") in visitor.get("/runs").text
-    assert told.format("No run fits") in visitor.get("/runs?status=Failed").text
+    assert told.format("No runs found") in visitor.get("/runs?status=Failed").text
     assert "run-count" not in visitor.get("/runs/list").text
 
 

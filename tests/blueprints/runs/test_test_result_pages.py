@@ -76,7 +76,7 @@ def test_what_failed_comes_first_and_counts_are_filters(
     found = visitor.get(f"{address(step)}?search=WAL&result=Pass").text
     assert shown(found) == ["walks"]
     assert f'href="{address(step)}?search=WAL"' in found
-    assert "No test fits" in visitor.get(f"{address(step)}?result=Skip&search=walks").text
+    assert "No tests found" in visitor.get(f"{address(step)}?result=Skip&search=walks").text
     assert visitor.get(f"{address(step)}?result=Odd").status_code == 422
 
 
