@@ -1,1 +1,1 @@
-"""Pages for signing in, the own account, and user administration."""
+"""Pages for signing in, the user's own account, and user administration."""

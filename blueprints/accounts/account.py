@@ -1,4 +1,4 @@
-"""The pages of the reader's own account: who they are, their password and their tokens."""
+"""Pages of the signed-in user's own account: profile, password, and tokens."""
 
 from typing import Any
 
@@ -38,12 +38,12 @@ def show() -> ResponseReturnValue:
 @bp.get("/new-password")
 @bp.get("/tokens")
 def part() -> ResponseReturnValue:
-    """Forms are sent to these addresses. Who asks for one again gets the part of the page."""
+    """Redirect to a part of the page: forms are posted to these addresses."""
     return redirect(f"{HERE}#" + request.path.rpartition("/")[2])
 
 
 def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) -> str:
-    """Each form as it was typed, or empty."""
+    """Render the page with each form as it was typed, or empty."""
     user = signed_in_user()
     return render_template(
         "accounts/account.html",
@@ -61,13 +61,13 @@ def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) ->
 
 
 def memberships_of(user_id: str) -> dict[str, Any]:
-    """The first of somebody's roles, and how many there are."""
+    """Return the first roles of a user, and their number."""
     rows, total = projects.list_memberships(user_id, Page(1, PROJECTS_SHOWN))
     return {"items": [present.membership(row) for row in rows], "totalCount": total}
 
 
 def tokens_of(user_id: str) -> dict[str, Any]:
-    """A page of somebody's tokens; each says whether its time is over."""
+    """Return a page of a user's tokens; each says whether it has expired."""
     query = pages.read_query(PageQuery)
     rows, total = tokens.list_tokens(user_id, query.as_page())
     at = now()
@@ -96,7 +96,7 @@ def change() -> ResponseReturnValue:
 
 @bp.post("/new-password")
 def change_password() -> ResponseReturnValue:
-    """Every other session of the reader ends; this one begins anew."""
+    """Change the password, end all other sessions of the user, and renew this one."""
     actor = current_actor()
     require_write(actor)
 
@@ -129,7 +129,7 @@ class TokenForm(NewToken):
 
 @bp.post("/tokens")
 def create_token() -> ResponseReturnValue:
-    """The answer is the one page that ever shows the token; sent again, it is not made again."""
+    """Show a new token once; the same form sent again creates no second one."""
     actor = current_actor()
     require_write(actor)
 

@@ -1,4 +1,4 @@
-"""Signing in and out, and how the pages look to the person."""
+"""Signing in and out, and the preferences of this browser."""
 
 from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 
 def after_sign_in(wanted: str | None) -> str:
-    """Where to go after signing in."""
+    """Return the address to go to after signing in."""
     there = pages.safe_next(wanted, HOME)
     return HOME if there.startswith("/login") else there
 
@@ -74,7 +74,7 @@ def logout() -> ResponseReturnValue:
 @bp.post("/theme")
 @public
 def theme() -> ResponseReturnValue:
-    """Light, dark or the system's choice, in a cookie: it belongs to the screen, not the user."""
+    """Store the theme in a cookie: it belongs to the screen, not to the user."""
     response = redirect(pages.safe_next(request.form.get("next"), HOME), 303)
     chosen = request.form.get("theme")
     if chosen in THEMES:
@@ -85,7 +85,7 @@ def theme() -> ResponseReturnValue:
 
 
 def chosen_theme() -> str | None:
-    """What the person chose; None for what the system says."""
+    """Return the chosen theme; None for that of the system."""
     theme = request.cookies.get("theme")
     return theme if theme in THEMES else None
 
@@ -93,7 +93,7 @@ def chosen_theme() -> str | None:
 @bp.post("/shortcuts")
 @public
 def shortcuts() -> ResponseReturnValue:
-    """Whether keys without Ctrl or Alt do something; in a cookie: it belongs to the keyboard."""
+    """Turn single-key shortcuts on or off, in a cookie: they belong to the keyboard."""
     response = redirect(pages.safe_next(request.form.get("next"), HOME), 303)
     if request.form.get("shortcuts") == "off":
         secure = request.is_secure

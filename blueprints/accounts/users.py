@@ -1,4 +1,4 @@
-"""The pages of users, for System_Admins: all of them, a new one, and one with all about them."""
+"""Pages of users, for System_Admins: the list, a new user, and one user."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ bp = Blueprint("users", __name__, url_prefix="/admin")
 
 
 def _system_admin(*, changes: bool = True) -> Actor:
-    """The reader, who is a System_Admin. Raises Forbidden."""
+    """Return the signed-in System_Admin. Raises Forbidden."""
     actor = current_actor()
     require_system_admin(actor, changes=changes)
     return actor
@@ -41,7 +41,7 @@ def list_page() -> ResponseReturnValue:
 
 @bp.get("/new-user")
 def new() -> ResponseReturnValue:
-    """Not below /users: there every word may be somebody's name."""
+    """Show the form at an address outside /users, where any word may be a username."""
     _system_admin()
     return _new(EMPTY)
 
@@ -82,7 +82,7 @@ def show(username: str) -> ResponseReturnValue:
 def _page(
     username: str, profile: Form = EMPTY, password: Form = EMPTY, removal: Form = EMPTY
 ) -> str:
-    """Each form as it was typed, or empty. removal: of the account. Raises NotFound."""
+    """Render a user with each form as it was typed, or empty. Raises NotFound."""
     row = people.get_user(username)
     return render_template(
         "accounts/user.html",

@@ -1,4 +1,4 @@
-"""The pages of what was made and where it went: ingredients, releases, environments."""
+"""Pages of ingredients, releases, and environments."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class IngredientSearch(PlaceQuery):
 
 
 def _rights(project_id: str | None) -> dict[str, Any]:
-    """For what an empty list says to do: in which project, and whether the reader may."""
+    """Return the project, and whether the user may create things in it."""
     actor = current_actor()
     return {
         "projectId": project_id,
@@ -92,7 +92,7 @@ def _made(releases: list[Release]) -> list[dict[str, Any]]:
 
 @bp.get("/releases/<release_id>")
 def release(release_id: str) -> ResponseReturnValue:
-    """Its packages go by page, its deployments by cursor."""
+    """Show a release: its packages by page, its deployments by cursor."""
     row = load_release(release_id)
     query = pages.read_query(CursorQuery)
     packages, package_count = ingredients.list_packages(row, query.as_page())
@@ -115,7 +115,7 @@ def release(release_id: str) -> ResponseReturnValue:
 
 
 def _where(rows: list[Deployment]) -> list[dict[str, Any]]:
-    """Deployments of a release, each with its place. here: whether it is what that has now."""
+    """Return deployments of a release with their environments and whether each is current."""
     places = list({row.environment_id: row.environment for row in rows}.values())
     there, lost = deployed.deployed_now(places), deployed.lost_in(places)
 

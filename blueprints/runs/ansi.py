@@ -1,7 +1,7 @@
-"""What a program coloured for a terminal, as HTML.
+"""Render terminal colors as HTML.
 
-Colours become classes, for the policy of our pages forbids styles of elements; any of them becomes
-the nearest of the sixteen that the style sheet has. Whatever else terminals understand is dropped.
+Colors become classes, because our Content-Security-Policy forbids inline styles. Each color becomes
+the nearest of the sixteen in the style sheet. All other terminal sequences are dropped.
 """
 
 import re
@@ -28,10 +28,10 @@ _CONTROLS = {code: 0x2400 + code for code in range(32) if code != 9} | {0x7F: 0x
 
 
 class Painter:
-    """Turns lines of a log into HTML, one after the other: a colour goes on until it is ended."""
+    """Turns lines of a log into HTML in order: a color lasts until a sequence ends it."""
 
     def __init__(self, before: str = "") -> None:
-        """before: what comes before the first line, as far as its colours matter."""
+        """Start with the colors that the text `before` the first line leaves on."""
         self._decoder: Any = None
         colours = _COLOURS.findall(before)
         start = max((n for n, code in enumerate(colours) if code in _RESETS), default=-1)
@@ -39,7 +39,7 @@ class Painter:
             self.html(codes)
 
     def html(self, line: str) -> Markup:
-        """The line as HTML: text that is escaped, and spans with classes."""
+        """Return the line as escaped HTML with a span for each color."""
         line = _coloured(line)
         if "\x1b" not in line and (self._decoder is None or not self._decoder.style):
             return escape(line.translate(_CONTROLS))
@@ -60,12 +60,12 @@ class Painter:
 
 
 def plain(line: str) -> str:
-    """The line without colours and all else that is meant for a terminal."""
+    """Return the line without terminal sequences."""
     return _COLOURS.sub("", _coloured(line)).translate(_CONTROLS)
 
 
 def _coloured(line: str) -> str:
-    """With no escape sequences but colours, of a length that can be read."""
+    """Remove all escape sequences except colors of readable length."""
     return _STRAY.sub("\N{SYMBOL FOR ESCAPE}", _OTHERS.sub("", line))
 
 

@@ -1,4 +1,4 @@
-"""What changed between two runs of a workflow; first of all since it last worked."""
+"""Page that compares two runs of a workflow, by default with the last success."""
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""A comparison of two runs, for its page."""
+"""Prepare a comparison of two runs for its page."""
 
 from collections.abc import Sequence
 from typing import Any

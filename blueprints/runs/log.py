@@ -1,4 +1,4 @@
-"""The log of a step on the page of its run: windows of lines, what it grows by, searching it."""
+"""The log panel of the run page: windows of lines, updates, and search."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
@@ -34,7 +34,7 @@ Wanted = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\r\n]*$")
 
 
 class LogPlace(Schema):
-    """Which window of a log; else the one that matters most."""
+    """The requested window of a log; by default the most relevant one."""
 
     whole: ClassVar[str] = "the query"
     line: LineRange | None = None
@@ -63,8 +63,10 @@ class LogView(LogPlace):
 
 
 def opening(step: StepRun, attempt: int) -> dict[str, Any]:
-    """What the panel of a log shows when its page is opened, as templates/runs/_log_panel.html
-    wants it. attempt: 0 before the first."""
+    """Return the initial state of the log panel; see templates/runs/_log_panel.html.
+
+    attempt: 0 before the first.
+    """
     place = pages.read_query(LogPlace)
     if attempt == 0:
         return _shown(Window([], 0, 0, 0), None, place)
@@ -83,7 +85,7 @@ def opening(step: StepRun, attempt: int) -> dict[str, Any]:
 
 
 def _error(log: AttemptLog) -> error_lines.Found | None:
-    """What says why the attempt failed; None while it runs, and if no line looks like it."""
+    """Return the error line of a failed attempt; None while it runs, or if no line matches."""
     if not (log.is_over and log.has_failed):
         return None
     found = error_lines.first_error(log.path)
@@ -93,7 +95,7 @@ def _error(log: AttemptLog) -> error_lines.Found | None:
 def _window(
     log: AttemptLog, place: LogPlace, error: error_lines.Found | None = None
 ) -> tuple[Window, int | None]:
-    """The window, and the line in it for whose sake it was chosen."""
+    """Return a window of lines, and the line that it was chosen to show."""
     if place.line:
         number = _range(place.line)[0]
         return windows.around(log.path, number), number
@@ -108,7 +110,7 @@ def _window(
 
 
 def _range(line: str) -> tuple[int, int]:
-    """The first and the last line that are marked."""
+    """Return the first and last marked line."""
     first, _, last = line.partition("-")
     low, high = sorted((int(first), int(last or first)))
     return low, high
@@ -150,7 +152,7 @@ def _shown(
 
 
 def _since(at: int, started_at: int) -> str:
-    """`0:07.3`: minutes, seconds and tenths since the attempt began."""
+    """Format the time since the start of the attempt as `0:07.3`."""
     tenths = max(0, at - started_at) // 100
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
@@ -161,7 +163,7 @@ def _exact(at: int) -> str:
 
 
 def size_now(run: Run, shown: str) -> int | None:
-    """How long a log of the run is, in bytes; None for none (yet). shown: STEP.ATTEMPT."""
+    """Return the size of a log in bytes; None before it exists. shown: STEP.ATTEMPT."""
     step_id, _, attempt = shown.partition(".")
     if not attempt.isdecimal():
         return None
@@ -176,7 +178,7 @@ def size_now(run: Run, shown: str) -> int | None:
 
 @bp.get("/<run_id>/steps/<step_run_id>/log")
 def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """A window of the log, or what it has grown by; 204 while that is nothing."""
+    """Return a window of the log, or its new lines; 204 while there are none."""
     step = run_queries.get_step(load_run(run_id), step_run_id)
     view = pages.read_query(LogView)
     found = run_logs.of_step(settings().data_dir, step, view.attempt)
@@ -201,7 +203,7 @@ def log(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 @bp.get("/<run_id>/steps/<step_run_id>/log/search")
 def search(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """Lines that hold the text `q`, from line `from` on."""
+    """Return the lines that contain the text `q`, starting at line `from`."""
     step = run_queries.get_step(load_run(run_id), step_run_id)
     view = pages.read_query(LogView)
     found = run_logs.of_step(settings().data_dir, step, view.attempt)

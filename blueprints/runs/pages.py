@@ -1,4 +1,4 @@
-"""The pages of runs: the history, one run with its pipeline and log, a workflow's newest run."""
+"""Pages of runs: the list, one run with its pipeline and log, and the board."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ FILTERS = ("status", "workflowId", "projectId", "triggerSource", "since", "until
 
 
 class HistoryQuery(CursorQuery):
-    """The filters of the API, but with days instead of times: of UTC, `until` the last of them."""
+    """Filters of the API with days instead of times; `until` is inclusive, in UTC."""
 
     whole: ClassVar[str] = "the query"
     workflow_id: str | None = None
@@ -54,7 +54,7 @@ class HistoryQuery(CursorQuery):
 
 @dataclass(frozen=True)
 class _Listing:
-    """A page of the history as rows; counting and rendering are what costs."""
+    """A page of the list as rows; counting and rendering are the expensive parts."""
 
     query: HistoryQuery
     rows: Sequence[Run]
@@ -126,9 +126,9 @@ def show(run_id: str) -> ResponseReturnValue:
 
 @bp.get("/runs/<run_id>/status")
 def status(run_id: str) -> ResponseReturnValue:
-    """The polled part. `shown` is STEP.ATTEMPT, whose log the page has now.
+    """Return the polled part of the run page. `shown` is the STEP.ATTEMPT of the log on the page.
 
-    X-Log-Size says how long that log is, in bytes, also where nothing else is new.
+    X-Log-Size is the size of that log in bytes, even if nothing else has changed.
     """
     row = load_run(run_id)
     view = run_view.read()
@@ -152,7 +152,7 @@ def status(run_id: str) -> ResponseReturnValue:
 
 @bp.get("/workflows/<workflow_id>/latest")
 def board(workflow_id: str) -> ResponseReturnValue:
-    """For a screen on the wall: follows the workflow's newest run, and begins none."""
+    """Show the newest run of a workflow on a wall display, without controls."""
     return render_template("workflows/board.html", **_board(workflow_id))
 
 

@@ -1,4 +1,4 @@
-"""The tests of a step: all of them with their last runs, and what people say of each."""
+"""Page of the tests of a step, with their last runs and their reviews."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -45,7 +45,7 @@ def list_page(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 @bp.post("/<test_id>/review")
 def review(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnValue:
-    """The query is that of the list, to which it leads back."""
+    """Save a review and return to the list with the same filters."""
     run = load_run(run_id, SUPER_USER)
     step = run_queries.get_step(run, step_run_id)
     if result_queries.get(step, test_id) is None:
@@ -105,7 +105,7 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
 
 
 def _readable(message: str) -> str:
-    """As it looked on a terminal, without its colours."""
+    """Return the message without terminal sequences."""
     return "\n".join(plain(line.rstrip("\r")) for line in message.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""A run over time, as an SVG has it: positions and widths in percent of the whole."""
+"""Positions and widths of a timeline in percent, for SVG."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from domain.runs.timeline import Bar, Stretch, Timeline
 
 
 def timeline(drawn: Timeline) -> dict[str, Any]:
-    """origin and span in milliseconds: with them app.js lets bars grow between two answers."""
+    """Return the timeline; app.js uses origin and span (ms) to grow bars between polls."""
     return {
         "origin": drawn.origin,
         "span": drawn.span,

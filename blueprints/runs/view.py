@@ -1,4 +1,4 @@
-"""What is shown of one run: which step of it, in which of the views, and how often to ask again."""
+"""State of the run page: the selected step, the view, and the polling pace."""
 
 from bisect import bisect
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ class RunView(Schema):
 
 
 def read() -> RunView:
-    """What the address asks for; the view also as the reader chose it last."""
+    """Read the selection from the address, and the view from the address or the cookie."""
     query = pages.read_query(RunView)
     if not query.step:
         query = query.model_copy(update={"attempt": None})
@@ -67,7 +67,7 @@ def read() -> RunView:
 
 
 def keep(response: Response) -> Response:
-    """Remember the view that the address asked for, for every run."""
+    """Store the requested view in a cookie, for all runs."""
     chosen = request.args.get("view")
     if chosen in VIEWS and chosen != request.cookies.get(VIEW_COOKIE):
         response.set_cookie(
@@ -83,9 +83,9 @@ def keep(response: Response) -> Response:
 
 
 def tag(row: Run, view: RunView | None) -> str:
-    """The version of the picture.
+    """Return the ETag of the polled part.
 
-    Known before anything else of the run is read, so it never promises more than is shown.
+    Read before the data, so the ETag is never newer than the content.
     """
     role = current_actor().role_in(row.project_id)
     late = 0 if row.completed_at else bisect(durations.late_moments(row), now())
@@ -93,7 +93,7 @@ def tag(row: Run, view: RunView | None) -> str:
 
 
 def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dict[str, Any]:
-    """All that the run's templates want; the log only if it is not what is `shown` already."""
+    """Return the context of the run templates; the log only if it is not `shown` already."""
     details, drawn, shared = _look(row)
     run = shared["run"]
     may_run = current_actor().may(SUPER_USER, row.project_id)
@@ -128,12 +128,12 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
 
 
 def overview(row: Run) -> dict[str, Any]:
-    """The run without anything that is chosen or done."""
+    """Return the run without selection and controls, for the board."""
     return _look(row)[2]
 
 
 def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
-    """What is known of the run, and what every page that shows it wants."""
+    """Return what every page of a run needs."""
     details, usually = run_control.look_at(row), durations.before(row)
     drawn = timeline.draw(row, details.stages, details.steps, details.attempts, usually, now())
     run = present.run(details, attempts=False)
@@ -141,7 +141,7 @@ def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
 
 
 def _deployed(row: Deployment) -> dict[str, Any]:
-    """A deployment of the run, with where it went and what it was."""
+    """Return a deployment of the run with its environment and release."""
     return {
         **present_projects.deployment(row),
         "environment": row.environment.name,
@@ -151,7 +151,7 @@ def _deployed(row: Deployment) -> dict[str, Any]:
 
 
 def _completion(step: StepRun) -> dict[str, Any] | None:
-    """How a step that waits for it is completed from outside."""
+    """Return how the waiting step can be completed externally."""
     if not step.is_outside or step.status != PENDING or step.ready_at is None:
         return None
     address = f"{request.host_url}api/completions/{external_completion.secret_of(step, keys())}"
@@ -164,7 +164,7 @@ def _completion(step: StepRun) -> dict[str, Any] | None:
 
 
 def _pace(details: Details) -> str | None:
-    """How often to ask; None when the run has ended and nothing will change any more."""
+    """Return the polling interval; None once the run has ended and cannot change."""
     if details.run.completed_at is not None:
         return None
     if any(step.status == RUNNING for step in details.steps):
@@ -186,9 +186,9 @@ def _chosen_step(
 
 
 def _chosen_attempt(step: Mapping[str, Any], row: StepRun, view: RunView) -> int:
-    """The attempt whose log is shown; 0 for a step that has not started.
+    """Return the attempt whose log is shown; 0 for a step that has not started.
 
-    Of a step that a rerun kept, one of the step that really ran; 0 if that is gone.
+    For a reused step, it is an attempt of the original step; 0 if that was deleted.
     """
     if row.kept_from is not None:
         is_gone = really_ran(row) is row

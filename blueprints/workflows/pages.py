@@ -1,4 +1,4 @@
-"""The pages of workflows: the list, one workflow, and the form that starts a run."""
+"""Pages of workflows: the list, one workflow, and the form that starts a run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,7 @@ RUNS_SHOWN = 10
 
 
 class StartForm(Schema):
-    """Besides the parameters, which `Typed` reads."""
+    """Fields of the start form besides the parameters, which `Typed` reads."""
 
     form_id: FormId | None = None
 
@@ -52,7 +52,7 @@ class ListQuery(WorkflowQuery):
 
 @dataclass(frozen=True)
 class _Listing:
-    """A page of the list as rows; rendering it is what costs."""
+    """A page of the list as rows; rendering is the expensive part."""
 
     query: ListQuery
     found: Any
@@ -109,7 +109,7 @@ def list_page() -> ResponseReturnValue:
 
 
 def _deleted(workflow_id: str | None) -> Workflow | None:
-    """The workflow that the reader has deleted and may take back."""
+    """Return the workflow that the user has just deleted and may restore."""
     if workflow_id is None:
         return None
     row = Workflow.get_or_none(Workflow.id == workflow_id, ~Workflow.deleted_at.is_null())
@@ -154,7 +154,7 @@ def copy(workflow_id: str) -> ResponseReturnValue:
 
 @bp.post("/<workflow_id>/delete")
 def delete(workflow_id: str) -> ResponseReturnValue:
-    """To the list, which offers to take it back."""
+    """Delete a workflow and return to the list, which offers to undo it."""
     workflow = load_workflow(workflow_id, SUPER_USER)
     try:
         workflows.delete(workflow, actor=current_actor())
@@ -210,9 +210,9 @@ def _history(workflow: Workflow) -> dict[str, Any]:
 
 @bp.post("/<workflow_id>/runs")
 def start_run(workflow_id: str) -> ResponseReturnValue:
-    """To the new run; or the form again, with what was typed and what is wrong with it.
+    """Start a run and go to it, or show the form again with its errors.
 
-    The list sends no parameters: whoever starts a workflow there that asks for some gets its form.
+    The list sends no parameters, so a workflow with required parameters shows its form.
     """
     workflow = load_workflow(workflow_id, SUPER_USER)
     shown = present.workflow(workflow_queries.detail(workflow))
@@ -236,7 +236,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
 def _refused(
     workflow: Workflow, shown: dict[str, Any], typed: Typed, error: Invalid | Conflict
 ) -> ResponseReturnValue:
-    """Both the form alone, for htmx, and the whole page with it."""
+    """Return the form alone for htmx, or the whole page with it."""
     faults = error.details or [{"field": "", "code": error.code, "message": error.message}]
     form = _form_context(workflow, shown) | {"form": typed.as_form(), "errors": faults}
     if pages.is_partial():

@@ -1,4 +1,4 @@
-"""The revisions of a workflow: who changed what and why, and how to go back."""
+"""Pages of the revisions of a workflow: list, compare, and restore them."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def list_page(workflow_id: str) -> ResponseReturnValue:
 
 @bp.get("/<int:number>")
 def show(workflow_id: str, number: int) -> ResponseReturnValue:
-    """What a revision changed, against the one before or any other."""
+    """Show what a revision changed, against the previous one or any other."""
     workflow, query = load_workflow(workflow_id), pages.read_query(CompareQuery)
     row = workflow_queries.get_revision(workflow, number)
     against = query.against if query.against is not None else number - 1
@@ -62,7 +62,7 @@ def show(workflow_id: str, number: int) -> ResponseReturnValue:
 
 @bp.post("/<int:number>/restore")
 def restore(workflow_id: str, number: int) -> ResponseReturnValue:
-    """Save an old revision anew; what came between stays in the history."""
+    """Save an old revision as the newest; the revisions between stay in the history."""
     workflow = load_workflow(workflow_id, SUPER_USER)
     row = workflow_queries.get_revision(workflow, number)
     changed = parse(row.definition, ChangedWorkflow, project_id=workflow.project_id)

@@ -1,4 +1,4 @@
-"""The form that starts a run: from the text of its fields to parameters."""
+"""Turn the text fields of the start form into parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ LINES = "parameters"
 
 
 class Typed:
-    """What somebody typed: a field `parameter.NAME` for each declared parameter, or lines.
+    """Fields as typed: `parameter.NAME` for each declared parameter, or lines.
 
-    declared: the `parameters` of the workflow's definition. Without any, the field `parameters`
-    holds lines NAME=VALUE; their values are text, because `version=1.10` is no number.
+    declared: the `parameters` of the definition. Without any, the field `parameters` holds lines
+    NAME=VALUE; their values are text, because `version=1.10` is not a number.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class Typed:
         self._lines = form.get(LINES, "")
 
     def parameters(self) -> dict[str, Any]:
-        """What to start the run with, each value in its declared type if it can be read as one.
+        """Return the parameters, each in its declared type if the text can be read as one.
 
-        `domain.definitions.parameters.check_parameters` decides whether it is allowed. Raises
+        `domain.definitions.parameters.check_parameters` decides whether they are allowed. Raises
         Invalid for a line that is not NAME=VALUE.
         """
         if not self._declared:
@@ -45,7 +45,7 @@ class Typed:
         }
 
     def as_form(self) -> dict[str, Any]:
-        """As it was typed, for the template."""
+        """Return the fields as they were typed, for the template."""
         return {"parameters": self._values, "lines": self._lines}
 
 
