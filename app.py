@@ -103,9 +103,9 @@ class _Galley(Flask):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application for these settings, or for those of the environment.
+    """Return the application for these settings, or for those of the environment.
 
-    Binds the database; migrating it is `galley migrate`'s. Raises SettingError.
+    Binds the database; `galley migrate` migrates it. Raises SettingError.
     """
     settings = settings or settings_module.load()
     app = _Galley("galley", root_path=str(settings_module.CHECKOUT))
@@ -159,7 +159,7 @@ def _private_redis(settings: Settings) -> str:
 
 
 def _common_context() -> dict[str, Any]:
-    """What base.html shows on every page."""
+    """Return what base.html shows on every page."""
     return {
         "theme": sign_in.chosen_theme(),
         "shortcuts": sign_in.has_shortcuts(),

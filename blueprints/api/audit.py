@@ -1,4 +1,4 @@
-"""/api/audit: who did what to what, when and from where."""
+"""/api/audit: who changed what, when, and from which address."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -18,14 +18,14 @@ bp = Blueprint("api_audit", __name__, url_prefix="/api/audit")
 
 @bp.get("")
 @operation(
-    "Search what was done, newest first",
+    "Search the audit log, newest first",
     needs=SYSTEM_ADMIN,
     who="System_Admins; with `projectId` the Admins of that project",
     answers={200: Unbounded[AuditEvent]},
     query=AuditQuery,
 )
 def search_audit(query: AuditQuery) -> ResponseReturnValue:
-    """Every change leaves an event, and so does each sign-in, also one that failed."""
+    """Every change creates an event, and so does each sign-in, including failed ones."""
     if query.project_id is None:
         require_system_admin(current_actor(), changes=False)
     else:

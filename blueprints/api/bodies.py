@@ -1,4 +1,4 @@
-"""Bodies as JSON text, before any schema looks at them."""
+"""Bodies as JSON text, before any schema checks them."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from domain.validation.strict_json import parse_object
 
 
 def read_object(*, optional: bool = False) -> dict[str, Any]:
-    """The body as a JSON object, checked as text only; {} for no body if it is `optional`.
+    """Return the body as a JSON object, checked as text only; {} for no body if `optional`.
 
     Raises BadRequest, TooLarge, WrongMediaType, Invalid.
     """
@@ -27,9 +27,9 @@ def read_object(*, optional: bool = False) -> dict[str, Any]:
 
 
 def refuse_body() -> None:
-    """For calls that take none: what somebody sends all the same must mean something to them.
+    """Refuse a body for calls that take none: it would have meant something to the client.
 
-    Raises as `read_object` does, and Invalid by the name of every member.
+    Raises as `read_object` does, and Invalid with the name of every member.
     """
     members = read_object(optional=True)
     if members:

@@ -34,7 +34,7 @@ def list_ingredients(query: IngredientQuery) -> ResponseReturnValue:
 
 @bp.post("")
 @operation(
-    "Make an ingredient",
+    "Create an ingredient",
     needs=SUPER_USER,
     body=NewIngredient,
     answers={201: answers.Ingredient},

@@ -1,4 +1,4 @@
-"""/api/workflowruns/…/logs: what the steps of a run printed, and further log files of it."""
+"""/api/workflowruns/…/logs: output of steps, and uploaded log files."""
 
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,10 @@ bp = Blueprint("api_logs", __name__, url_prefix="/api/workflowruns")
     query=LogQuery,
 )
 def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnValue:
-    """The whole log as it is now, also by Range; or what came after byte `offset`, up to 256 KiB.
+    """Return the whole log so far, also by Range, or up to 256 KiB after byte `offset`.
 
-    Without `attempt` it is that of the last one: who follows a log names the attempt, or goes on in
-    another one's when the step is tried again. Of a step that a rerun kept, it is the log of the
-    step that really ran.
+    Without `attempt`, it is the log of the last attempt. Name the attempt when you follow a log: a
+    retry starts a new log. For a reused step, it is the log of the original step.
     """
     step = run_queries.get_step(load_run(run_id), step_run_id)
     log = run_logs.of_step(settings().data_dir, step, query.attempt)
@@ -58,10 +57,9 @@ def get_log(run_id: str, step_run_id: str, query: LogQuery) -> ResponseReturnVal
 @bp.get("/<run_id>/logs")
 @operation("Download all logs of a run", answers={200: ZIP}, gives=("Content-Disposition",))
 def get_logs(run_id: str) -> ResponseReturnValue:
-    """A zip with the log of every attempt of every step, and of the steps that a rerun kept.
+    """Return a zip with the logs of all attempts of all steps, including reused ones.
 
-    Log files that were uploaded are in its folder `uploads`. Logs that still grow are in it as far
-    as they have come.
+    Its folder `uploads` holds the uploaded log files. Growing logs are included as they are so far.
     """
     row = load_run(run_id)
     files = run_logs.all_of(settings().data_dir, row)
@@ -79,10 +77,10 @@ def get_logs(run_id: str) -> ResponseReturnValue:
     errors=(409,),
 )
 def upload_logs(run_id: str) -> ResponseReturnValue:
-    """Every file of the form is added to the run under its own name, or none of them.
+    """Add all files of the form to the run under their own names, or none of them.
 
-    What the fields are called does not matter. A name is one line of at most 200 bytes and no path.
-    A run keeps at most 500 files. They are stored as they are: no secret is masked in them.
+    Names of form fields do not matter. A file name is one line of at most 200 bytes without a path.
+    A run holds at most 500 files. Galley stores them unchanged: secrets in them are not masked.
     """
     row = load_run(run_id, SUPER_USER)
     with uploads.inbox(settings().data_dir, row) as inbox:
@@ -118,9 +116,9 @@ def get_upload(run_id: str, log_name: str) -> ResponseReturnValue:
 
 
 def _send(path: Path, **options: Any) -> Response:
-    """A text, or the part of it that a Range asks for; one in other units than bytes is as none.
+    """Send a text, or the part of it that a Range asks for; units other than bytes are ignored.
 
-    RFC 9110, 14.2: who does not understand a unit must ignore the header.
+    See RFC 9110, 14.2: a server must ignore a Range in a unit that it does not support.
     """
     if not request.headers.get("Range", "bytes").lower().startswith("bytes"):
         del request.environ["HTTP_RANGE"]

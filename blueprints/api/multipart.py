@@ -1,4 +1,4 @@
-"""Bodies as multipart/form-data, read piece by piece: a file is never in memory as a whole."""
+"""Read multipart/form-data in pieces, so that a file is never in memory as a whole."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,7 +14,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Part(NamedTuple):
-    """One field of a form. `filename` is None for a field that is no file."""
+    """One field of a form. `filename` is None for a field that is not a file."""
 
     field: str
     filename: str | None
@@ -23,10 +23,10 @@ class Part(NamedTuple):
 
 
 def parts(limit: int, setting: str) -> Iterator[Part]:
-    """The parts of this request's form, as they arrive.
+    """Yield the parts of this request's form as they arrive.
 
-    limit: how many bytes the body may have; setting: what can raise it.
-    Raises WrongMediaType, TooLarge, and BadRequest for a body that is no such form.
+    limit: maximum bytes of the body; setting: the name of the setting that raises it.
+    Raises WrongMediaType, TooLarge, and BadRequest for a body that is not such a form.
     """
     events = _events(_boundary(), limit, setting)
     for event in events:

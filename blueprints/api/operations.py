@@ -1,7 +1,7 @@
-"""What a route of the API takes and gives, said once: it is checked by this and documented by it.
+"""Declare once what an API route takes and returns; the declaration checks and documents it.
 
-`operation` stands between the route and its view. The query is read before the view is called; the
-body by `read_json` within it, after the view has found out whether the caller may do this at all.
+`operation` wraps the view. The query is read before the view runs; the body by `read_json` inside
+it, after the view has checked access.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,15 +40,15 @@ MULTIPART = "multipart/form-data"
 @dataclass(frozen=True)
 class Operation:
     """needs: a role in the project, System_Admin, SIGNED_IN or PUBLIC.
-    answers: status → the schema of a JSON answer, the media type of another, or None for no body.
-    body_may_be_wrong: whether any object is taken, for its faults are what the caller asks for.
-    upload: whether the view reads the files of a form, with `multipart.parts`.
-    errors: the statuses that cannot be told from the rest, such as 409.
+    answers: status → the schema of a JSON response, another media type, or None for no body.
+    body_may_be_wrong: accept any object, because its errors are the result of the call.
+    upload: the view reads the files of a form with `multipart.parts`.
+    errors: statuses that do not follow from the rest, such as 409.
     headers: request headers beyond those that every call takes.
-    gives: headers of its good answers beyond those that can be told from the rest.
-    who: who may do it, in words, where `needs` does not say all of it.
-    address: JSON schemas of variables of the address that are of another kind than elsewhere.
-    changes: whether it changes anything, so that a token needs the scope write; None: if it is no
+    gives: response headers beyond those that follow from the rest.
+    who: who may call it, in words, where `needs` is not enough.
+    address: JSON schemas of address variables of an unusual kind.
+    changes: whether it changes data, so that a token needs the scope write; None: unless it is a
     GET.
     """
 
@@ -69,9 +69,9 @@ class Operation:
 
 
 def operation(summary: str, **of_route: Any) -> Callable[[View], View]:
-    """Declare what the view takes and gives; see Operation. A query comes as the keyword `query`.
+    """Declare what the view takes and returns; see Operation. A query arrives as keyword `query`.
 
-    The view's docstring becomes the description.
+    The docstring of the view becomes the description.
     """
     declared = Operation(summary, **of_route)
 
@@ -89,12 +89,12 @@ def operation(summary: str, **of_route: Any) -> Callable[[View], View]:
 
 
 def operation_of(endpoint: str | None) -> Operation | None:
-    """What the view of an endpoint was declared to be; None for a page."""
+    """Return the declaration of the view of an endpoint; None for a page."""
     return getattr(current_app.view_functions.get(endpoint or ""), "operation", None)
 
 
 def refuse_what_is_not_taken() -> None:
-    """Before every API request: what its view does not read is an error, not a typo."""
+    """Refuse API input that the view does not read: it would be a silent mistake."""
     found = operation_of(request.endpoint)
     if found is None:
         return

@@ -49,7 +49,7 @@ def list_projects(query: PageQuery) -> ResponseReturnValue:
 
 @bp.post("")
 @operation(
-    "Make a project",
+    "Create a project",
     needs=SYSTEM_ADMIN,
     body=NewProject,
     answers={201: answers.Project},
@@ -96,7 +96,7 @@ def get_member(project_id: str, username: str) -> ResponseReturnValue:
 
 @bp.put("/<project_id>/members/<username>")
 @operation(
-    "Give somebody a role",
+    "Add or change a member",
     needs=ADMIN,
     body=MemberPut,
     answers={200: answers.Member, 201: answers.Member},
@@ -110,7 +110,7 @@ def put_member(project_id: str, username: str) -> ResponseReturnValue:
 
 
 @bp.delete("/<project_id>/members/<username>")
-@operation("Take somebody out of a project", needs=ADMIN, errors=(409,))
+@operation("Remove a member", needs=ADMIN, errors=(409,))
 def remove_member(project_id: str, username: str) -> ResponseReturnValue:
     projects.remove_member(current_actor(), load_project(project_id, ADMIN), username)
     return "", 204
@@ -136,7 +136,7 @@ def get_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 
 @bp.put("/<project_id>/testsuites/<name>")
 @operation(
-    "Make or change a test suite",
+    "Create or change a test suite",
     needs=SUPER_USER,
     body=TestSuitePut,
     answers={200: answers.TestSuite, 201: answers.TestSuite},
@@ -171,7 +171,7 @@ def list_environments(project_id: str, query: PageQuery) -> ResponseReturnValue:
 
 
 @bp.get("/<project_id>/environments/<name>")
-@operation("Read an environment, and what is deployed there", answers={200: answers.Environment})
+@operation("Read an environment and its current deployment", answers={200: answers.Environment})
 def get_environment(project_id: str, name: str) -> ResponseReturnValue:
     row = environments.get_environment(load_project(project_id), name)
     return jsonify(with_deployments([row])[0])
@@ -179,7 +179,7 @@ def get_environment(project_id: str, name: str) -> ResponseReturnValue:
 
 @bp.put("/<project_id>/environments/<name>")
 @operation(
-    "Make or change an environment",
+    "Create or change an environment",
     needs=SUPER_USER,
     body=EnvironmentPut,
     answers={200: answers.Environment, 201: answers.Environment},
@@ -202,7 +202,7 @@ def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
 
 @bp.get("/<project_id>/environments/<name>/deployments")
 @operation(
-    "List what was deployed into an environment, newest first",
+    "List the deployments of an environment, newest first",
     answers={200: Unbounded[answers.Deployment]},
     query=CursorQuery,
 )
@@ -228,12 +228,12 @@ def list_secrets(project_id: str, query: PageQuery) -> ResponseReturnValue:
 
 @bp.get("/<project_id>/secrets/<name>")
 @operation(
-    "Read what is known of a secret",
+    "Read the metadata of a secret",
     answers={200: answers.Secret},
     address=SECRET_ADDRESS,
 )
 def get_secret(project_id: str, name: str) -> ResponseReturnValue:
-    """Its value is never given back."""
+    """Galley never returns the value."""
     return jsonify(present.secret(project_secrets.get_secret(load_project(project_id), name)))
 
 

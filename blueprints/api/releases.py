@@ -1,4 +1,4 @@
-"""/api/releases: what was built, and its files."""
+"""/api/releases: releases and their files."""
 
 from flask import Blueprint, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
@@ -31,8 +31,10 @@ def get_release(release_id: str) -> ResponseReturnValue:
 @bp.delete("/<release_id>")
 @operation("Delete a release", needs=ADMIN, errors=(409,))
 def delete_release(release_id: str) -> ResponseReturnValue:
-    """Not while it is deployed somewhere or a run in progress needs it. Its files go within days,
-    if no other release has the same. Its version is never given again by numbering.
+    """Fails while the release is deployed or a run in progress needs it.
+
+    Its files are deleted within days unless another release has the same ones. Automatic numbering
+    never assigns its version again.
     """
     release_deletion.remove_release(load_release(release_id, ADMIN), actor=current_actor())
     return "", 204

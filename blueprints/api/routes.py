@@ -1,4 +1,4 @@
-"""The calls of the API as the document lists them: one for each method of each declared route."""
+"""The calls of the API for the document: one for each method of each declared route."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Route(NamedTuple):
 
 
 def routes_of(app: Flask) -> Iterator[Route]:
-    """Every call of the API, in the order of the addresses."""
+    """Return every call of the API, in the order of the addresses."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = app.view_functions[rule.endpoint]
         declared: Operation | None = getattr(view, "operation", None)
@@ -52,12 +52,12 @@ def routes_of(app: Flask) -> Iterator[Route]:
 
 
 def documented_path(rule: str) -> str:
-    """The address of a route as OpenAPI writes it: `/api/projects/{projectId}`."""
+    """Return the address of a route as OpenAPI writes it: `/api/projects/{projectId}`."""
     return _VARIABLE.sub(lambda found: f"{{{camel(found[1])}}}", rule)
 
 
 def failures_of(route: Route) -> list[int]:
-    """The statuses of errors that a call may answer."""
+    """Return the error statuses that a call may answer."""
     declared = route.operation
     found = {*ALWAYS, *declared.errors}
     if declared.needs != PUBLIC:
@@ -72,6 +72,6 @@ def failures_of(route: Route) -> list[int]:
 
 
 def camel(name: str) -> str:
-    """`project_id` → `projectId`."""
+    """Convert `project_id` to `projectId`."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)

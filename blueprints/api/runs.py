@@ -71,8 +71,10 @@ def list_runs(query: RunQuery) -> ResponseReturnValue:
     gives=(ETAG,),
 )
 def get_run(run_id: str, query: WaitQuery) -> ResponseReturnValue:
-    """A 304 that comes before the time of `wait` is over has a Retry-After: as many as may wait
-    at the same time do so already, so ask again after that many seconds.
+    """Return the run; with `wait`, as soon as it changes.
+
+    A 304 before the time of `wait` is over has a Retry-After: all places for waiting requests are
+    taken, so ask again after that many seconds.
     """
     shown = Shown(load_run(run_id))
     has_waited = True
@@ -89,7 +91,7 @@ def get_run(run_id: str, query: WaitQuery) -> ResponseReturnValue:
 
 
 def _is_known(shown: Shown) -> bool:
-    """Weak tags count: a proxy that compresses makes every tag of ours weak."""
+    """Compare weakly: a proxy that compresses makes every tag weak."""
     return request.if_none_match.contains_weak(shown.tag)
 
 
@@ -101,9 +103,9 @@ def _tagged(response: Response, tag: str) -> Response:
 @bp.delete("/<run_id>")
 @operation("Delete a run", needs=SUPER_USER, errors=(409,))
 def delete_run(run_id: str) -> ResponseReturnValue:
-    """With its logs and tests, once it has ended. What it released and deployed stays.
+    """Delete a finished run with its logs and tests; its releases and deployments stay.
 
-    Not while nobody has said what became of a lost deployment of it, or reruns keep steps of it.
+    Fails while the outcome of a deployment is unknown, or reruns reuse steps of the run.
     """
     row = load_run(run_id, SUPER_USER)
     deletion.remove_run(row, actor=current_actor(), data_dir=settings().data_dir)
@@ -111,7 +113,7 @@ def delete_run(run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/abort")
-@operation("Stop a run", needs=SUPER_USER, answers={202: StartedRun}, errors=(409,))
+@operation("Abort a run", needs=SUPER_USER, answers={202: StartedRun}, errors=(409,))
 def abort_run(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     if row.completed_at is not None:
@@ -122,7 +124,7 @@ def abort_run(run_id: str) -> ResponseReturnValue:
 
 @bp.post("/<run_id>/rerun")
 @operation(
-    "Run a finished run again",
+    "Rerun a finished run",
     needs=SUPER_USER,
     body=Rerun,
     body_is_optional=True,
@@ -147,7 +149,7 @@ def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/abort")
-@operation("Stop a step", needs=SUPER_USER, answers={202: answers.StepState}, errors=(409,))
+@operation("Abort a step", needs=SUPER_USER, answers={202: answers.StepState}, errors=(409,))
 def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     if step.status in FINISHED:
@@ -160,14 +162,14 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
 
 @bp.post("/<run_id>/steps/<step_run_id>/complete")
 @operation(
-    "Complete a step from outside",
+    "Complete a step",
     needs=SUPER_USER,
     body=Completion,
     answers={200: answers.StepState},
     errors=(409,),
 )
 def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """The same result may be sent again; another one is a conflict."""
+    """Record the result of the step; repeating it is allowed, changing it is a conflict."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     return _complete(step, current_actor())
 
@@ -182,8 +184,10 @@ def complete_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     errors=(404, 409),
 )
 def complete_by_address(secret: str) -> ResponseReturnValue:
-    """The page of the run shows the address while the step waits. It needs no token, is good for
-    this step only, and for nothing once the step has ended.
+    """Record the result of the step without a token.
+
+    The run page shows the address while the step waits. The address works for this step only, until
+    the step has ended.
     """
     step = external_completion.by_secret(secret, keys())
     return _complete(step, external_completion.actor_for(step, address()))
@@ -204,14 +208,14 @@ def _complete(step: StepRun, actor: Actor) -> ResponseReturnValue:
 
 @bp.post("/<run_id>/steps/<step_run_id>/outcome")
 @operation(
-    "Say what became of a lost deployment",
+    "Record the outcome of a lost deployment",
     needs=SUPER_USER,
     body=Outcome,
     answers={200: answers.OutcomeAnswered},
     errors=(409,),
 )
 def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """Say whether a deployment happened whose worker was lost before it could tell."""
+    """Record whether a deployment happened whose worker was lost."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     body = read_json(Outcome)
     lost_deployments.answer(

@@ -1,4 +1,4 @@
-"""The single tests of a step of a run, and what people say of them."""
+"""The tests of a step, and their reviews."""
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
@@ -22,7 +22,7 @@ bp = Blueprint("api_results", __name__, url_prefix="/api/workflowruns")
 @bp.get("/<run_id>/steps/<step_run_id>/tests")
 @operation("List the tests of a step", answers={200: Listed[answers.Test]}, query=PageQuery)
 def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturnValue:
-    """In pages: a step keeps up to 50,000 tests, each with a message of up to 16 KiB."""
+    """Paged: a step stores up to 50,000 tests, each with a message of up to 16 KiB."""
     step = run_queries.get_step(load_run(run_id), step_run_id)
     rows, total = fetch(results.find(step), query.as_page())
     return listing([present.test(row) for row in rows], total, query)
@@ -31,10 +31,9 @@ def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturn
 @bp.put("/<run_id>/steps/<step_run_id>/tests/<test_id>/review")
 @operation("Review a test", needs=SUPER_USER, body=Review, answers={200: answers.Test})
 def review_test(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnValue:
-    """Say what you think of a test, in place of what was said before; its result stays.
+    """Replace the review of a test; the result of the test does not change.
 
-    A step that a rerun keeps shows the tests of the step that really ran, and so does every other
-    that keeps it: there is one review of each test.
+    Steps that reuse the original step show the same tests, so each test has one review.
     """
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     body = read_json(Review)

@@ -1,4 +1,4 @@
-"""/api/users: people, the caller, the caller's own tokens."""
+"""/api/users: users, the caller, and the caller's tokens."""
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
@@ -27,7 +27,7 @@ bp = Blueprint("api_users", __name__, url_prefix="/api/users")
 
 
 class _Username(BaseConverter):
-    """A user in an address, beside words with a meaning of their own."""
+    """A username in an address, beside words with a meaning of their own."""
 
     regex = f"(?!(?:{'|'.join(RESERVED_USERNAMES)})$)[^/]+"
 
@@ -47,7 +47,7 @@ def list_users(query: PageQuery) -> ResponseReturnValue:
 
 @bp.post("")
 @operation(
-    "Make a user", needs=SYSTEM_ADMIN, body=NewUser, answers={201: answers.User}, errors=(409,)
+    "Create a user", needs=SYSTEM_ADMIN, body=NewUser, answers={201: answers.User}, errors=(409,)
 )
 def create_user() -> ResponseReturnValue:
     actor = current_actor()
@@ -75,7 +75,7 @@ def get_user(username: str) -> ResponseReturnValue:
     "Change a user", needs=SYSTEM_ADMIN, body=UserChange, answers={200: answers.User}, errors=(409,)
 )
 def change_user(username: str) -> ResponseReturnValue:
-    """The only System_Admin stays one."""
+    """Fails if it would leave no System_Admin."""
     actor = current_actor()
     require_system_admin(actor)
     row = users.change_user(actor, username, read_json(UserChange).model_dump())
@@ -85,9 +85,9 @@ def change_user(username: str) -> ResponseReturnValue:
 @bp.delete("/<user:username>")
 @operation("Delete a user", needs=SYSTEM_ADMIN, errors=(409,))
 def delete_user(username: str) -> ResponseReturnValue:
-    """With their tokens, sessions and roles; what they did goes on to bear their name.
+    """Delete the user with their tokens, sessions and roles; the audit log keeps the name.
 
-    Nobody deletes their own account, so one System_Admin is left.
+    Users cannot delete their own account, so one System_Admin always remains.
     """
     actor = current_actor()
     require_system_admin(actor)
@@ -97,14 +97,14 @@ def delete_user(username: str) -> ResponseReturnValue:
 
 @bp.put("/<user:username>/password")
 @operation(
-    "Give a user a new password",
+    "Set the password of a user",
     needs=SYSTEM_ADMIN,
     who="System_Admins; anybody for themselves, who also gives `currentPassword`",
     body=PasswordChange,
     answers={204: None},
 )
 def change_password(username: str) -> ResponseReturnValue:
-    """Every session of the user ends, also the one that asks for it. Tokens stay."""
+    """End every session of the user, including the one that calls this. Tokens stay valid."""
     actor = current_actor()
     if username != actor.username:
         require_system_admin(actor)
@@ -122,7 +122,7 @@ def change_password(username: str) -> ResponseReturnValue:
 
 
 @bp.get("/me")
-@operation("Read who you are", needs=SIGNED_IN, answers={200: answers.Me})
+@operation("Read your own user", needs=SIGNED_IN, answers={200: answers.Me})
 def me() -> ResponseReturnValue:
     return jsonify(present.me(signed_in_user(), current_actor()))
 
@@ -155,14 +155,14 @@ def list_tokens(query: PageQuery) -> ResponseReturnValue:
 
 @bp.post("/tokens")
 @operation(
-    "Make a token",
+    "Create a token",
     needs=SIGNED_IN,
     body=NewToken,
     answers={201: answers.CreatedToken},
     errors=(409,),
 )
 def create_token() -> ResponseReturnValue:
-    """The only answer that ever holds the token itself."""
+    """Return the token itself, which no other response contains."""
     actor = current_actor()
     require_write(actor)
     body = read_json(NewToken)

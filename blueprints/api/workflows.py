@@ -1,4 +1,4 @@
-"""/api/workflows: the seven calls on workflows, and the revisions of one."""
+"""/api/workflows: workflows, their validation, statistics, and revisions."""
 
 import re
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def list_workflows(query: WorkflowQuery) -> ResponseReturnValue:
 
 @bp.post("")
 @operation(
-    "Make a workflow",
+    "Create a workflow",
     needs=SUPER_USER,
     body=NewWorkflow,
     answers={201: answers.Workflow},
@@ -76,7 +76,7 @@ def create_workflow() -> ResponseReturnValue:
 
 @bp.post("/validate")
 @operation(
-    "Check a workflow without saving it",
+    "Validate a workflow without saving it",
     needs=USER,
     body=NewWorkflow,
     body_may_be_wrong=True,
@@ -85,9 +85,9 @@ def create_workflow() -> ResponseReturnValue:
     query=ValidateQuery,
 )
 def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
-    """What is wrong with it, what its runs would still lack, and what each step would touch.
+    """Return the errors of a definition, what its runs still lack, and the plan of its steps.
 
-    Nothing is stored, and whatever is wrong with the body is no error but the answer.
+    Nothing is stored. Errors in the definition are the result, not an error response.
     """
     workflow = None if query.workflow_id is None else load_workflow(query.workflow_id)
     try:
@@ -183,7 +183,7 @@ def get_revision(workflow_id: str, number: int) -> ResponseReturnValue:
 
 
 def _check_project(project_id: object, role: str) -> None:
-    """Who may not do this here is told so before being told what is wrong with the body."""
+    """Check permission before validating the body."""
     if isinstance(project_id, str) and re.fullmatch(SLUG_BODY, project_id):
         load_project(project_id, role)
 
@@ -202,9 +202,9 @@ def _with_etag(response: Response, detail: Detail) -> Response:
 
 
 def _if_match() -> set[str] | None:
-    """The versions that the request wants to replace; None: whichever is there.
+    """Return the versions that the request wants to replace; None for any.
 
-    A weak tag counts too: a proxy that compresses makes every tag of ours weak.
+    A weak tag counts too: a proxy that compresses makes every tag weak.
     """
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None

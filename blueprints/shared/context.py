@@ -1,4 +1,4 @@
-"""HTTP and nothing else: pages, their fragments, and the JSON API."""
+"""The objects that belong to the application of this request."""
 
 from functools import cache
 from importlib.metadata import version
@@ -12,28 +12,28 @@ from jobs.queue import Doorbell
 
 
 def settings() -> Settings:
-    """The settings of the application that answers this request."""
+    """Return the settings of the application that answers this request."""
     return cast(Settings, current_app.config["GALLEY"])
 
 
 def doorbell() -> Doorbell:
-    """What tells the workers that steps may be ready; ring it after the commit."""
+    """Return the queue that wakes the workers."""
     return cast(Doorbell, current_app.extensions["galley_doorbell"])
 
 
 def keys() -> Keys:
-    """What signs and encrypts with the secret key of the installation."""
+    """Return the keys derived from the secret key, for signing and encrypting."""
     return cast(Keys, current_app.extensions["galley_keys"])
 
 
 @cache
 def galley_version() -> str:
-    """The release of Galley that runs here."""
+    """Return the version of Galley."""
     return version("galley")
 
 
 def is_api() -> bool:
-    """Whether a program is asking, so that a token counts and errors are JSON."""
+    """Return whether the request is for the API: tokens count and errors are JSON."""
     return request.path in ("/api", "/metrics") or request.path.startswith("/api/")
 
 

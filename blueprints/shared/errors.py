@@ -1,4 +1,4 @@
-"""Every error becomes one answer: JSON under /api, else a page, or a fragment for htmx."""
+"""Turn every error into one response: JSON under /api, else a page, or a fragment for htmx."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +48,7 @@ def register(app: Flask) -> None:
 
 
 def answer(error: GalleyError, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as the caller can use it. `headers` are added to the answer's own."""
+    """Return the error in the form that the client expects, with additional `headers`."""
     g.is_answered_with_error = True
     response = _as_json(error) if is_api() else _as_html(error)
     if is_api() and isinstance(error, NotSignedIn):
@@ -70,7 +70,7 @@ def _content(error: GalleyError) -> dict[str, Any]:
 
 
 def _as_json(error: GalleyError) -> Response:
-    """The envelope, or the same as RFC 9457 for clients that prefer it."""
+    """Return the error envelope, or the form of RFC 9457 if the client prefers it."""
     content = _content(error)
     offered = ["application/json", PROBLEM]
     if request.accept_mimetypes.best_match(offered) != PROBLEM:
@@ -117,7 +117,7 @@ def _sign_in(wanted: str) -> str:
 
 
 def _path_of(url: str) -> str:
-    """The path of an address that anybody may have sent; "" if it is none."""
+    """Return the path of an untrusted address; "" if it is not a valid one."""
     try:
         return urlsplit(url).path
     except ValueError:
@@ -125,7 +125,7 @@ def _path_of(url: str) -> str:
 
 
 def _http(error: HTTPException) -> Response:
-    """What werkzeug found: its status and headers (Allow, Retry-After), our words."""
+    """Translate an error of werkzeug; keep its status and headers (Allow, Retry-After)."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
@@ -139,7 +139,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _say_which_condition(response: Response) -> Response:
-    """werkzeug sends what was asked for all the same, only with the status 412."""
+    """Replace the body that werkzeug sends with a 412."""
     if response.status_code != 412 or g.get("is_answered_with_error"):
         return response
     response.close()
@@ -167,7 +167,7 @@ def _no_database(error: Exception) -> Response:
 
 
 def _gone(error: Exception) -> Response:
-    """A row that was there when the request began: somebody has deleted it meanwhile."""
+    """Answer 404 for a row that was deleted during the request."""
     current_app.logger.warning("%s: deleted meanwhile: %s", request_id(), error)
     return answer(NotFound("It was deleted at this very moment."))
 
@@ -187,7 +187,7 @@ def _disk_full(error: Exception) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    """Our own mistake: told in the log with its traceback, and outside only by its number."""
+    """Log the traceback of an internal error; show the client only the request id."""
     # An address that is a secret is none of the log's business.
     where = request.url_rule if guards.is_by_address() else request.path
     current_app.logger.error("%s %s %s", request_id(), request.method, where, exc_info=error)

@@ -1,7 +1,7 @@
-"""Who is asking, and may they? Load a row and check access in one call.
+"""Authentication and authorization: load a row and check access in one call.
 
-Every route needs somebody, unless its view says `@public`. A stranger to a project gets the same
-404 as for what does not exist.
+Every route requires a user unless its view is `@public`. A row of a project that the user may not
+read gives the same 404 as a row that does not exist.
 """
 
 from collections.abc import Callable
@@ -38,26 +38,25 @@ Row = TypeVar("Row", bound=Base)
 
 
 def public(view: View) -> View:
-    """Mark a view that needs nobody to be signed in."""
+    """Mark a view that requires no authentication."""
     view.is_public = True  # type: ignore[attr-defined]
     return view
 
 
 def by_address(view: View) -> View:
-    """Mark a view whose address is a secret that says enough: nobody has to be signed in, and it
-    does the same whether anybody is."""
+    """Mark a view whose secret address is sufficient; it ignores any session."""
     view.is_by_address = True  # type: ignore[attr-defined]
     return public(view)
 
 
 def is_by_address() -> bool:
-    """Whether the request is for such a view: then no session counts, so none can be misused."""
+    """Return whether the view ignores sessions, so that none can be misused."""
     view = current_app.view_functions.get(request.endpoint or "")
     return getattr(view, "is_by_address", False)
 
 
 def demand_identity() -> None:
-    """Before every request: say who you are, unless the view is public."""
+    """Require authentication before every request, unless the view is public."""
     view = current_app.view_functions.get(request.endpoint or "")
     if request.method == "OPTIONS":
         return  # says which methods there are, as 405 does
@@ -67,30 +66,30 @@ def demand_identity() -> None:
 
 
 def current_actor() -> Actor:
-    """Who is asking. Raises NotSignedIn."""
+    """Return the authenticated actor. Raises NotSignedIn."""
     if "actor" not in g:
         g.actor = _by_token() if has_bearer() else _by_session()
     return g.actor
 
 
 def forget_actor() -> None:
-    """Ask anew who is asking: in a request that took long, a role or a token may be gone."""
+    """Authenticate again: after a long request, a role or a token may be gone."""
     g.pop("actor", None)
     g.pop("_login_user", None)  # where Flask-Login keeps the person of a session
 
 
 def has_bearer() -> bool:
-    """Whether the request brings its own authority; a browser never does by itself."""
+    """Return whether the request carries a token; browsers never add one automatically."""
     return is_api() and "Authorization" in request.headers
 
 
 def signed_in_user() -> User:
-    """The row of the person who is asking."""
+    """Return the row of the authenticated user."""
     return User.get_by_id(current_actor().user_id)
 
 
 def address() -> str:
-    """Where the request comes from, as the audit keeps it."""
+    """Return the client address, as the audit log stores it."""
     return (request.remote_addr or "")[:60]
 
 
@@ -116,7 +115,7 @@ def _by_session() -> Actor:
 
 
 def own_projects() -> list[tuple[str, str]]:
-    """Id and name of the projects that the caller may read, for a menu: the first of them."""
+    """Return id and name of the first projects that the user may read, for a menu."""
     rows, _ = projects.list_projects(current_actor(), Page(1, PROJECTS_SHOWN))
     return [(row.id, row.name) for row in rows]
 
@@ -125,13 +124,16 @@ def own_projects() -> list[tuple[str, str]]:
 
 
 def load_project(project_id: str, role: str = USER, *, changes: bool = True) -> Project:
-    """changes: False for what only reads, though it needs more than the role User."""
+    """Load a project and check the role.
+
+    changes: False for a read that requires a role above User.
+    """
     access.require(current_actor(), role, project_id, changes=changes)
     return _found(Project.get_or_none(Project.id == project_id), "project", project_id)
 
 
 def load_workflow(workflow_id: str, role: str = USER, *, is_deleted: bool = False) -> Workflow:
-    """A workflow that has not been deleted; is_deleted: one that may be."""
+    """Load a workflow and check the role; is_deleted allows a deleted one."""
     workflow = _by_id(Workflow, "workflow", workflow_id)
     if workflow.deleted_at is not None and not is_deleted:
         raise access.missing("workflow", workflow_id)
@@ -140,7 +142,7 @@ def load_workflow(workflow_id: str, role: str = USER, *, is_deleted: bool = Fals
 
 
 def load_draft(draft_id: str) -> Draft:
-    """One of the caller's own, in a project where they may save it."""
+    """Load a draft of the user, in a project where they may save it."""
     draft = drafts.get(current_actor(), draft_id)
     load_project(draft.project_id, SUPER_USER)
     return draft

@@ -1,7 +1,7 @@
-"""Requests that wait until something has changed: who may wait, and what ends the wait.
+"""Requests that wait for a change, within the capacity of one web server.
 
-Each holds one thread of the web server, so only some may wait at a time. None holds a connection to
-the database: it is handed back between two looks.
+Each holds one thread of the web server, so their number is limited. None holds a database
+connection between two looks.
 """
 
 import socket
@@ -26,7 +26,7 @@ UNSEEN_SECONDS = 2.0
 
 
 class Waiters:
-    """The places of one web server for requests that wait; `waiting` are taken."""
+    """The waiting requests of one web server; `waiting` places are taken."""
 
     def __init__(self, places: int = PLACES) -> None:
         self._places = places
@@ -35,13 +35,13 @@ class Waiters:
         self.waiting = 0
 
     def end(self) -> None:
-        """The server stops: nobody waits any longer. Safe to call from a signal's handler."""
+        """Stop all waits because the server stops. Safe in a signal handler."""
         self._ended = True
 
     def wait(self, seconds: float, is_over: Callable[[], bool]) -> bool:
-        """Wait until `is_over()`, asked some times a second; at most so many seconds.
+        """Wait until `is_over()`, asked several times a second, for at most that many seconds.
 
-        It also ends when the server stops. False, and at once, if there is no free place.
+        The wait also ends when the server stops. Returns False at once if no place is free.
         """
         if not self._take():
             return False
@@ -63,10 +63,10 @@ class Waiters:
 
 
 def wait_for_change(shown: Shown, seconds: float) -> bool:
-    """Wait until the run is no longer as `shown`; returns as `Waiters.wait` does.
+    """Wait until the run differs from `shown`; returns as `Waiters.wait` does.
 
-    It also ends when the client hangs up, for then nobody needs the place any more. Who waited may
-    have lost the right to see the run: load it anew.
+    The wait also ends when the client hangs up. The caller may have lost access to the run
+    meanwhile: load it again.
     """
     waiters: Waiters = current_app.extensions["galley_waiters"]
     client: socket.socket | None = request.environ.get("gunicorn.socket")
@@ -102,7 +102,7 @@ def _differs(shown: Shown, *, closely: bool) -> bool:
 
 
 def _has_hung_up(client: socket.socket) -> bool:
-    """Whether there is nothing to read but the end. A next request stays unread."""
+    """Return whether the client has closed the connection; leaves the next request unread."""
     try:
         return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What the pages share: reading their queries, and answers that cost little when nothing is new."""
+"""Shared parts of pages: queries, redirects, and cheap responses for unchanged content."""
 
 import hashlib
 import re
@@ -16,10 +16,10 @@ S = TypeVar("S", bound=Schema)
 
 
 def read_query(schema: type[S]) -> S:
-    """The query as `schema`. Raises Invalid.
+    """Read the query as `schema`. Raises Invalid.
 
-    Forms send empty fields: they count as absent. What the schema does not know does not matter to
-    a page, other than to the API: links from elsewhere come with parameters of their own.
+    Empty fields of forms count as absent. Unlike the API, a page ignores unknown parameters:
+    links from other sites may carry their own.
     """
     many = query_parameters(schema)
     given = {
@@ -35,7 +35,7 @@ def read_query(schema: type[S]) -> S:
 
 
 def filters(*names: str) -> str:
-    """Those parameters of the query as a query again, to go on with; "" for none."""
+    """Return those parameters of the query as a query string; "" for none."""
     given = request.args.items(multi=True)
     return urlencode([(name, value) for name, value in given if name in names and value])
 
@@ -43,9 +43,9 @@ def filters(*names: str) -> str:
 def listing(
     items: Sequence[Any], total: int, query: PageQuery, *, is_unbounded: bool = False
 ) -> dict[str, Any]:
-    """A page of a list as the macro `pager` wants it.
+    """Return a page of a list as the macro `pager` expects it.
 
-    is_unbounded: the total was counted by `paging.count`, so there may be more.
+    is_unbounded: `pagination.count` counted the total, so it may be a minimum.
     """
     return {
         "items": items,
@@ -59,7 +59,7 @@ def listing(
 def unbounded(
     items: Sequence[Any], total: int, query: CursorQuery, cursor: str | None
 ) -> dict[str, Any]:
-    """A page of a list without bound as the macro `cursor_pager` wants it. cursor: of the next."""
+    """Return a page of an unbounded list for the macro `cursor_pager`. cursor: of the next page."""
     return {
         **listing(items, total, query, is_unbounded=True),
         "nextCursor": cursor,
@@ -68,10 +68,10 @@ def unbounded(
 
 
 def back_to(otherwise: str) -> str:
-    """The page of ours that the request came from; `otherwise` if it does not say.
+    """Return the page of ours that sent the request; `otherwise` if it is unknown.
 
-    The header is the browser's; another site's page can only be in it if that sent the form, and
-    then the request was refused.
+    The header comes from the browser. It can only name another site if that site sent the form,
+    and then the CSRF check refused the request.
     """
     came_from = urlsplit(request.referrer or "")
     is_ours = came_from.netloc == request.host and came_from.path.startswith("/")
@@ -80,7 +80,7 @@ def back_to(otherwise: str) -> str:
 
 
 def safe_next(wanted: str | None, otherwise: str) -> str:
-    """A place on this site to go to next; never somebody else's."""
+    """Return an address on this site; never one of another site."""
     # Browsers read a backslash as a slash, and skip control characters: both can leave the site.
     if wanted is None or not re.fullmatch(r"/(?![/\\])[!-\[\]-~]*", wanted):
         return otherwise
@@ -88,24 +88,24 @@ def safe_next(wanted: str | None, otherwise: str) -> str:
 
 
 def is_partial() -> bool:
-    """Whether htmx wants a piece of the page; else it wants the page, or is not there."""
+    """Return whether htmx asks for a fragment rather than the whole page."""
     return request.headers.get("HX-Request-Type") == "partial"
 
 
 def lead_to(address: str) -> Response:
-    """The whole page goes there, also for htmx."""
+    """Redirect the whole page, with htmx too."""
     if is_partial():
         return Response(status=204, headers={"HX-Redirect": address})
     return redirect(address, 303)  # type: ignore[return-value]
 
 
 def tag(*parts: object) -> str:
-    """The version of a piece of a page; `parts` are all that its look depends on."""
+    """Return the ETag of a fragment; `parts` are everything that its content depends on."""
     return hashlib.sha256(repr((galley_version(), *parts)).encode()).hexdigest()[:24]
 
 
 def unless_known(etag: str, render: Callable[[], str]) -> Response:
-    """The piece of that version, or 304 if the browser shows it already."""
+    """Return the fragment, or 304 if the browser has this version."""
     is_known = request.if_none_match.contains_weak(etag)
     response = Response(status=304) if is_known else Response(render())
     response.set_etag(etag)

@@ -1,4 +1,4 @@
-"""How a run stands, in one sentence: what somebody reads, or hears, first."""
+"""Summarize the state of a run in one sentence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,23 +13,23 @@ NAMES_SHOWN = 3
 
 
 def count(number: int, noun: str) -> str:
-    """`1 step`, `7 steps`, `12,000 runs`."""
+    """Return `1 step`, `7 steps`, `12,000 runs`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def steps_of(run: Json) -> list[Json]:
-    """The step runs of a run, in the order of its stages."""
+    """Return the step runs of a run, in the order of its stages."""
     return [step for stage in run["stageRuns"] for step in stage["stepRuns"]]
 
 
 def run_sentence(run: Json) -> str:
-    """`1 of 7 steps failed: unit tests`."""
+    """Return a sentence such as `1 of 7 steps failed: unit tests`."""
     parts = sentence_parts(run)
     return "".join(part if isinstance(part, str) else part["stepName"] for part in parts)
 
 
 def sentence_parts(run: Json) -> list[Part]:
-    """The same, with the steps that it names, for who wants to go to them."""
+    """Return the sentence in parts, in which each step can become a link."""
     return list(_told(run))
 
 
@@ -63,7 +63,7 @@ _TOLD = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED)
 
 
 def _waits_for_people(run: Json) -> Iterator[Part]:
-    """What goes on only if somebody does something: nobody else will tell them."""
+    """Return what waits for a person, which no other message reports."""
     for stage in run["stageRuns"]:
         if waits_for(stage, "approval"):
             yield f", waits for an approval of {stage['stageName']}"
@@ -76,7 +76,7 @@ def _waits_for_people(run: Json) -> Iterator[Part]:
 
 
 def waits_for(item: Json, code: str) -> bool:
-    """Whether a run, stage or step waits for that reason."""
+    """Return whether a run, stage, or step is pending for that reason."""
     return any(reason["code"] == code for reason in item["waiting"])
 
 

@@ -1,4 +1,4 @@
-"""What guards every request and marks every answer: sessions, CSRF, headers, request ids."""
+"""Sessions, CSRF, response headers, and request ids."""
 
 import secrets
 
@@ -35,7 +35,7 @@ HEADERS = {
 
 class _Csrf(CSRFProtect):
     def _get_csrf_token(self) -> str | None:
-        """For the API from the header alone: a form may be an upload, and is read by its view."""
+        """Read the token of API calls from the header alone: the body may be an upload."""
         if is_api():
             return request.headers.get("X-CSRFToken")
         token: str | None = super()._get_csrf_token()
@@ -46,7 +46,7 @@ csrf = _Csrf()
 
 
 class SignedIn(UserMixin):
-    """The person of a session, as Flask-Login and the templates see them."""
+    """The user of a session, as Flask-Login and the templates see them."""
 
     def __init__(self, row: User) -> None:
         self.row = row
@@ -54,12 +54,12 @@ class SignedIn(UserMixin):
         self.is_system_admin: bool = row.is_system_admin
 
     def get_id(self) -> str:
-        """What the session carries: a new password raises the number and so ends old sessions."""
+        """Return the content of the session: a new password raises the number, which ends it."""
         return f"{self.row.id}:{self.row.session_number}"
 
 
 def begin_session(user: User) -> None:
-    """From now on the browser acts for this person; nothing of a session before is left."""
+    """Start a session for this user and discard any previous one."""
     session.clear()
     session.permanent = True
     login_user(SignedIn(user))
@@ -77,7 +77,7 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 def register(app: Flask) -> None:
-    """Wire all of it into the application; call before any blueprint."""
+    """Install all of it in the application; call before any blueprint."""
     app.session_interface = _Sessions()
     csrf.init_app(app)
     # Its own context processor would ask the database even for the page that says it is down.
@@ -94,7 +94,7 @@ def register(app: Flask) -> None:
 
 
 def _invite(app: Flask, origins: tuple[str, ...]) -> None:
-    """Let pages of other origins use the API, with a token: the session's cookie is never sent."""
+    """Allow other origins to use the API with a token; the session cookie is never sent."""
     CORS(
         app,
         resources={"/api/*": {"origins": list(origins)}},
@@ -122,14 +122,14 @@ def _invite(app: Flask, origins: tuple[str, ...]) -> None:
 
 
 def request_id() -> str:
-    """Names this request in its answer and in the server's log."""
+    """Return the id of this request, for its response and the server log."""
     if "request_id" not in g:
         g.request_id = secrets.token_hex(8)
     return g.request_id
 
 
 def _refuse_unstorable() -> None:
-    """No name with a NUL exists, and PostgreSQL would fail over it."""
+    """Refuse a NUL in an address: no name contains one, and PostgreSQL fails on it."""
     if not is_storable(request.path):
         raise missing("page", request.path)
     if not all(is_storable(name + value) for name, value in request.args.items(multi=True)):
@@ -141,7 +141,7 @@ def _refuse_unstorable() -> None:
 
 
 def _check_csrf() -> None:
-    """Sessions only: a bearer token is never sent by a browser on its own."""
+    """Check the CSRF token of sessions: browsers never send a bearer token on their own."""
     if request.routing_exception is not None or guards.is_by_address():
         return
     if not guards.has_bearer():
@@ -160,6 +160,6 @@ def _mark(response: Response) -> Response:
 
 
 def _close_database(_error: BaseException | None) -> None:
-    """Hand the connection back; it was opened by the first query, if there was one."""
+    """Return the connection that the first query opened, if any."""
     if not db.is_closed():
         db.close()

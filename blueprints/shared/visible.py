@@ -1,4 +1,4 @@
-"""Find what the caller may read."""
+"""Find the rows that the caller may read."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from domain.workflows import queries as workflow_queries
 
 
 def find_workflows(query: WorkflowQuery, *, last_status: str | None = None) -> Any:
-    """The workflows asked for among those that the caller may read."""
+    """Return the matching workflows that the caller may read."""
     actor = current_actor()
     projects = None if actor.is_system_admin else list(actor.roles)
     if query.project_id is not None:
@@ -25,7 +25,7 @@ def find_workflows(query: WorkflowQuery, *, last_status: str | None = None) -> A
 
 
 def find_runs(query: RunQuery) -> run_queries.Found:
-    """The runs asked for among those that the caller may read, newest first."""
+    """Return the matching runs that the caller may read, newest first."""
     actor = current_actor()
     if query.project_id is not None:
         load_project(query.project_id)
