@@ -139,7 +139,7 @@ def typed_parameters(
         if not equals or not name:
             raise click.BadParameter(f"{item!r} is not NAME=VALUE.")
         if name in values:
-            raise click.BadParameter(f"{name!r} is given more than once.")
+            raise click.BadParameter(f"{name!r} appears more than once.")
         # What is not declared goes as it is: the server names it.
         values[name] = _guessed(text) if declared is None else _typed(name, types.get(name), text)
     return values

@@ -107,7 +107,7 @@ def change_password() -> ResponseReturnValue:
         throttling.password_was_right(actor.username)
         begin_session(user)
         flash(
-            "Your password is changed. You are signed out everywhere else; your tokens still work.",
+            "Password changed. You are signed out everywhere else; tokens still work.",
             "good",
         )
         return redirect(HERE, 303)
@@ -161,8 +161,8 @@ def create_token() -> ResponseReturnValue:
 
 def _was_made_before() -> ResponseReturnValue:
     flash(
-        "This token was made before, and its text is shown only once. "
-        "If you do not have it, revoke the token and make another one.",
+        "This token was already created, and its text is shown only once. "
+        "If you do not have it, revoke the token and create another one.",
         "warn",
     )
     return redirect(HERE, 303)
@@ -173,5 +173,5 @@ def revoke_token(token_id: str) -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
     tokens.revoke_token(actor, token_id)
-    flash("The token is revoked. Nobody gets in with it any more.", "good")
+    flash("Token revoked. It no longer works.", "good")
     return redirect(HERE, 303)

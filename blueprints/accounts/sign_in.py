@@ -47,7 +47,7 @@ def login() -> ResponseReturnValue:
     try:
         body = check(SignIn, given, strict=False)
     except Invalid:
-        return _form(given, wanted, "Give a username and a password.", 422)
+        return _form(given, wanted, "Enter a username and a password.", 422)
     try:
         throttling.try_password(body.username)
         user = users.sign_in(body.username, body.password, address=address())

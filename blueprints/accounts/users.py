@@ -52,7 +52,7 @@ def create() -> ResponseReturnValue:
 
     def save() -> ResponseReturnValue:
         row = people.create_user(actor, **read_form(NewUser).model_dump())
-        flash(f"{row.username} is there. An Admin of a project can make them a member.", "good")
+        flash(f"User {row.username} created. An Admin of a project can add them.", "good")
         return redirect(_address(row.username), 303)
 
     return saved(save, _new)
@@ -105,7 +105,7 @@ def change(username: str) -> ResponseReturnValue:
         body = read_form(UserChange)
         people.change_user(actor, username, body.model_dump())
         if username == actor.username and not body.is_system_admin:
-            flash("Saved. You are no System_Admin any more.", "good")
+            flash("Saved. You are no longer a System_Admin.", "good")
             return redirect("/account", 303)
         flash("Saved.", "good")
         return redirect(_address(username), 303)
@@ -117,12 +117,12 @@ def change(username: str) -> ResponseReturnValue:
 def set_password(username: str) -> ResponseReturnValue:
     actor = _system_admin()
     if username == actor.username:
-        flash("Your own password is changed here, where your present one is asked for.", "warn")
+        flash("Change your own password here; it requires the current one.", "warn")
         return redirect("/account", 303)
 
     def save() -> ResponseReturnValue:
         people.set_password(actor, username, read_form(PasswordChange).password)
-        sentence = "has a new password and is signed out everywhere. Their tokens still work."
+        sentence = "has a new password and is signed out everywhere. Tokens still work."
         flash(f"{username} {sentence}", "good")
         return redirect(_address(username), 303)
 
@@ -134,7 +134,7 @@ def revoke_token(username: str, token_id: str) -> ResponseReturnValue:
     actor = _system_admin()
     address = _address(people.get_user(username).username)
     tokens.revoke_token(actor, token_id, of_anybody=True)
-    flash("The token is revoked. Nobody gets in with it any more.", "good")
+    flash("Token revoked. It no longer works.", "good")
     return redirect(address, 303)
 
 
@@ -144,7 +144,7 @@ def delete(username: str) -> ResponseReturnValue:
 
     def save() -> ResponseReturnValue:
         people.delete_user(actor, username)
-        flash(f"{username} is gone. What they did goes on to bear their name.", "good")
+        flash(f"User {username} deleted. The audit log keeps the name.", "good")
         return redirect("/admin/users", 303)
 
     return saved(save, lambda form: _page(username, removal=form))

@@ -17,7 +17,7 @@ def read_object(*, optional: bool = False) -> dict[str, Any]:
     """
     data = request.get_data()
     if len(data) > MAX_BODY_BYTES:
-        raise TooLarge("The body is too large: 1 MiB is the limit.")
+        raise TooLarge("The body is too large. The limit is 1 MiB.")
     if not data and optional:
         return {}
     if not request.is_json:

@@ -77,7 +77,7 @@ def _events(boundary: bytes, limit: int, setting: str) -> Iterator[Event]:
 
 def _chunks(limit: int, setting: str) -> Iterator[bytes]:
     too_large = TooLarge(
-        f"The body is too large: {limit:,} bytes are the limit of this call ({setting})."
+        f"The body is too large: {limit:,} bytes is the limit of this call ({setting})."
     )
     # One more: a body of unknown length and exactly this size would be an error at its end.
     request.max_content_length = limit + 1

@@ -108,10 +108,14 @@ def _refuse_unknown_query(found: Operation) -> None:
     unknown = [name for name in request.args if name not in known]
     if unknown:
         raise BadRequest(
-            f"There is no query parameter {', '.join(map(repr, unknown))} here.",
+            f"Unknown query parameter {', '.join(map(repr, unknown))}.",
             code="unknown_query_parameter",
             details=[
-                {"field": f"/{name}", "code": "unknown_field", "message": f"No parameter {name!r}."}
+                {
+                    "field": f"/{name}",
+                    "code": "unknown_field",
+                    "message": f"Unknown parameter {name!r}.",
+                }
                 for name in unknown
             ],
         )
@@ -122,7 +126,7 @@ def _read_query(schema: type[Schema]) -> Schema:
     for name, many in query_parameters(schema).items():
         values = request.args.getlist(name)
         if len(values) > 1 and not many:
-            raise BadRequest(f"{name!r} is given more than once.", code="invalid_query")
+            raise BadRequest(f"{name!r} appears more than once.", code="invalid_query")
         if values:
             given[name] = values if many else values[0]
     return check(schema, given, strict=False)

@@ -28,7 +28,7 @@ class PlaceQuery(PageQuery):
 
 
 class IngredientSearch(PlaceQuery):
-    search: Line = Field("", description="Only with this in the id or the name.")
+    search: Line = Field("", description="Only ids or names that contain this text.")
 
 
 def _rights(project_id: str | None) -> dict[str, Any]:

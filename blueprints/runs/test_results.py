@@ -56,7 +56,7 @@ def review(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnValue:
         row = reviews.review(
             step, test_id, status=body.status, comment=body.comment, actor=current_actor()
         )
-        flash(f"{row.name[:NAME_TOLD]} is {body.status.lower()}.", "good")
+        flash(f"{row.name[:NAME_TOLD]} marked as {body.status.lower()}.", "good")
         query = "&".join(filter(None, (pages.filters(*FILTERS, "page"), f"open={test_id}")))
         return redirect(f"/runs/{run.id}/steps/{step.id}/tests?{query}#test-{test_id}", 303)
 

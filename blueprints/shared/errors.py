@@ -20,16 +20,16 @@ from domain.errors import MAX_DETAILS, GalleyError, NotFound, NotSignedIn, TooMa
 
 PROBLEM = "application/problem+json"
 HTTP_ERRORS = {
-    400: ("bad_request", "The request cannot be understood."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not take that method."),
+    400: ("bad_request", "The request is malformed."),
+    404: ("not_found", "Nothing exists at this address."),
+    405: ("method_not_allowed", "This address does not support that method."),
     408: ("timeout", "The request took too long to arrive."),
-    411: ("length_required", "The request does not say how long its body is."),
-    412: ("precondition_failed", "A condition of the request does not hold."),
-    413: ("body_too_large", "The body is too large: 1 MiB is the limit."),
+    411: ("length_required", "Send the Content-Length of the body."),
+    412: ("precondition_failed", "A precondition of the request failed."),
+    413: ("body_too_large", "The body is too large. The limit is 1 MiB."),
     414: ("uri_too_long", "The address is too long."),
     415: ("unsupported_media_type", "The body has the wrong media type."),
-    416: ("range_not_satisfiable", "The range asked for does not exist."),
+    416: ("range_not_satisfiable", "The requested range does not exist."),
     431: ("headers_too_large", "The headers are too large."),
 }
 """What Flask itself may find wrong with a request, in our codes and words."""
@@ -143,9 +143,7 @@ def _say_which_condition(response: Response) -> Response:
     if response.status_code != 412 or g.get("is_answered_with_error"):
         return response
     response.close()
-    mapped = GalleyError(
-        "If-Match names another version than the present one.", code=HTTP_ERRORS[412][0]
-    )
+    mapped = GalleyError("If-Match does not match the current version.", code=HTTP_ERRORS[412][0])
     mapped.status = 412
     return answer(mapped)
 
@@ -161,7 +159,7 @@ def _no_database(error: Exception) -> Response:
     if disk.ran_out(error):
         return _disk_full(error)
     current_app.logger.error("%s: the database does not answer: %s", request_id(), error)
-    mapped = GalleyError("The database does not answer. Try again.", code="database_unavailable")
+    mapped = GalleyError("The database is not responding. Try again.", code="database_unavailable")
     mapped.status = 503
     return answer(mapped, {"Retry-After": "5"})
 
@@ -169,7 +167,7 @@ def _no_database(error: Exception) -> Response:
 def _gone(error: Exception) -> Response:
     """Answer 404 for a row that was deleted during the request."""
     current_app.logger.warning("%s: deleted meanwhile: %s", request_id(), error)
-    return answer(NotFound("It was deleted at this very moment."))
+    return answer(NotFound("It was deleted just now."))
 
 
 def _file_trouble(error: Exception) -> Response:
@@ -179,7 +177,7 @@ def _file_trouble(error: Exception) -> Response:
 def _disk_full(error: Exception) -> Response:
     current_app.logger.error("%s: a disk is full: %s", request_id(), error)
     mapped = GalleyError(
-        "The server's disk is full, so nothing was stored. Free some space there and try again.",
+        "The server's disk is full and nothing was stored. Free some space and try again.",
         code="disk_full",
     )
     mapped.status = 507
@@ -191,4 +189,4 @@ def _unexpected(error: Exception) -> Response:
     # An address that is a secret is none of the log's business.
     where = request.url_rule if guards.is_by_address() else request.path
     current_app.logger.error("%s %s %s", request_id(), request.method, where, exc_info=error)
-    return answer(GalleyError(f"Something went wrong on our side (request {request_id()})."))
+    return answer(GalleyError(f"Internal error (request {request_id()})."))

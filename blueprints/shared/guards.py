@@ -96,9 +96,7 @@ def address() -> str:
 def _by_token() -> Actor:
     scheme, _, token = request.headers["Authorization"].partition(" ")
     if scheme.lower() != "bearer":
-        raise NotSignedIn(
-            "Authorization must be 'Bearer' and a token of Galley.", code="invalid_token"
-        )
+        raise NotSignedIn("Send 'Authorization: Bearer' with a Galley token.", code="invalid_token")
     try:
         found = tokens.use_token(token.strip())
     except NotSignedIn:

@@ -66,11 +66,11 @@ def _waits_for_people(run: Json) -> Iterator[Part]:
     """Return what waits for a person, which no other message reports."""
     for stage in run["stageRuns"]:
         if waits_for(stage, "approval"):
-            yield f", waits for an approval of {stage['stageName']}"
+            yield f", waiting for approval of {stage['stageName']}"
             return
         waiting = [step for step in stage["stepRuns"] if waits_for(step, "outside_completion")]
         if waiting:
-            yield ", to be completed from outside: "
+            yield ", waiting for external completion: "
             yield from _names(waiting)
             return
 

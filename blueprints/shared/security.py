@@ -133,11 +133,11 @@ def _refuse_unstorable() -> None:
     if not is_storable(request.path):
         raise missing("page", request.path)
     if not all(is_storable(name + value) for name, value in request.args.items(multi=True)):
-        raise BadRequest("The query holds a NUL character.", code="invalid_query")
+        raise BadRequest("The query contains a NUL character.", code="invalid_query")
     if is_api():
         return  # bodies are read, and checked, by strict_json
     if not all(is_storable(name + value) for name, value in request.form.items(multi=True)):
-        raise BadRequest("The form holds a NUL character.")
+        raise BadRequest("The form contains a NUL character.")
 
 
 def _check_csrf() -> None:

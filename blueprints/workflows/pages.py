@@ -129,12 +129,12 @@ def list_fragment() -> ResponseReturnValue:
 
 @bp.post("/<workflow_id>/enable")
 def enable(workflow_id: str) -> ResponseReturnValue:
-    return _switch(workflow_id, True, "can be run again")
+    return _switch(workflow_id, True, "enabled")
 
 
 @bp.post("/<workflow_id>/disable")
 def disable(workflow_id: str) -> ResponseReturnValue:
-    return _switch(workflow_id, False, "is switched off: nobody can start it")
+    return _switch(workflow_id, False, "disabled")
 
 
 def _switch(workflow_id: str, is_enabled: bool, sentence: str) -> ResponseReturnValue:
@@ -148,7 +148,7 @@ def _switch(workflow_id: str, is_enabled: bool, sentence: str) -> ResponseReturn
 def copy(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     made = workflows.copy(workflow, actor=current_actor()).workflow
-    flash(f"This is the copy, {made.name}. It is switched off until you say otherwise.", "good")
+    flash(f"Copied as {made.name}. The copy is disabled until you enable it.", "good")
     return redirect(f"/workflows/{made.id}", 303)
 
 
@@ -172,7 +172,7 @@ def restore(workflow_id: str) -> ResponseReturnValue:
     except Conflict as error:
         flash(error.message, "bad")
         return redirect(f"/workflows?projectId={workflow.project_id}", 303)
-    flash(f"{workflow.name} is back.", "good")
+    flash(f"{workflow.name} restored.", "good")
     return redirect(f"/workflows/{workflow.id}", 303)
 
 
@@ -217,7 +217,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     shown = present.workflow(workflow_queries.detail(workflow))
     if "fromList" in request.form and any(p["required"] for p in shown["parameters"] or ()):
-        flash(f"{workflow.name} asks for parameters.", "info")
+        flash(f"{workflow.name} requires parameters.", "info")
         return redirect(f"/workflows/{workflow.id}#run-form", 303)
     typed = Typed(request.form, shown["parameters"])
     try:

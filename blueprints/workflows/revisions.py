@@ -66,13 +66,13 @@ def restore(workflow_id: str, number: int) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     row = workflow_queries.get_revision(workflow, number)
     changed = parse(row.definition, ChangedWorkflow, project_id=workflow.project_id)
-    comment = f"Revision {number} again."
+    comment = f"Restored revision {number}."
     try:
         made = workflows.update(workflow, changed, actor=current_actor(), comment=comment)
     except (Conflict, Invalid) as error:
         flash(error.message, "bad")
         return redirect(f"/workflows/{workflow.id}/history", 303)
-    flash(f"Revision {number} is back, as revision {made.workflow.revision}.", "good")
+    flash(f"Revision {number} restored as revision {made.workflow.revision}.", "good")
     return redirect(f"/workflows/{workflow.id}", 303)
 
 

@@ -125,7 +125,7 @@ def test_a_user_is_made_and_deleted(hand: Mouse, name: str) -> None:
     hand.page.goto("/admin/users")
     hand.press("New user", role="link")
     hand.fill("Username", name)
-    hand.press("Make the user")
+    hand.press("Create user")
     hand.fill("Name optional", "Ada Lovelace")
     hand.press("Save")
     says(hand, "Saved.")
@@ -139,7 +139,7 @@ def test_a_token_is_made_shown_once_and_revoked(hand: Mouse, name: str, galley: 
     page.goto("/account#tokens")
     page.locator("#token-title").scroll_into_view_if_needed()
     hand.fill("Name", name)
-    hand.press("Make the token")
+    hand.press("Create token")
     token = page.locator("#token")
     expect(token).to_have_text(re.compile("gal_.+"))
     headers = {"Authorization": f"Bearer {token.inner_text()}"}

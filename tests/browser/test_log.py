@@ -214,7 +214,7 @@ def test_what_went_wrong_is_found_linked_to_and_searched(visitor: Page, galley: 
     in_view(visitor, 3011)
     field.press("Shift+Enter")
     in_view(visitor, 3002)
-    visitor.get_by_role("link", name="Look on").click()
+    visitor.get_by_role("link", name="Continue from").click()
     expect(visitor.locator("#log-hits li")).to_have_count(200)
     visitor.locator("#log-hits a", has_text="and so on 1001").click()
     in_view(visitor, 4002)

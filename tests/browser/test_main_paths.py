@@ -71,7 +71,7 @@ def test_a_log_grows_before_the_readers_eyes_until_the_run_is_aborted(
     gate.with_suffix(".hello").touch()
     expect(log).to_have_text(["waiting at the gate", "  hello <i>from inside</i>"])
     visitor.on("dialog", lambda dialog: dialog.accept())
-    visitor.get_by_role("button", name="Abort", exact=True).click()
+    visitor.get_by_role("button", name="Abort run", exact=True).click()
     sentence = visitor.locator("#run-sentence")
     expect(sentence).to_have_text("Cancelled with 0 of 2 steps done", timeout=ENDED)
     expect(visitor.locator("#run")).not_to_have_attribute("hx-trigger", "")
@@ -104,7 +104,7 @@ def test_a_second_click_runs_a_run_again_once(visitor: Page, galley: Galley) -> 
     run_id = galley.eventually(galley.start("Failing"), "Failed")
     before = reruns(galley)
     visitor.goto(f"/runs/{run_id}")
-    visitor.get_by_role("link", name="Run again").click()
+    visitor.get_by_role("link", name="Rerun").click()
     answers: list[int] = []
 
     def keep_from_arriving(route: Route) -> None:
@@ -112,7 +112,7 @@ def test_a_second_click_runs_a_run_again_once(visitor: Page, galley: Galley) -> 
 
     visitor.wait_for_url("**/rerun")
     visitor.route("**/rerun", keep_from_arriving, times=1)
-    visitor.get_by_role("button", name="Run again").focus()
+    visitor.get_by_role("button", name="Start rerun").focus()
     visitor.keyboard.press("Enter")
 
     def has_begun() -> bool:

@@ -34,8 +34,8 @@ def test_a_workflow_is_switched_off_copied_deleted_and_taken_back(
     page = visitor
     page.goto(f"/workflows?search={spare}")
     page.get_by_role("button", name=f"More for {spare}").click()
-    page.get_by_role("button", name="Switch off").click()
-    expect(page.get_by_text(f"{spare} is switched off")).to_be_visible()
+    page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_text(f"{spare} disabled")).to_be_visible()
     expect(page.get_by_role("button", name=f"Run {spare}")).to_have_count(0)
     page.get_by_role("button", name=f"More for {spare}").click()
     page.get_by_role("button", name="Copy").click()
@@ -45,7 +45,7 @@ def test_a_workflow_is_switched_off_copied_deleted_and_taken_back(
     page.get_by_role("button", name=f"More for {spare}", exact=True).click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text(f"{spare} is deleted.")).to_be_visible()
-    page.get_by_role("button", name="Take it back").click()
+    page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text(f"{spare} is back.")).to_be_visible()
 
 
@@ -57,10 +57,10 @@ def test_the_same_works_without_javascript(plain_page: Page, spare: str) -> None
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#workflow-list tbody tr")).to_have_count(1)
     page.get_by_role("button", name=f"More for {spare}").click()
-    page.get_by_role("button", name="Switch off").click()
-    expect(page.get_by_text(f"{spare} is switched off")).to_be_visible()
+    page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_text(f"{spare} disabled")).to_be_visible()
     page.get_by_role("button", name=f"More for {spare}").click()
-    page.get_by_role("button", name="Switch on").click()
+    page.get_by_role("button", name="Enable").click()
     page.get_by_role("button", name=f"Run {spare}").click()
     expect(page.get_by_role("heading", name=spare)).to_be_visible()
 

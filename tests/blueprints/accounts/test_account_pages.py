@@ -73,7 +73,7 @@ def test_who_is_in_no_project_reads_who_can_change_that(of_ann: FlaskClient) -> 
 
 def test_a_system_admin_reads_that_every_project_is_theirs(people: People) -> None:
     page = people.sysadmin.browser().get("/account").text
-    assert "may do everything in every project" in page
+    assert "has full access to every project" in page
     assert "You are not a member of any project" not in page
 
 

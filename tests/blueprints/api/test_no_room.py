@@ -31,7 +31,7 @@ def test_what_cannot_be_stored_is_refused_with_the_reason_and_can_be_tried_again
     response = client.post("/api/projects", json=body, headers=headers)
     assert response.status_code == 507
     assert response.json["error"]["code"] == "disk_full"
-    assert "disk is full, so nothing was stored" in response.json["error"]["message"]
+    assert "disk is full and nothing was stored" in response.json["error"]["message"]
     assert response.headers["Retry-After"]
     small_disk.clear()
     assert client.post("/api/projects", json=body, headers=headers).status_code == 201

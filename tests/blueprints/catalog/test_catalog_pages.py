@@ -87,7 +87,7 @@ def test_an_ingredient_is_found_by_id_and_name(
     assert "Rubber Duck" in page
     assert 'href="/ingredients/duck"' in page
     assert other.id not in page
-    assert "No name and no id has “goose” in it" in visitor.get("/ingredients?search=goose").text
+    assert "No name or id contains “goose”" in visitor.get("/ingredients?search=goose").text
 
 
 def test_pages_of_ingredients_keep_what_was_searched_for(
@@ -160,10 +160,10 @@ def test_where_a_release_may_be_is_said_as_perhaps(
 ) -> None:
     old, new, place = world.release(ingredient), world.release(ingredient), world.environment()
     deployed(world, place, old)
-    assert f"{place.name}, perhaps" not in text_of(visitor.get("/ingredients/duck").text)
+    assert f"{place.name} (uncertain)" not in text_of(visitor.get("/ingredients/duck").text)
     lost(world, place, new)
     page = text_of(visitor.get("/ingredients/duck").text)
-    assert page.count(f"{place.name}, perhaps") == 2
+    assert page.count(f"{place.name} (uncertain)") == 2
 
 
 def test_releases_go_on_by_cursor_and_a_new_one_shifts_nothing(
@@ -239,7 +239,7 @@ def test_a_release_tells_where_it_is_where_it_was_and_what_nobody_knows(
         for part in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)
         if f"/environments/pond/{place.name}" in part
     }
-    assert ["there now" in rows[place.name] for place in (here, before, unknown)] == [
+    assert ["/svg>current" in rows[place.name] for place in (here, before, unknown)] == [
         True,
         False,
         False,
@@ -280,7 +280,7 @@ def test_an_outcome_that_nobody_knows_leads_to_where_it_is_answered(
     assert re.search("(?i)nobody knows|outcome unknown", page)
     deployed(world, place, release)
     after = visitor.get(path.format(place.name)).text
-    assert ("say what happened" in page, "say what happened" in after) == (True, False)
+    assert ("ecord the result" in page, "ecord the result" in after) == (True, False)
 
 
 def test_a_deployment_that_goes_on_is_shown_beside_what_is_there(
@@ -304,13 +304,13 @@ def test_an_environment_has_a_history_by_cursor_and_a_way_to_its_settings(
     here = f"/environments/pond/{place.name}"
     page = visitor.get(f"{here}?pageSize=2").text
     assert f'href="/projects/pond/settings/environments/{place.name}"' in page
-    assert page.count("there now") == 1
+    assert page.count("/svg>current") == 1
     onward = f"{here}?pageSize=2&amp;cursor={rows[1].id}"
     assert f'href="{onward}"' in page
     rest = visitor.get(onward.replace("&amp;", "&")).text
     assert releases[0].version in rest[rest.index("<tbody>") :]
     assert releases[2].version not in rest[rest.index("<tbody>") :]
-    assert "there now" not in rest
+    assert "/svg>current" not in rest
 
 
 def test_what_was_deployed_of_a_release_that_is_gone_is_still_told(

@@ -571,10 +571,10 @@ def test_the_history_tells_what_changed_and_brings_it_back(
     assert "+ make install" in page
     assert "- true" in page
     assert "  …" not in page  # both begin there
-    assert "There is none before it" in visitor.get(f"{path}/1").text
+    assert "No earlier revision exists" in visitor.get(f"{path}/1").text
     assert "+ true" in visitor.get(f"{path}/1?against=2").text
     back = visitor.post(f"{path}/1/restore")
-    assert "Revision 1 is back, as revision 3." in visitor.get(back.location).text
+    assert "Revision 1 restored as revision 3." in visitor.get(back.location).text
     revisions = {r.number: r.definition for r in WorkflowRevision.select()}
     assert revisions[3] == revisions[1]
     assert visitor.get(f"{path}/9").status_code == 404

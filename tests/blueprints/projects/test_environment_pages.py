@@ -239,7 +239,7 @@ def test_a_long_list_has_pages(visitor: FlaskClient, world: World) -> None:
     assert names[0] in page
     assert names[2] not in page
     assert f'rel="next" href="{PLACES}' in page
-    assert "This page is empty" in visitor.get(f"{PLACES}?page=9").text
+    assert "Nothing on this page" in visitor.get(f"{PLACES}?page=9").text
 
 
 def test_who_only_reads_sees_an_environment_and_why_no_more(people: People, world: World) -> None:

@@ -117,7 +117,7 @@ def test_two_that_differ_in_nothing_say_so(visitor: FlaskClient, workflow: Workf
     a_run(workflow, region="eu")
     page = words(visitor.get(address(a_run(workflow, region="eu"))).text)
     assert "The same in both: tests, parameters, definition, suites and environments." in page
-    assert "3 steps as before" in page
+    assert "3 steps unchanged" in page
     assert "What fails now" not in page
     assert "What was changed" not in page
 
@@ -161,9 +161,9 @@ def test_the_first_line_that_differs_is_shown_of_each_step_that_broke(
     assert '<span class="line of-removed">- all is &lt;well&gt;' in page
     assert '<span class="line of-added">+ all is &lt;lost&gt;' in page
     logged(settings, bad, "unit", "took 19 ms\nall is <well>\n")
-    assert "Its log says the same as in #1" in words(visitor.get(address(bad)).text)
+    assert "The log matches that of #1" in words(visitor.get(address(bad)).text)
     logged(settings, bad, "unit", "").unlink()
-    assert "there is nothing to hold against the other" in visitor.get(address(bad)).text
+    assert "so they cannot be compared" in visitor.get(address(bad)).text
 
 
 def test_the_line_that_looks_like_the_error_is_shown_wherever_the_logs_part(
@@ -202,7 +202,7 @@ def test_tests_releases_and_times_are_told(visitor: FlaskClient, workflow: Workf
     assert "1 release differs" in page
     assert "+59 s" in page
     assert "2 steps as before" not in page  # unit has turned, wheel has moved
-    assert "1 step as before" in page
+    assert "1 step unchanged" in page
 
 
 def test_a_step_that_was_renamed_is_the_same_step(
@@ -252,13 +252,13 @@ def test_without_an_earlier_success_another_run_can_be_chosen(
 ) -> None:
     first = a_run(workflow, "Failed")
     alone = visitor.get(address(first)).text
-    assert "No run before #1 has succeeded" in alone
-    assert "It is the only run" in alone
+    assert "No run before #1 succeeded" in alone
+    assert "This is the only run" in alone
     second = a_run(workflow, "Failed")
     offer = "What changed since the last success"
     assert offer not in visitor.get(f"/runs/{second.id}").text
     page = visitor.get(address(second)).text
-    assert "Choose any other run above" in page
+    assert "Choose another run above" in page
     assert f'<option value="{first.id}"' in page
     assert visitor.get(address(second, first)).status_code == 200
     a_run(workflow)

@@ -153,7 +153,7 @@ def test_a_very_long_line_is_cut_with_a_link_to_the_rest(
     path.write_bytes(b"before\n" + b"x" * 1_500_000 + b"\nafter\n")
     html = visitor.get(f"{here}&after=0").text
     assert lines(html) == [1, 2, 3]
-    assert "cut: this line has 1.5 MB" in html
+    assert "truncated; full line is 1.5 MB" in html
     assert len(html) < 60_000
     assert windows.LINE_BYTES <= html.count("x") < windows.LINE_BYTES + 500
 
@@ -219,8 +219,8 @@ def test_the_whole_log_is_searched_with_and_without_a_script(
     assert "&amp;q=duck&amp;from=601#log-panel" in html
     piece = visitor.get(log.replace("log?", "log/search?") + "&q=duck&from=601").text
     assert re.findall(r'data-line="(\d+)"', piece) == [str(n) for n in range(601, 652)]
-    assert "Look on" not in piece
-    nothing = {"": "Nothing found.", "&from=1": "Nothing found.", "&from=2": "Nothing more found."}
+    assert "Continue from" not in piece
+    nothing = {"": "No matches.", "&from=1": "No matches.", "&from=2": "No more matches."}
     for where, told in nothing.items():
         for address in (here, log.replace("log?", "log/search?")):
             assert told in visitor.get(f"{address}&q=swan{where}").text

@@ -49,7 +49,7 @@ def test_a_step_that_waits_for_the_outside_is_completed_from_its_page(
     answer = visitor.post(address, data=form)
     page = visitor.get(answer.location).text
     assert "Signed." in page
-    assert "Complete it" not in page
+    assert "Complete this step" not in page
     assert StepRun.get_by_id(step.id).release_id == release.id
     again = visitor.post(address, data={"success": "false"})
     assert "already" in visitor.get(again.location).text
@@ -59,9 +59,9 @@ def test_before_a_run_is_run_again_it_says_what_that_would_do(
     visitor: FlaskClient, failed: Run
 ) -> None:
     page = visitor.get(f"/runs/{failed.id}/rerun").text
-    assert "wheel is kept" in page
+    assert "wheel is reused" in page
     assert "sign runs" in page
-    assert "which is still the present one" in page
+    assert "which is still current" in page
     assert "Current" not in page
     body = {
         "name": "Release",
@@ -114,4 +114,4 @@ def test_before_a_lost_deployment_is_answered_for_nothing_is_kept(
     page = visitor.get(f"/runs/{failed.id}/rerun").text
     assert "First say what became of the deployment" in page
     assert re.search(r'value="failed"\s+disabled', page)
-    assert "is kept" not in page
+    assert "is reused" not in page

@@ -304,7 +304,7 @@ def test_a_kept_step_shows_the_log_of_the_step_that_really_ran(
     with write():
         Run.delete().where(Run.id == failed.id).execute()
     page = visitor.get(f"/runs/{again.id}?step={kept.id}").text
-    assert "its log went with the run that it was kept from" in page
+    assert "its log was deleted with the earlier run" in page
 
 
 def test_a_double_click_runs_it_again_once(visitor: FlaskClient, failed: Run) -> None:
@@ -334,12 +334,12 @@ def test_a_click_while_the_first_is_being_answered_leads_to_the_same_run(
 
 def test_who_may_not_run_it_again_is_not_offered_it(people: People, failed: Run) -> None:
     visitor = people.user.browser()
-    assert "Run again" not in visitor.get(f"/runs/{failed.id}").text
+    assert "Rerun<" not in visitor.get(f"/runs/{failed.id}").text
     assert visitor.post(f"/runs/{failed.id}/rerun").status_code == 403
 
 
 def test_a_run_that_goes_on_is_not_offered_again(visitor: FlaskClient, run: Run) -> None:
-    assert "Run again" not in visitor.get(f"/runs/{run.id}").text
+    assert "Rerun<" not in visitor.get(f"/runs/{run.id}").text
     refused = visitor.post(f"/runs/{run.id}/rerun")
     assert refused.status_code == 409
     assert "still Pending" in refused.text
@@ -375,5 +375,5 @@ def test_a_person_says_on_the_page_what_became_of_a_lost_deployment(
 
 def test_who_may_not_answer_reads_who_may(people: People, lost: str) -> None:
     page = people.user.browser().get(lost).text
-    assert "Only a SuperUser of pond can say so" in page
+    assert "Only a SuperUser of pond can record the result" in page
     assert "It happened" not in page

@@ -140,7 +140,7 @@ def test_a_step_that_was_kept_shows_the_tests_of_the_run_where_they_ran(
     StepRun.update(kept_from=ran.id, test_counts=counts).where(StepRun.id == kept.id).execute()
     page = visitor.get(address(kept)).text
     assert shown(page) == ["flies"]
-    assert f'They ran in <a href="/runs/{ran.run_id}">#1</a>' in page
+    assert f'These tests ran in <a href="/runs/{ran.run_id}">#1</a>' in page
 
 
 def test_history_takes_as_many_questions_for_many_tests_as_for_one(
@@ -165,7 +165,7 @@ def test_a_test_is_reviewed_and_the_grid_says_so(
     assert (row.review_status, row.reviewed_by) == ("Waived", "superuser")
     assert row.comment == "On this host\nonly."
     page = visitor.get(address(step)).text
-    assert "flies is waived." in page
+    assert "flies marked as waived." in page
     assert page.count(">Waived</span>") == 1
     reader = people.user.browser().get(f"{address(step)}?open={test.id}").text
     assert "On this host" in reader
@@ -192,7 +192,7 @@ def test_a_step_without_tests_says_why(visitor: FlaskClient, workflow: Workflow)
     assert "No tests yet" in visitor.get(address(step)).text
     ended = a_run(workflow)
     StepRun.update(status="Skipped").where(StepRun.id == ended.id).execute()
-    assert "This step has left none" in visitor.get(address(ended)).text
+    assert "This step reported no tests" in visitor.get(address(ended)).text
 
 
 def test_strangers_learn_nothing_of_it(people: People, workflow: Workflow) -> None:

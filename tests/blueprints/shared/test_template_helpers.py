@@ -111,11 +111,11 @@ def test_faults_are_found_by_the_pointer_to_a_parameter_with_any_name() -> None:
         (run("Failed", [step("a", "Skipped")]), "Failed with 0 of 1 step done"),
         (
             run("Running", [step("a", "Succeeded")], gate="Live"),
-            "1 of 1 step done, waits for an approval of Live",
+            "1 of 1 step done, waiting for approval of Live",
         ),
         (
             run("Pending", [step("a", "Pending", waits="outside_completion")]),
-            "Not started yet: 1 step to do, to be completed from outside: a",
+            "Not started yet: 1 step to do, waiting for external completion: a",
         ),
         (
             run("Running", [step("a", "Cancelled"), step("b", "Running")]),

@@ -47,7 +47,7 @@ def test_shortcuts_can_be_switched_off(visitor: FlaskClient) -> None:
     assert (answer.status_code, answer.location) == (303, "/runs")
     page = visitor.get("/workflows").text
     assert 'data-shortcuts="off"' in page
-    assert "They are switched off" in page
+    assert "Shortcuts are off" in page
     visitor.post("/shortcuts", data={"shortcuts": "on"})
     assert 'data-shortcuts="off"' not in visitor.get("/workflows").text
 

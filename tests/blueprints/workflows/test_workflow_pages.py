@@ -72,7 +72,7 @@ def test_search_is_kept_by_what_follows_the_list(visitor: FlaskClient, project: 
     assert "Docs 2" not in page
     assert 'href="/workflows?search=dOcS&amp;pageSize=2&amp;page=2"' in page
     assert 'hx-get="/workflows/list?search=dOcS&amp;pageSize=2&amp;page=1"' in page
-    assert "No name has “duck” in it" in visitor.get("/workflows?search=duck").text
+    assert "No name contains “duck”" in visitor.get("/workflows?search=duck").text
 
 
 def test_an_unchanged_list_is_not_sent_again(visitor: FlaskClient, workflow: Workflow) -> None:
@@ -162,7 +162,7 @@ def test_a_workflow_is_switched_off_and_on_where_the_reader_is(
     off = visitor.post(f"/workflows/{workflow.id}/disable", headers=here)
     assert (off.status_code, off.location) == (303, "/workflows?search=rel")
     page = visitor.get(off.location).text
-    assert "Release is switched off" in page
+    assert "Release disabled" in page
     assert 'aria-label="Run Release"' not in page
     visitor.post(f"/workflows/{workflow.id}/enable", headers={"Referer": "http://evil.test/x"})
     assert 'aria-label="Run Release"' in visitor.get("/workflows").text
@@ -189,12 +189,12 @@ def test_what_is_deleted_can_be_taken_back_at_once(
 ) -> None:
     gone = visitor.post(f"/workflows/{workflow.id}/delete")
     page = visitor.get(gone.location).text
-    assert "Release is deleted" in page
+    assert "Release was deleted" in page
     assert f'action="/workflows/{workflow.id}/restore"' in page
     assert row_of(page, workflow) == ""
     assert "restore" not in people.user.browser().get(gone.location).text
     back = visitor.post(f"/workflows/{workflow.id}/restore")
-    assert "Release is back" in visitor.get(back.location).text
+    assert "Release restored" in visitor.get(back.location).text
 
 
 def test_a_name_that_was_given_away_cannot_be_taken_back(
@@ -234,7 +234,7 @@ def test_who_starts_a_workflow_that_asks_from_the_list_gets_its_form(
     response = visitor.post(f"/workflows/{asking.id}/runs", data={"fromList": "1"})
     assert (response.status_code, response.location) == (303, f"/workflows/{asking.id}#run-form")
     page = visitor.get(f"/workflows/{asking.id}").text
-    assert "Asking asks for parameters" in page
+    assert "Asking requires parameters" in page
     assert "aria-invalid" not in page
     assert Run.select().count() == 0
 
@@ -327,7 +327,7 @@ def test_a_workflow_that_is_switched_off_cannot_be_started(
     Workflow.update(is_enabled=False).execute()
     response = visitor.post(f"/workflows/{workflow.id}/runs")
     assert response.status_code == 409
-    assert "It is switched off" in response.text
+    assert "This workflow is disabled" in response.text
     assert not Run.select().exists()
 
 
