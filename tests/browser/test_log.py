@@ -220,7 +220,7 @@ def test_what_went_wrong_is_found_linked_to_and_searched(visitor: Page, galley: 
     in_view(visitor, 4002)
     field.fill("no such line")
     field.press("Enter")
-    expect(visitor.locator("#log-hits")).to_have_text("Nothing found.")
+    expect(visitor.locator("#log-hits")).to_have_text("No matches.")
     expect(told).to_have_text("No lines found")
 
     times = visitor.get_by_role("button", name="Times")

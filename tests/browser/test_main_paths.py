@@ -122,7 +122,7 @@ def test_a_second_click_runs_a_run_again_once(visitor: Page, galley: Galley) -> 
     eventually(has_begun, 10, "the first answer")
     visitor.keyboard.press("Enter")
     visitor.wait_for_url(lambda url: run_id not in url)
-    expect(visitor.get_by_text("Repeats")).to_be_visible()
+    expect(visitor.get_by_text("Rerun of")).to_be_visible()
     assert reruns(galley) == before + 1
 
 
@@ -136,7 +136,7 @@ def test_while_the_server_is_away_the_page_says_so(
 ) -> None:
     run_id = galley.eventually(galley.start("Gated", gate=str(galley.gate("away"))), "Running")
     visitor.goto(f"/runs/{run_id}")
-    stale = visitor.get_by_text("The server does not answer.")
+    stale = visitor.get_by_text("The server is not responding.")
     expect(stale).to_be_hidden()
     visitor.route("**/runs/**", lambda route: route.abort())
     expect(stale).to_be_visible()

@@ -28,7 +28,7 @@ def test_a_test_is_found_opened_and_reviewed_by_keys(visitor: Page, galley: Gall
     visitor.keyboard.press("ArrowDown")
     keys.fill("Comment optional", "Ducks do not moo.")
     keys.press("Save review")
-    expect(visitor.get_by_role("status").first).to_contain_text("quacks is rejected.")
+    expect(visitor.get_by_role("status").first).to_contain_text("quacks marked as rejected.")
     expect(visitor.locator(".is-open .review")).to_have_text("Rejected")
     expect(visitor.locator(".opened")).to_contain_text("by admin")
     keys.press("quacks", "link")

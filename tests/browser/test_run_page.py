@@ -94,7 +94,7 @@ def test_the_same_is_done_without_javascript(plain_page: Page, galley: Galley) -
     page.get_by_role("link", name="Rerun").click()
     expect(page.get_by_text("elsewhere is reused")).to_be_visible()
     page.get_by_role("button", name="Start rerun").click()
-    expect(page.get_by_text("Repeats")).to_be_visible()
+    expect(page.get_by_text("Rerun of")).to_be_visible()
     expect(page.locator("#timeline")).to_be_visible()
 
 
@@ -104,7 +104,7 @@ def test_a_page_that_is_open_while_the_server_starts_anew_says_so_and_goes_on(
     gate = galley.gate("restart")
     page = visitor
     page.goto(f"/runs/{galley.start('Gated', gate=str(gate))}")
-    stale = page.get_by_text("The server does not answer.")
+    stale = page.get_by_text("The server is not responding.")
     with supervisor_halted(galley):  # else it is there again before anybody notices
         for pid in servers(galley):
             os.kill(pid, signal.SIGKILL)
