@@ -46,7 +46,7 @@ def test_a_workflow_is_switched_off_copied_deleted_and_taken_back(
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text(f"{spare} was deleted.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text(f"{spare} is back.")).to_be_visible()
+    expect(page.get_by_text(f"{spare} restored.")).to_be_visible()
 
 
 def test_the_same_works_without_javascript(plain_page: Page, spare: str) -> None:
