@@ -1,4 +1,4 @@
-// Galley's own script: polling manners for htmx, words for times, ticking durations. Pages work without it.
+// Galley's script: conditional polling for htmx, relative times, ticking durations. Pages work without it.
 "use strict";
 
 // --- Polling -----------------------------------------------------------------------------------
@@ -15,12 +15,12 @@ document.addEventListener("htmx:config:request", (event) => {
   if (tag) ctx.request.headers["If-None-Match"] = tag; // an unchanged fragment is a 304: no swap
 });
 
-// The address of a filtered list names only what it is filtered by.
+// Drop empty filters from the address of a list.
 function dropEmptyFields(body) {
   for (const [name, value] of [...body]) if (value === "") body.delete(name);
 }
 
-// A poll that fails leaves the picture as it was; the page says so until one succeeds.
+// A failed poll leaves the content unchanged; the page shows a warning until one succeeds.
 const serverAnswers = (yes) => document.documentElement.classList.toggle("no-answer", !yes);
 document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   if (isPoll(ctx)) serverAnswers(ctx.response.status < 500);
@@ -44,8 +44,8 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
   if (!isPoll(ctx) && !shown) toast("The request failed (" + status + ").");
 });
 
-// Browsers without moveBefore() drop the focus of what a morph moves.
-// And what had it may be gone, because what it did is done: data-back names who has it then.
+// Browsers without moveBefore() lose the focus of an element that a morph moves.
+// A finished action may remove the focused element: data-back names its successor.
 let focusedId, backTo;
 document.addEventListener("htmx:before:swap", () => {
   focusedId = document.activeElement?.id;
@@ -59,7 +59,7 @@ document.addEventListener("htmx:after:swap", () => {
   if (sign) write(document.querySelector("link[rel=icon]"), new URL(sign, location).href, "href");
 });
 
-// What was done to a run shows at once, not with the next poll.
+// Show the result of an action at once, not with the next poll.
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   if (!isPoll(ctx) && ctx.sourceElement.closest("#run")) ctx.sourceElement.ariaBusy = "true";
 });
@@ -69,7 +69,7 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   if (ctx.response.status === 204) document.dispatchEvent(new Event("visibilitychange"));
 });
 
-// A screen on the wall has nobody to scroll: what fails or runs is brought into view.
+// A wall display cannot be scrolled: bring failed or running stages into view.
 document.addEventListener("htmx:after:swap", () => {
   const stages = document.querySelectorAll("#board .stage:is(.is-Failed, .is-Running)");
   const stage = [...stages].find((stage) => stage.matches(".is-Failed")) ?? stages[0];
@@ -78,7 +78,7 @@ document.addEventListener("htmx:after:swap", () => {
 
 // --- Keys --------------------------------------------------------------------------------------
 
-// Single keys do something only outside of fields, and only if the person wants them (WCAG 2.1.4).
+// Single-key shortcuts work only outside fields, and users can turn them off (WCAG 2.1.4).
 const PLACES = { w: "/workflows", r: "/runs", i: "/ingredients", e: "/environments" };
 let goingSince = -Infinity; // when `g` was pressed: times begin with the page
 
@@ -102,7 +102,7 @@ document.addEventListener("keydown", (event) => {
 
 // --- Forms -------------------------------------------------------------------------------------
 
-// Who leaves a form with changes is asked first; sending it is no leaving.
+// Ask before leaving a form with unsaved changes.
 const changed = new Set();
 document.addEventListener("input", ({ target }) => {
   const form = target.closest("form[data-guard]");
@@ -113,7 +113,7 @@ addEventListener("beforeunload", (event) => {
   if ([...changed].some((form) => form.isConnected)) event.preventDefault();
 });
 
-// The answer to a form[data-once] must not get lost to a second click.
+// A second click must not discard the response to a form[data-once].
 const sentAt = new WeakMap();
 document.addEventListener("submit", (event) => {
   const { target, timeStamp } = event;
@@ -122,7 +122,7 @@ document.addEventListener("submit", (event) => {
   else sentAt.set(target, timeStamp);
 });
 
-// A part of a form that only counts with one choice of a select: data-when="driver=directory".
+// A part of a form that applies to one choice of a select: data-when="driver=directory".
 const showParts = () => {
   for (const part of document.querySelectorAll("[data-when]")) {
     const [name, value] = part.dataset.when.split("=");
@@ -174,7 +174,7 @@ function duration(ms) {
   return seconds + " s";
 }
 
-// Writes only what has changed, so that a still page stays still.
+// Write only changed text, to avoid needless layout.
 function write(element, text, property = "textContent") {
   if (element[property] !== text) element[property] = text;
 }
@@ -191,7 +191,7 @@ function tick() {
   }
 }
 
-// Between two answers of the server: bars of what runs go on, and what is beyond the edge asks for a new scale.
+// Grow the bars of running steps between two polls; ask for a new scale when a bar reaches the edge.
 function grow(now) {
   for (const bar of document.querySelectorAll("progress[data-since]"))
     bar.value = Math.min(bar.max, Math.max(0, now - Date.parse(bar.dataset.since)));

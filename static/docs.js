@@ -1,4 +1,4 @@
-// The API's page: each example can be copied. Without it they can be selected.
+// The API reference: add a copy button to each example.
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {

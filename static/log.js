@@ -1,5 +1,5 @@
-// The log on the page of a run. Only a window of its lines is in the page; more come from the server on the
-// way to its ends. A log that grows is followed while its end is in view. Without this script its links do the same.
+// The log on the run page. The page holds only a window of lines and loads more while the user scrolls.
+// It follows a growing log while the end is in view. Without this script, links do the same.
 "use strict";
 
 const LOG_LINES = 2000; // at most so many lines are in the page
@@ -39,7 +39,7 @@ class LogPanel {
     this.poll();
   }
 
-  // ---- what the page has ----
+  // ---- the lines on the page ----
 
   read(data) {
     this.total = Number(data.lines);
@@ -64,7 +64,7 @@ class LogPanel {
     return this.view.scrollHeight - this.view.scrollTop - this.view.clientHeight <= LOG_NEAR_END;
   }
 
-  // Whether the last line of the log is in the page.
+  // Whether the page holds the last line of the log.
   get hasEnd() {
     return this.last >= this.total;
   }
@@ -80,7 +80,7 @@ class LogPanel {
     return { lines: holder.content.firstElementChild };
   }
 
-  // Changes come one after the other; what fails changes nothing.
+  // Run changes one after another; a failed request changes nothing.
   queue(change) {
     this.work = this.work
       .then(() => this.panel.isConnected && change())
@@ -97,7 +97,7 @@ class LogPanel {
     this.showState();
   }
 
-  // What stays in view must not move: `kept` is a line that is there before and after.
+  // Keep the visible lines in place: `kept` is a line present before and after.
   still(kept, change) {
     const before = kept?.getBoundingClientRect().top;
     change();
@@ -107,7 +107,7 @@ class LogPanel {
   async more(where) {
     const edge = where === "before" ? this.lines.firstElementChild : this.lines.lastElementChild;
     if (!edge) return this.replace("after=0");
-    // A last line may have been unfinished: it comes again.
+    // The last line may have been incomplete: replace it.
     const { lines } = await this.ask(where === "before" ? "before=" + this.first : "after=" + (this.last - 1));
     this.read(lines.dataset);
     this.still(this.middle(), () => {
@@ -138,9 +138,9 @@ class LogPanel {
     return lines[low];
   }
 
-  // ---- a log that grows ----
+  // ---- following a growing log ----
 
-  // While the run is polled, the answers to that say how long the log is: one that stands still costs nothing.
+  // The poll of the run reports the size of the log, so an unchanged log costs no request.
   poll() {
     clearTimeout(this.timer);
     if (this.isOver || document.querySelector("#run[hx-get]")) return;
@@ -162,7 +162,7 @@ class LogPanel {
       const { lines } = await this.ask(`offset=${this.resume}&shown=${this.size}`);
       if (lines) await this.queue(() => this.grow(lines));
     } catch {
-      // The run's own poll says that the server is away.
+      // The poll of the run already reports that the server is unreachable.
     } finally {
       this.isLooking = false;
     }
@@ -188,7 +188,7 @@ class LogPanel {
     if (error) await this.tellError(Number(error), errorIs, wasFollowed);
   }
 
-  // Whoever followed the log to its end wants to see it; who reads elsewhere stays there.
+  // Scroll to the end for users who follow the log; leave other readers in place.
   async tellError(number, what, wasFollowed) {
     const place = this.panel.querySelector(".log-error"), link = place.querySelector("a");
     write(place.querySelector("span"), what);
@@ -223,13 +223,13 @@ class LogPanel {
     this.showState();
   }
 
-  // ---- what is seen ----
+  // ---- scrolling and focus ----
 
   showEnd() {
     this.view.scrollTop = this.view.scrollHeight;
   }
 
-  // A third of the view above it.
+  // Leave a third of the view above the line.
   showLine(number) {
     const line = document.getElementById("L" + number);
     if (!line) return;
@@ -244,7 +244,7 @@ class LogPanel {
     if (this.target) this.showLine(this.target);
   }
 
-  // Of all the numbers one can be reached by Tab, the others from there by arrows. Its name says what stands there.
+  // One line number is in the Tab order; arrow keys move between numbers. Its name includes the text of the line.
   stop(number) {
     this.tabStop?.setAttribute("tabindex", "-1");
     number?.setAttribute("tabindex", "0");
@@ -255,7 +255,7 @@ class LogPanel {
     number.setAttribute("aria-label", name.length > LOG_NAME ? name.slice(0, LOG_NAME) + "…" : name);
   }
 
-  // To who does not see it; each time anew, though it may be the same.
+  // Announce to screen readers, even if the text is the same as before.
   say(text) {
     this.told.textContent = text;
   }
@@ -303,9 +303,9 @@ class LogPanel {
     if (this.follows) this.showEnd();
   }
 
-  // ---- going to places ----
+  // ---- navigation ----
 
-  // takesFocus: not while somebody types what is looked for.
+  // takesFocus: false while the user types a search.
   goTo(number, takesFocus = true) {
     this.rest();
     return this.queue(async () => {
@@ -334,7 +334,7 @@ class LogPanel {
     history.replaceState(history.state, "", address.pathname + address.search + "#L" + first);
   }
 
-  // The panel into the view of the page.
+  // Scroll the panel into view.
   bring() {
     this.view.scrollIntoView({ block: "nearest" });
   }
@@ -441,7 +441,7 @@ class LogPanel {
     return holder.content;
   }
 
-  // ---- what people do ----
+  // ---- events ----
 
   listen() {
     this.panel.addEventListener("click", (event) => this.click(event));
@@ -547,7 +547,7 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
   const size = ctx.response.headers.get("X-Log-Size");
   if (size !== null && logPanel?.view) logPanel.heard(Number(size));
 });
-// What a step says last may come with the news that it has ended; and after the last picture nobody polls any more.
+// The last output may arrive together with the end of the step, after which polling stops.
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   if (!logPanel?.view || logPanel.isOver || !isPoll(ctx)) return;
   logPanel.look().then(() => logPanel.poll());
@@ -557,7 +557,7 @@ document.addEventListener("selectionchange", () => {
   if (logPanel?.view && logPanel.hasSelection()) logPanel.rest();
 });
 
-// After app.js, which has seen to what begins with `g`.
+// Runs after app.js, which handles sequences that begin with `g`.
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
