@@ -4,86 +4,23 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
 from flask_compress import Compress
 from werkzeug.routing import IntegerConverter, Map
+from werkzeug.utils import find_modules, import_string
 
-from blueprints.accounts import account, sign_in
-from blueprints.accounts import users as user_pages
-from blueprints.api import (
-    audit,
-    ingredients,
-    logs,
-    operations,
-    projects,
-    releases,
-    runs,
-    test_results,
-    users,
-    workflows,
-)
-from blueprints.catalog import pages as catalog_pages
-from blueprints.editor import routes as editor_pages
-from blueprints.editor import source as editor_source
-from blueprints.openapi import pages as openapi_pages
-from blueprints.projects import environments as environment_settings
-from blueprints.projects import ingredients as ingredient_settings
-from blueprints.projects import pages as project_pages
-from blueprints.projects import secrets as secret_settings
-from blueprints.projects import test_suites as test_suite_settings
-from blueprints.runs import actions as run_actions
-from blueprints.runs import comparison as run_comparison
-from blueprints.runs import log as run_log
-from blueprints.runs import pages as run_pages
-from blueprints.runs import test_results as run_test_results
+from blueprints.accounts import sign_in
+from blueprints.api import operations
 from blueprints.shared import errors, guards, security, template_helpers, throttling
 from blueprints.shared.context import MAX_BODY_BYTES, galley_version
 from blueprints.shared.long_poll import Waiters
-from blueprints.system import admin, health, metrics, styleguide
-from blueprints.workflows import pages as workflow_pages
-from blueprints.workflows import revisions
+from blueprints.system import metrics
 from domain import models
 from domain import settings as settings_module
 from domain.secret_key import Keys
 from domain.settings import Settings
 from jobs.queue import Doorbell
-
-BLUEPRINTS = (
-    sign_in.bp,
-    health.bp,
-    metrics.bp,
-    projects.bp,
-    ingredients.bp,
-    releases.bp,
-    users.bp,
-    workflows.bp,
-    runs.bp,
-    runs.completions,
-    test_results.bp,
-    logs.bp,
-    audit.bp,
-    openapi_pages.bp,
-    workflow_pages.bp,
-    run_pages.bp,
-    run_actions.bp,
-    run_log.bp,
-    run_comparison.bp,
-    run_test_results.bp,
-    project_pages.bp,
-    test_suite_settings.bp,
-    environment_settings.bp,
-    ingredient_settings.bp,
-    secret_settings.bp,
-    catalog_pages.bp,
-    user_pages.bp,
-    admin.bp,
-    account.bp,
-    editor_pages.bp,
-    editor_source.bp,
-    revisions.bp,
-    styleguide.bp,
-)
 
 
 class _Json(DefaultJSONProvider):
@@ -135,9 +72,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     template_helpers.register(app)
     app.before_request(operations.refuse_what_is_not_taken)
     app.context_processor(_common_context)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    register_blueprints(app)
     return app
+
+
+def register_blueprints(app: Flask) -> None:
+    """Register the blueprints of all modules below `blueprints/`, each once."""
+    modules = map(import_string, find_modules("blueprints", recursive=True))
+    values = [value for module in modules for value in vars(module).values()]
+    for blueprint in dict.fromkeys(value for value in values if isinstance(value, Blueprint)):
+        app.register_blueprint(blueprint)
 
 
 def serve(app: Flask, settings: Settings) -> None:

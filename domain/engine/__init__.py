@@ -28,32 +28,3 @@ from domain.engine.requests import (
 )
 from domain.engine.types import Claim, Ending, LeaseLost, Ready
 from domain.errors import StepFailed
-
-__all__ = [
-    "Claim",
-    "Ending",
-    "LeaseLost",
-    "Ready",
-    "StepFailed",
-    "abort_run",
-    "abort_step",
-    "admit",
-    "advance",
-    "advance_in_transaction",
-    "beat",
-    "claim",
-    "complete_outside",
-    "count_in_progress",
-    "decide_stage",
-    "end_lease",
-    "end_leases_of",
-    "expire",
-    "expire_outside",
-    "finish",
-    "give_back",
-    "is_move_due",
-    "oldest_held_back",
-    "oldest_ready",
-    "owned",
-    "rests",
-]

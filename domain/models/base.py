@@ -19,7 +19,6 @@ from peewee import (
     CharField,
     Database,
     DatabaseProxy,
-    JSONField,
     Model,
     OperationalError,
     SqliteDatabase,
@@ -214,20 +213,3 @@ class Id(CharField):
 
 class Moment(BigIntegerField):
     """Epoch milliseconds."""
-
-
-__all__ = [
-    "Base",
-    "Id",
-    "JSONField",
-    "Moment",
-    "connect",
-    "connect_to_look",
-    "db",
-    "first_id",
-    "is_id",
-    "is_sqlite",
-    "locked",
-    "new_id",
-    "write",
-]

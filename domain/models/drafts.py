@@ -1,9 +1,9 @@
 """What somebody edits and has not saved yet."""
 
-from peewee import CharField, ForeignKeyField, IntegerField
+from peewee import CharField, ForeignKeyField, IntegerField, JSONField
 
 from domain.clock import now
-from domain.models.base import Base, Id, JSONField, Moment
+from domain.models.base import Base, Id, Moment
 from domain.models.people import Project, User
 from domain.models.workflows import Workflow
 

@@ -1,9 +1,9 @@
 """Users, their tokens, projects and who belongs to them; what anybody did."""
 
-from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, JSONField, TextField
 
 from domain.clock import now
-from domain.models.base import Base, Id, JSONField, Moment
+from domain.models.base import Base, Id, Moment
 
 
 class User(Base):

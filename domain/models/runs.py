@@ -7,11 +7,12 @@ from peewee import (
     CharField,
     ForeignKeyField,
     IntegerField,
+    JSONField,
     TextField,
 )
 
 from domain.clock import now
-from domain.models.base import Base, Id, JSONField, Moment
+from domain.models.base import Base, Id, Moment
 from domain.models.workflows import Workflow
 from domain.statuses import PENDING
 

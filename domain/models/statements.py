@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from peewee import BooleanField, Value
+from peewee import BooleanField, JSONField, Value
 
-from domain.models.base import Base, JSONField, db
+from domain.models.base import Base, db
 
 Row = TypeVar("Row", bound=Base)
 

@@ -1,9 +1,9 @@
 """Definitions: a workflow and every revision it ever had."""
 
-from peewee import SQL, BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, BooleanField, CharField, ForeignKeyField, IntegerField, JSONField, TextField
 
 from domain.clock import now
-from domain.models.base import Base, Id, JSONField, Moment
+from domain.models.base import Base, Id, Moment
 from domain.models.people import Project
 
 

@@ -7,5 +7,3 @@ for its facts and hands them to a rule, which is a pure function.
 from jobs.doctor.examination import examine
 from jobs.doctor.findings import Finding, State
 from jobs.doctor.report import as_json, as_lines, summary
-
-__all__ = ["Finding", "State", "as_json", "as_lines", "examine", "summary"]

@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 from flask import Flask, Request, Response
 
-from app import BLUEPRINTS
+from app import register_blueprints
 from blueprints.api.routes import documented_path
 from blueprints.openapi.document import document
 
@@ -14,8 +14,7 @@ from blueprints.openapi.document import document
 def _documented() -> dict[str, Any]:
     """Of an application without settings: the routes are those of every other."""
     app = Flask("galley")
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    register_blueprints(app)
     return document(app)
 
 
