@@ -30,9 +30,10 @@ test: .venv/installed-dev $(BROWSER_FILES) ## run every test; ARGS='-k login' go
 
 setup: .venv/installed-dev $(BROWSER_FILES) ## install everything that running and developing need
 
-lint: .venv/installed-dev ## check style, formatting and types
+lint: .venv/installed-dev ## check style, formatting, spelling and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m codespell_lib
 	$(PY) -m mypy
 
 format: .venv/installed-dev ## put the code into its form
