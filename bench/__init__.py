@@ -1,1 +1,1 @@
-"""Measures the speed that the README promises: `make bench`."""
+"""The measurements of `make bench`: the speed that the README promises."""

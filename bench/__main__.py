@@ -67,7 +67,7 @@ def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:
 
 
 def _set_up(client: httpx.Client, folder: Path) -> None:
-    """A project with suites that do nothing, print 100 MiB, and do not end."""
+    """Create a project with suites that do nothing, print 100 MiB, and do not end."""
     big = folder.with_name("big.txt")
     line = b"The quick brown fox jumps over the lazy dog, again and again and again.\n"
     big.write_bytes((line * (100 * MIB // len(line) + 1))[: 100 * MIB])
@@ -105,7 +105,7 @@ def _start(client: httpx.Client, workflow: str) -> str:
 
 
 def _finished(client: httpx.Client, run_id: str) -> dict[str, Any]:
-    """The run when it has ended; asked for seldom, for asking takes from what is measured."""
+    """Return the run once it has ended; poll seldom, because polls disturb the measurement."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         run: dict[str, Any] = _sent(client.get(f"/api/workflowruns/{run_id}"))
@@ -126,7 +126,7 @@ def _steps(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _run_once(client: httpx.Client, workflow: str) -> tuple[float, float]:
-    """Milliseconds from before the request to the first step's start, and to the run's end."""
+    """Return the milliseconds from the request to the first step's start, and to the run's end."""
     begin = time.time() * 1000
     run_id = _start(client, workflow)
     time.sleep(0.15)
@@ -136,7 +136,7 @@ def _run_once(client: httpx.Client, workflow: str) -> tuple[float, float]:
 
 
 def _bare_pool() -> float:
-    """Milliseconds that the same work takes in two threads which only start processes."""
+    """Return the milliseconds of the same work in two threads that only start processes."""
     begin = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
         for _ in range(STAGES):
@@ -220,7 +220,7 @@ def _recovery(client: httpx.Client) -> list[Row]:
 
 
 def _memory(stack: Stack) -> Row:
-    """Proportional set size of the whole process tree."""
+    """Return the proportional set size of the whole process tree."""
     total = sum(_pss(pid) for pid in tree(stack.process.pid)) / 1024
     return Row("all processes, idle", f"{total:.0f} MiB PSS", "200 MiB", total <= 200)
 

@@ -1,4 +1,4 @@
-"""A run of fifty stages with twenty steps each: what its page takes from the server, in each view.
+"""The server time for the page of a run of fifty stages with twenty steps each, in each view.
 
 Measured inside one process, as the other pages are. The run is looked at before it begins, in its
 middle and at its end; twenty runs before it say how long its steps usually take.
@@ -28,7 +28,7 @@ TIMES = 15
 
 
 def rows() -> Iterator[Row]:
-    """By view: the page, and its polled part when something has changed."""
+    """Measure each view: the page, and its polled part after a change."""
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
         settings = settings_of(Path(folder))
         app = create_app(settings)
@@ -73,7 +73,7 @@ def _median(visitor: FlaskClient, address: str) -> float:
 
 
 def main() -> None:
-    """This alone: `python -m bench.large_run`."""
+    """Run only this measurement: `python -m bench.large_run`."""
     for row in rows():
         print(row.line(48), flush=True)
 

@@ -1,4 +1,4 @@
-"""Runs in the state that a measurement wants, as the engine would leave them: nothing ran."""
+"""Runs in the state that a measurement needs, as the engine would leave them, without executing."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ LOG = "".join(f"line {number} of what a step printed\n" for number in range(200)
 
 
 def a_workflow(name: str, stages: int, steps: int) -> Workflow:
-    """With so many stages of so many steps each, in a project of its own."""
+    """Create a workflow with so many stages of so many steps each, in a project of its own."""
     project = projects.create_project(ACTOR, name, name.title())
     with write():
         Ingredient.create(id=f"part-{name}", project=project, name="Part", created_by="bench")
@@ -45,14 +45,14 @@ def a_workflow(name: str, stages: int, steps: int) -> Workflow:
 
 
 def started(workflow: Workflow, keys: Keys) -> Run:
-    """A new run, which no worker is told of."""
+    """Create a run without notifying a worker."""
     fresh = Workflow.get_by_id(workflow.id)
     run, _ = runs.start(fresh, actor=ACTOR, keys=keys, parameters={}, trigger_source="bench")
     return run
 
 
 def advance(run: Run, done: int) -> None:
-    """The first `done` stages have succeeded, and every step of the next one is running.
+    """Let the first `done` stages succeed and all steps of the next one run.
 
     After the last stage the run has succeeded.
     """
@@ -82,7 +82,7 @@ def advance(run: Run, done: int) -> None:
 
 
 def write_logs(run: Run, data_dir: Path) -> None:
-    """Every step that is running has printed something."""
+    """Write a log for every running step."""
     for step in StepRun.select().where((StepRun.run == run.id) & (StepRun.status == RUNNING)):
         path = log_path(data_dir, run.id, step.id, 1)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the pages cost: time in the server with few and with a million runs, polls, weight.
+"""The cost of pages: server time with few and with a million runs, polls, and size.
 
 Measured inside one process, without a network: what a request takes from a core. The runs are made
 by one statement of SQL; half of them are of one project, the rest of nineteen others.
@@ -49,7 +49,7 @@ WHERE w.name = 'flow-' || (CASE WHEN i {mod} 2 = 0 THEN 0 ELSE i / 2 {mod} {othe
 
 
 def rows() -> Iterator[Row]:
-    """SQLite, and PostgreSQL where its programs are installed."""
+    """Measure on SQLite, and on PostgreSQL if its programs are installed."""
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
         yield from _measure("SQLite", settings_of(Path(folder)))
     programs = postgres.find_programs()
@@ -118,7 +118,7 @@ def _furnish() -> None:
 
 
 def _fill(first: int, last: int) -> None:
-    """Runs with these numbers, and one more with stages and steps for the page of a run."""
+    """Create runs with these numbers, and one more with stages and steps for the page of a run."""
     if is_sqlite():
         series = (
             f"(WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n"
@@ -154,7 +154,7 @@ def visiting(app: Flask) -> Iterator[FlaskClient]:
 
 
 def _times(visitor: FlaskClient, addresses: dict[str, str]) -> dict[str, float]:
-    """Milliseconds at the 95th percentile. The run page is that of the newest run."""
+    """Return the 95th percentile in milliseconds. The run page is that of the newest run."""
     newest = visitor.get("/api/workflowruns?pageSize=1").json["items"][0]["id"]
     return {
         what: _p95(visitor, address or f"/runs/{newest}") for what, address in addresses.items()
@@ -173,7 +173,7 @@ def milliseconds(action: Callable[[], object]) -> float:
 
 
 def _polls(name: str, visitor: FlaskClient) -> Row:
-    """An unchanged fragment, asked for again and again."""
+    """Poll an unchanged fragment repeatedly."""
     newest = visitor.get("/api/workflowruns?pageSize=1").json["items"][0]["id"]
     address = f"/runs/{newest}/status"
     known = {"If-None-Match": visitor.get(address).headers["ETag"]}
@@ -186,7 +186,7 @@ def _polls(name: str, visitor: FlaskClient) -> Row:
 
 
 def _weights(visitor: FlaskClient) -> Iterator[Row]:
-    """Compressed: a page with all that it loads, and the page alone."""
+    """Return the compressed size of a page with everything it loads, and of the page alone."""
     for what, address in (("workflow list", "/workflows"), ("run list", "/runs")):
         page = visitor.get(address).text
         loaded = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page))
@@ -205,7 +205,7 @@ def _weight(content: bytes) -> int:
 
 
 def main() -> None:
-    """The pages alone: `python -m bench.pages`."""
+    """Run only this measurement: `python -m bench.pages`."""
     for row in rows():
         print(row.line(48), flush=True)
 

@@ -7,7 +7,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all that came of it."""
+    """Return the process and all its descendants."""
     pids = [pid]
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text().split():
@@ -16,14 +16,14 @@ def tree(pid: int) -> list[int]:
 
 
 def named(pid: int, word: str) -> int:
-    """The first in the tree of `pid` whose command line has the word."""
+    """Return the first process in the tree of `pid` whose command line has the word."""
     return next(
         one for one in tree(pid) if word.encode() in Path(f"/proc/{one}/cmdline").read_bytes()
     )
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """What they have taken from the cores so far, in the program and in the kernel."""
+    """Return the CPU time of the processes so far, in user and kernel mode."""
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

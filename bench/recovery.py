@@ -1,4 +1,4 @@
-"""How long until a killed worker's step runs again, and until an abort has ended a script."""
+"""The time until a killed worker's step is retried, and until an abort has ended a script."""
 
 import os
 import signal
@@ -14,12 +14,12 @@ PATIENCE_SECONDS = 60
 
 
 def seconds_until_lost_step_runs_again(client: httpx.Client, workflow: str) -> float:
-    """Median of three: from kill -9 of the worker to the start of the next attempt."""
+    """Return the median of three: from kill -9 of the worker to the start of the next attempt."""
     return _median(lambda: _kill_worker(client, workflow))
 
 
 def milliseconds_until_abort_is_done(client: httpx.Client, workflow: str) -> float:
-    """Median of nine: from before the request to the recorded end, when the script is gone."""
+    """Return the median of nine: from the request to the recorded end, when the script is gone."""
     return 1000 * _median(lambda: _abort(client, workflow), times=9)
 
 
@@ -48,7 +48,7 @@ def _running(client: httpx.Client, workflow: str) -> tuple[str, dict[str, Any]]:
 
 
 def _step(client: httpx.Client, path: str, attempt: int) -> dict[str, Any] | None:
-    """The run's only step, once this attempt of it runs."""
+    """Return the run's only step, once this attempt is running."""
     step: dict[str, Any] = client.get(path).json()["stageRuns"][0]["stepRuns"][0]
     return step if (step["status"], step["attempt"]) == ("Running", attempt) else None
 
@@ -59,7 +59,7 @@ def _ended(client: httpx.Client, path: str) -> str | None:
 
 
 def _pid_of(worker: str) -> int:
-    """A worker's name is that of its host, its process number and some chance."""
+    """Return the process id, which is part of a worker's name."""
     return int(worker.rsplit("-", 2)[1])
 
 

@@ -1,4 +1,4 @@
-"""One line of the answer of `make bench`."""
+"""One line of the output of `make bench`."""
 
 from dataclasses import dataclass
 

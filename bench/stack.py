@@ -1,4 +1,4 @@
-"""A whole Galley of its own, as `galley up` makes it, in a folder that is gone afterwards."""
+"""A whole Galley, started by `galley up` in a temporary folder."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ class Stack:
     process: subprocess.Popen
 
     def client(self) -> httpx.Client:
-        """A client of the API with a token of `admin`."""
+        """Return a client of the API with a token of `admin`."""
         token = subprocess.run(
             [*GALLEY, "token", "create", "admin", "--name", "bench", "--scope", "write"],
             env=self.environment,
@@ -52,7 +52,7 @@ def data_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def running(data_dir: Path, workers: int = 2, **settings: str) -> Iterator[tuple[Stack, float]]:
-    """Start Galley on the folder; also gives the seconds from the start to the first page.
+    """Start Galley on the folder, and return the seconds until the first page too.
 
     settings: more of the environment. What the parts say goes to galley.log beside the folder.
     """

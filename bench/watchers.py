@@ -1,4 +1,4 @@
-"""What a hundred browsers take from the web server that watch runs: all of one, or each its own.
+"""The web server's load with a hundred browsers that watch one run, or one run each.
 
 Each asks as the scripts of the run page do: at the page's pace for the run's status, with the tag
 that it has, and for more of the log of the running step when that has grown or the picture is new.
@@ -35,15 +35,15 @@ STAGES, STEPS = 3, 3
 
 @dataclass
 class Browser:
-    """Somebody who looks at a run."""
+    """A browser that watches a run."""
 
     host: str
     cookie: str
     run_id: str
     lag: float
-    """Seconds after the others: no two browsers ask at the same moment."""
+    """The delay in seconds, so that no two browsers poll at the same moment."""
     answers: list[tuple[int, float]] = field(default_factory=list)
-    """Status and milliseconds of each."""
+    """The status and milliseconds of each response."""
 
     def open(self) -> None:
         self.connection = HTTPConnection(self.host, timeout=30)
@@ -92,7 +92,7 @@ def _found(pattern: str, text: str) -> str:
 
 
 def rows() -> Iterator[Row]:
-    """When nothing changes, and when the one run does."""
+    """Measure without changes, and while the one run changes."""
     with data_folder() as folder, running(folder) as (stack, _):
         yield from _measure(stack)
 
@@ -117,7 +117,7 @@ def _measure(stack: Stack) -> Iterator[Row]:
 @dataclass
 class Watched:
     percent: float
-    """Of one core."""
+    """The share of one core."""
     answers: Sequence[tuple[int, float]]
 
 
@@ -142,7 +142,7 @@ def _watched(stack: Stack, runs: Sequence[Run], changing: Run | None = None) -> 
 
 
 def _cookie(stack: Stack) -> str:
-    """Of one session for all: a hundred sign-ins would be refused."""
+    """Return the cookie of one session for all, because a hundred sign-ins would be refused."""
     with httpx.Client(base_url=stack.url) as client:
         csrf = _found(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
         form = {"username": "admin", "password": PASSWORD, "csrf_token": csrf}
@@ -151,7 +151,7 @@ def _cookie(stack: Stack) -> str:
 
 
 def _row(what: str, watched: Watched, limit: int | None = LIMIT_PERCENT) -> Row:
-    """Without a limit every answer has to come before its browser asks again."""
+    """Return the row. Without a limit, each response must arrive before its browser's next poll."""
     taken = [ms for _, ms in watched.answers]
     known = sum(status != 200 for status, _ in watched.answers) * 100 // len(taken)
     p95 = statistics.quantiles(taken, n=20)[-1]
@@ -165,7 +165,7 @@ def _row(what: str, watched: Watched, limit: int | None = LIMIT_PERCENT) -> Row:
 
 
 def main() -> None:
-    """This alone: `python -m bench.watchers`."""
+    """Run only this measurement: `python -m bench.watchers`."""
     for row in rows():
         print(row.line(48), flush=True)
 

@@ -1,4 +1,4 @@
-"""Makes the handbook out of the sources: `python3 handbook.py FILE VERSION`."""
+"""The handbook, generated from the sources: `python3 handbook.py FILE VERSION`."""
 
 import html
 import inspect
@@ -9,7 +9,7 @@ import larder
 
 
 def chapters():
-    """The recipes, each for a table and for a crew; then what a program can call."""
+    """Yield the recipes, each for a table and for a crew, then the functions of the library."""
     for path in sorted(Path("recipes").glob("*.txt")):
         recipe = larder.read(path.read_text("utf-8"))
         for people in (recipe.serves, 40):

@@ -1,4 +1,4 @@
-"""Runs the tests below `tests/` and writes a JUnit report: `python3 junit.py FILE`."""
+"""A test runner for `tests/` that writes a JUnit report: `python3 junit.py FILE`."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 
 class Reporter(unittest.TextTestResult):
-    """Keeps one <testcase> for each test, beside what it prints."""
+    """A test result that collects one <testcase> for each test."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)

@@ -1,4 +1,4 @@
-"""Make static/vendor/icons.svg: the Lucide icons the pages use, as one sprite of <symbol>s.
+"""Create static/vendor/icons.svg: the Lucide icons the pages use, as one sprite of <symbol>s.
 
 Run at set-up. It needs the package `lucide` (a zip of SVG files), which the server never imports.
 """
@@ -66,7 +66,7 @@ NOTICE = "<!-- Icons: Lucide (lucide.dev), ISC licence. Made by tools/build_icon
 
 
 def symbol(name: str, svg: str) -> str:
-    """One icon as a <symbol>; size and stroke come from the page's style sheet (class `icon`)."""
+    """Return one icon as a <symbol>; the page's style sheet sets size and stroke (class `icon`)."""
     drawing = re.search(r"<svg[^>]*>(.*)</svg>", svg, re.DOTALL)
     if drawing is None:
         raise ValueError(f"The icon {name!r} is not an SVG drawing.")
@@ -75,7 +75,7 @@ def symbol(name: str, svg: str) -> str:
 
 
 def sprite() -> str:
-    """The whole file. Raises KeyError for a name that Lucide does not have."""
+    """Return the whole file. Raises KeyError for a name that Lucide does not have."""
     archive = files("lucide").joinpath("lucide.zip").read_bytes()
     with ZipFile(BytesIO(archive)) as icons:
         symbols = [symbol(name, icons.read(f"{name}.svg").decode()) for name in ICONS]

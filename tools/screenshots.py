@@ -161,7 +161,7 @@ def _signed_in(url: str) -> list[dict[str, str]]:
 
 
 def _furnish(api: httpx.Client, folder: Path) -> dict[str, str]:
-    """A shop with its history. Returns the pages, by name."""
+    """Create a shop with a history. Returns the addresses of pages by name."""
     _project(api, folder)
     release = _workflow(
         api,
@@ -307,7 +307,7 @@ def _build(
     file: str = "storefront.whl",
     script: str | None = None,
 ) -> dict[str, Any]:
-    """script: "" for a step that is completed from outside."""
+    """Return a Build step. script: "" for a step with an external completion."""
     script = BUILD.replace("FILE", file) if script is None else script
     configuration = {"ingredientId": ingredient, **({"buildScript": script} if script else {})}
     return {"name": name, "type": "Build", "configuration": configuration}
@@ -337,7 +337,7 @@ def _run(
 
 
 def _live(api: httpx.Client, workflow: str) -> str:
-    """A run in whose second stage one step runs and another waits for the outside.
+    """Start a run whose second stage has a running step and one with an external completion.
 
     Three went before it, so that it is known how long the steps take.
     """
@@ -350,7 +350,7 @@ def _live(api: httpx.Client, workflow: str) -> str:
 
 
 def _until_it_is_to_be_signed(api: httpx.Client, workflow: str) -> tuple[str, str]:
-    """Start a run; its id, and that of the step that waits."""
+    """Start a run. Returns its id and that of the pending step."""
     run_id = str(_post(api, f"/api/workflows/{workflow}/runs", {})["runId"])
 
     def is_waiting(run: Any) -> bool:

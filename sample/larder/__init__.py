@@ -1,4 +1,4 @@
-"""Recipes for any number of people: read, scaled and written again."""
+"""Recipes: read them, scale them to any number of people, and write them."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _AMOUNT = re.compile(r"(?:(\d+)\s+)?(\d+)(?:/(\d+))?(?=\s)")
 
 @dataclass(frozen=True)
 class Line:
-    """One thing to put in. Without an amount it is added to taste, for any number of people."""
+    """An ingredient of a recipe. Without an amount it is added to taste."""
 
     amount: Fraction | None
     what: str
@@ -20,7 +20,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A title, how many people it serves, and what goes in."""
+    """A title, the number of people it serves, and the ingredients."""
 
     title: str
     serves: int
@@ -31,7 +31,7 @@ class Recipe:
 
 
 def read(text: str) -> Recipe:
-    """Read a recipe: a title, `serves N`, then one thing on each line. Raises ValueError."""
+    """Read a recipe: a title, `serves N`, then one ingredient per line. Raises ValueError."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) < 3:
         raise ValueError("a recipe has a title, 'serves N' and at least one thing to put in")
@@ -43,7 +43,7 @@ def read(text: str) -> Recipe:
 
 
 def read_line(text: str) -> Line:
-    """`1 1/2 cups flour` is 3/2 of `cups flour`. Raises ValueError."""
+    """Read an ingredient: `1 1/2 cups flour` is 3/2 of `cups flour`. Raises ValueError."""
     match = _AMOUNT.match(text)
     if match is None:
         return Line(None, text)
@@ -55,7 +55,7 @@ def read_line(text: str) -> Line:
 
 
 def scale(recipe: Recipe, people: int) -> Recipe:
-    """The same recipe for so many people. Raises ValueError when there is nobody to feed."""
+    """Return the recipe for so many people. Raises ValueError if there are none."""
     if people < 1:
         raise ValueError("a meal is for at least one person")
     factor = Fraction(people, recipe.serves)
@@ -67,7 +67,7 @@ def scale(recipe: Recipe, people: int) -> Recipe:
 
 
 def written(amount: Fraction) -> str:
-    """As a cook writes it: 3/2 is `1 1/2`."""
+    """Return an amount as a cook writes it: 3/2 is `1 1/2`."""
     whole, rest = divmod(amount, 1)
     if not rest:
         return str(whole)

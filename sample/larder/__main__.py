@@ -1,4 +1,4 @@
-"""The program: `larder RECIPE PEOPLE` prints a recipe for so many people."""
+"""The program `larder RECIPE PEOPLE`, which prints a recipe for so many people."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ USAGE = "usage: larder RECIPE PEOPLE | larder --version"
 
 
 def main() -> None:
-    """Exits with a sentence on standard error when something is wrong."""
+    """Print the recipe, or exit with a sentence on standard error."""
     if sys.argv[1:] == ["--version"]:
         print(VERSION)
         return
