@@ -38,7 +38,7 @@ def _read_definition(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file} is not UTF-8: {error}") from None
     if source.definition is None:
-        faults = [f"  line {f.line}, column {f.column}: {f.message}" for f in source.faults]
+        faults = [f"  line {f.line}, column {f.column}: {f.message}" for f in source.errors]
         raise click.ClickException("\n".join([f"{file} cannot be read:", *faults]))
     return source.definition
 

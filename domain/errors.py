@@ -1,27 +1,40 @@
 """Everything that can go wrong with a request, as one small exception tree.
 
-A use case raises one of these; the web layer turns it into a page, a fragment or the JSON error
+A use case raises one of these. The web layer turns it into a page, a fragment or the JSON error
 of the API, the command line into a sentence. `code` values are a closed, documented list.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as member
 from typing import Any
 
 MAX_DETAILS = 1000
-"""How many of its details an answer tells: a body of 1 MiB can hold a hundred thousand faults."""
+"""Details in one answer: a body of 1 MiB can hold a hundred thousand errors."""
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """One fault of a request: where (a JSON pointer), what (a code) and a sentence for a person."""
+    """One error of a request; `field` is a JSON pointer, "" for the whole request."""
 
     field: str
     code: str
     message: str
+    """A full sentence, which the API shows."""
+    rule: str = ""
+    """The end of a sentence that begins with the field, such as "must be a number."; "" if the
+    message says it best."""
+    members: Mapping[str, Any] = member(default_factory=dict)
+    """Further members in the API, such as the runId of a run that is in the way."""
 
-    def as_dict(self) -> dict[str, str]:
-        return {"field": self.field, "code": self.code, "message": self.message}
+    def beside(self, label: str = "") -> str:
+        """Return the words for a page that names the field, by this label or next to it."""
+        text = f"{label} {self.rule}".lstrip() if self.rule else self.message
+        return text[:1].upper() + text[1:]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the detail as the API sends it."""
+        return {"field": self.field, "code": self.code, "message": self.message, **self.members}
 
 
 class GalleyError(Exception):
@@ -35,15 +48,24 @@ class GalleyError(Exception):
         message: str,
         *,
         code: str | None = None,
-        details: Sequence[FieldError | Mapping[str, Any]] = (),
+        details: Sequence[FieldError] = (),
         **extra: Any,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
-        self.details = [d.as_dict() if isinstance(d, FieldError) else dict(d) for d in details]
+        self.errors = list(details)
         self.extra = extra
         """Further members of the error object, such as requiredRole and yourRole."""
+
+    @property
+    def details(self) -> list[dict[str, Any]]:
+        """The errors as the API sends them."""
+        return [error.as_dict() for error in self.errors]
+
+    def field_errors(self) -> list[FieldError]:
+        """Return the errors for a form: at least one, which says what is wrong."""
+        return self.errors or [FieldError("", self.code, self.message)]
 
 
 class BadRequest(GalleyError):
@@ -79,38 +101,37 @@ class WrongMediaType(GalleyError):
 
 
 class TooManyAttempts(GalleyError):
-    """Somebody has been guessing."""
+    """Too many wrong passwords or tokens from one address."""
 
     status, code = 429, "too_many_attempts"
 
     def __init__(self, wait_seconds: float) -> None:
         self.retry_after = int(wait_seconds) + 1
-        """Seconds, as the header of that name says it."""
+        """Seconds, for the header Retry-After."""
         super().__init__(f"Too many attempts. Try again in {int(wait_seconds) // 60 + 1} minutes.")
 
 
 class Invalid(GalleyError):
-    """Well-formed but wrong: `details` names every fault, not only the first."""
+    """Well-formed but wrong: `errors` names every error, not only the first."""
 
     status, code = 422, "validation_failed"
 
-    def __init__(self, faults: Sequence[FieldError], message: str | None = None) -> None:
-        count = len(faults)
-        summary = "1 fault was found." if count == 1 else f"{count} faults were found."
-        super().__init__(message or summary, details=faults)
-        self.faults = list(faults)
+    def __init__(self, errors: Sequence[FieldError], message: str | None = None) -> None:
+        count = len(errors)
+        summary = "1 error was found." if count == 1 else f"{count} errors were found."
+        super().__init__(message or summary, details=errors)
 
 
-def state(code: str, message: str, **members: Any) -> dict[str, Any]:
-    """The detail of a Conflict: what is in the way, as a sentence and, in `members`, as it is."""
-    return {"field": "", "code": code, "message": message, **members}
+def state(code: str, message: str, **members: Any) -> FieldError:
+    """Return the detail of a Conflict: the state that is in the way, described by `members`."""
+    return FieldError("", code, message, members=members)
 
 
 def taken(kind: str, name: str, field: str = "/id") -> Conflict:
-    """The answer for a name that something of the same kind has already."""
-    fault = FieldError(field, "duplicate_name", f"{name!r} is taken.")
-    return Conflict(f"There is a {kind} {name!r} already.", code="duplicate_name", details=[fault])
+    """Return the error for a name that another thing of the same kind has."""
+    error = FieldError(field, "duplicate_name", f"{name!r} is taken.")
+    return Conflict(f"The {kind} {name!r} already exists.", code="duplicate_name", details=[error])
 
 
 class StepFailed(Exception):
-    """What a step did cannot be recorded; the message says why and becomes the step's."""
+    """The result of a step cannot be recorded; the message says why and becomes the step's."""

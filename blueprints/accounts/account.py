@@ -116,7 +116,7 @@ def change_password() -> ResponseReturnValue:
         return saved(save, lambda form: _page(password=form))
     except TooManyAttempts as error:
         fault = FieldError("/currentPassword", error.code, error.message)
-        page = _page(password=Form(errors=[fault.as_dict()]))
+        page = _page(password=Form(errors=[fault]))
         return page, error.status, {"Retry-After": str(error.retry_after)}
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from blueprints.api.bodies import refuse_body
 from blueprints.requests.base import Schema, check, query_parameters
 from domain.accounts.access import USER
-from domain.errors import BadRequest
+from domain.errors import BadRequest, FieldError
 
 View = Callable[..., ResponseReturnValue]
 Content = type[BaseModel] | str | None
@@ -111,11 +111,7 @@ def _refuse_unknown_query(found: Operation) -> None:
             f"Unknown query parameter {', '.join(map(repr, unknown))}.",
             code="unknown_query_parameter",
             details=[
-                {
-                    "field": f"/{name}",
-                    "code": "unknown_field",
-                    "message": f"Unknown parameter {name!r}.",
-                }
+                FieldError(f"/{name}", "unknown_field", f"Unknown parameter {name!r}.")
                 for name in unknown
             ],
         )

@@ -31,7 +31,7 @@ from blueprints.shared.run_control import Shown
 from blueprints.shared.visible import find_runs
 from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
-from domain.errors import Conflict
+from domain.errors import Conflict, FieldError
 from domain.models import Run, StepRun
 from domain.pagination import fetch_after
 from domain.runs import deletion, external_completion, lost_deployments
@@ -263,5 +263,5 @@ def _already(status: str, kind: str) -> Conflict:
     return Conflict(
         f"The {kind} is {status} already.",
         code="already_finished",
-        details=[{"field": "/status", "code": "already_finished", "message": status}],
+        details=[FieldError("/status", "already_finished", status)],
     )

@@ -93,7 +93,7 @@ def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
     try:
         body = read_object()
     except Invalid as invalid:  # an object, but of texts that cannot be stored
-        return jsonify(present.validation(preview.Examined(invalid.faults)))
+        return jsonify(present.validation(preview.Examined(invalid.errors)))
     _check_project(body.get("projectId"), USER)
     return jsonify(present.validation(preview.examine(body, workflow)))
 

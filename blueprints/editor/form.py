@@ -1,4 +1,4 @@
-"""What was typed into the editor about one part of a draft, as fields of that part."""
+"""The form of the open part, read as fields of that part."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,14 @@ PARAMETER_NAME = r"parameters\.([0-9]{1,4})\.name"
 ROLES = ("User", "SuperUser", "Admin")
 
 
-def of_workflow(typed: Typed) -> dict[str, Any]:
+def fields_of(part: Mapping[str, Any], typed: Typed) -> dict[str, Any]:
+    """Return the typed fields. part: the workflow, stage or step as it was before."""
+    if "stages" in part:
+        return _of_workflow(typed)
+    return _of_stage(typed) if "steps" in part else _of_step(typed, part)
+
+
+def _of_workflow(typed: Typed) -> dict[str, Any]:
     return {
         "name": typed.get("name", ""),
         "description": _text(typed, "description"),
@@ -22,7 +29,7 @@ def of_workflow(typed: Typed) -> dict[str, Any]:
     }
 
 
-def of_stage(typed: Typed) -> dict[str, Any]:
+def _of_stage(typed: Typed) -> dict[str, Any]:
     asks = typed.getlist("approval")[-1:] == ["true"]
     roles = typed.getlist("roles") or ["SuperUser"]
     return {
@@ -32,8 +39,8 @@ def of_stage(typed: Typed) -> dict[str, Any]:
     }
 
 
-def of_step(typed: Typed, before: Mapping[str, Any]) -> dict[str, Any]:
-    """before: the step as it was. A step that becomes of another type begins that anew."""
+def _of_step(typed: Typed, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a step. A change of its type resets the configuration."""
     kind = typed.get("type", before["type"])
     fields = {
         "name": typed.get("name", ""),
@@ -57,7 +64,7 @@ def _configuration(kind: str, typed: Typed) -> dict[str, Any]:
 
 
 def _parameters(typed: Typed) -> list[dict[str, Any]] | None:
-    """One of each number n that has a field `parameters.n.name`; None where there are none."""
+    """Read a parameter for each field `parameters.n.name`; None if there is none."""
     numbers = sorted(
         int(found[1]) for name in typed if (found := re.fullmatch(PARAMETER_NAME, name))
     )
@@ -94,11 +101,11 @@ def _default(kind: str, text: str) -> Any:
 
 
 def _number(typed: Typed, name: str) -> Any:
-    """A number where it is one; else what was typed, which a check will find wrong."""
+    """Return the number, or the text if it is none, so that the validation reports it."""
     text = typed.get(name, "").strip()
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else text
 
 
 def _text(typed: Typed, name: str) -> str:
-    """Browsers send CR LF at the end of lines, which no shell understands."""
+    """Read a text. Browsers end lines with CR LF, which shells do not understand."""
     return typed.get(name, "").replace("\r\n", "\n")

@@ -1,158 +1,105 @@
-"""The editor's page and its pieces: what the templates are told of a draft and its open part."""
+"""The editor's page and its fragments: the context of a draft and its open part."""
 
-import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template
 
-from blueprints.editor import create_missing
-from blueprints.editor import form as editor_form
-from blueprints.shared.guards import current_actor, load_project
+from blueprints.editor.create_missing import KINDS, Missing, missing_of
+from blueprints.editor.form import ROLES
+from blueprints.editor.session import NO_PART, EditorSession
+from blueprints.shared import pages
 from blueprints.shared.run_summary import count
+from domain.definitions.normalize import parts_of
 from domain.editor import commands, drafts, operations, release_choices
-from domain.editor.drafts import Present
-from domain.pagination import Page
-from domain.projects import environments, test_suites
-from domain.releases import ingredients
+from domain.errors import FieldError
 from domain.validation.messages import pointer
 
-PICKS = 200
-"""How many ingredients, suites and environments a field offers."""
-KINDS = ("Build", "Test", "Deploy")
-NO_PART = ""
-"""The workflow itself."""
-_IS_MISSING = re.compile(r"The configuration needs .*|An? \w+ needs '\w+'\.")
-_SUBJECT = re.compile(r"^(?:Each of )?'\w+' of [^.]*? (?=(?:must|is|has|takes)\b)")
+
+@dataclass(frozen=True)
+class Problem:
+    """An error or a warning, and the part that it is about."""
+
+    error: FieldError
+    part: str
+    where: str
+    """The name of the part; "" for the workflow."""
+    field: str
+    """The name of the field in the API."""
 
 
 def editor_page(
-    now_is: Present,
-    part: str,
-    template: str = "editor/edit.html",
+    session: EditorSession,
+    template: str = "",
     *,
-    refused: Any = (),
-    told: str = "",
-    lack: create_missing.Lack | None = None,
+    refused: Sequence[FieldError] = (),
+    missing: Missing | None = None,
 ) -> str:
-    """refused: what a save was refused for, if it was. told: what was done, to be read out.
+    """Return the page, or for htmx the editor alone.
 
-    lack: what could not be made, with what is wrong; else it is looked for.
+    refused: the errors of a save. missing: a thing that could not be created, with its errors.
     """
-    definition = now_is.definition
-    found = drafts.check(now_is)
-    try:
-        path = operations.path_of(definition, part) if part else ()
-    except operations.NoSuchPartError:
-        part, path = NO_PART, ()
-    opened = operations.find(definition, part)[2] if part else definition
-    of = {
-        pointer(operations.path_of(definition, part["id"])): part["id"]
-        for part in _parts(definition)
-    }
-    faults = _of_parts([*(fault.as_dict() for fault in found.errors), *refused], of)
-    warnings = _of_parts([fault.as_dict() for fault in found.warnings], of)
+    state, project, opened = session.present, session.project, session.opened
+    definition = state.definition
+    path = operations.path_of(definition, session.part) if session.part else ()
+    found = drafts.check(state)
+    errors = [*found.errors, *(error for error in refused if error not in found.errors)]
+    problems = list(_problems(errors, definition))
+    message = session.message or state.said
     if refused:
-        told = f"Not saved: {count(len(faults), 'fault')} to mend"
+        message = f"Not saved: fix {count(len(errors), 'error')}"
+    kind = KINDS.get(opened.get("type", ""))
     return render_template(
-        template,
-        draft=now_is.draft,
+        template or ("editor/_editor.html" if pages.is_partial() else "editor/edit.html"),
+        draft=state.draft,
         workflow=definition,
-        part=part,
+        part=session.part,
         opened=opened,
         title=commands.called(opened),
         is_stage=len(path) == 2,
         at=pointer(path),
-        faults=faults,
-        warnings=warnings,
-        fault_told=fault_told,
-        faulty={fault["part"] for fault in faults},
-        names={part["id"]: part["name"] for part in _parts(definition)},
+        errors=errors,
+        problems=problems,
+        warnings=list(_problems(found.warnings, definition)),
+        wrong_parts={problem.part for problem in problems},
         plan=found.steps,
-        undoes=now_is.undoes,
-        redoes=now_is.redoes,
-        told=told or now_is.said,
+        undoes=state.undoes,
+        redoes=state.redoes,
+        message=message,
         is_refused=bool(refused),
-        picks=_picks(now_is.draft.project_id),
-        offers=_offers(definition, opened, now_is.draft.project_id),
+        picks=kind.names(project) if kind else [],
+        offers=_offers(session, opened),
         picked=release_choices.picked(opened),
-        lack=lack or lack_of(now_is, part),
-        comment=comment_typed(),
-        kinds=KINDS,
-        roles=editor_form.ROLES,
+        missing=missing or missing_of(project, definition, opened),
+        comment=session.comment,
+        kinds=tuple(KINDS),
+        roles=ROLES,
     )
 
 
-def comment_typed() -> str:
-    """What was typed about the change, for the history; a page that was left brings it along."""
-    return request.values.get("comment", "")[:1000]
-
-
-def lack_of(now_is: Present, part: str) -> create_missing.Lack | None:
-    """What the open step names and the project lacks."""
-    try:
-        opened = operations.find(now_is.definition, part)[2]
-    except operations.NoSuchPartError:
-        return None
-    if "configuration" not in opened:
-        return None
-    project = load_project(now_is.draft.project_id)
-    return create_missing.lack_of(project, now_is.definition, opened)
-
-
-def _of_parts(faults: list[dict[str, Any]], of: dict[str, str]) -> list[dict[str, Any]]:
-    """Each once, with the part that it is about. of: pointer → part."""
-    seen: dict[tuple[str, str], dict[str, Any]] = {}
-    for fault in faults:
-        at = fault["field"]
-        while at and at not in of:
+def _problems(errors: Iterable[FieldError], definition: operations.Draft) -> Iterator[Problem]:
+    parts = {pointer(path): part for path, part in parts_of(definition)}
+    for error in errors:
+        at, names = error.field, error.field.split("/")
+        while at and at not in parts:
             at = at.rpartition("/")[0]
-        name = next((key for key in fault["field"].split("/")[::-1] if not key.isdigit()), "")
-        found = {**fault, "name": name, "part": of.get(at, NO_PART)}
-        seen.setdefault((fault["field"], fault["message"]), found)
-    return list(seen.values())
+        field = next((name for name in reversed(names) if not name.isdigit()), "")
+        if at:
+            yield Problem(error, parts[at]["id"], parts[at]["name"] or "Without a name", field)
+        else:
+            is_parameter = names[1:2] == ["parameters"] and len(names) > 2
+            where = f"Parameter {int(names[2]) + 1}" if is_parameter else ""
+            yield Problem(error, NO_PART, where, field)
 
 
-def fault_told(message: str, label: str) -> str:
-    """A fault of the API, with the label of the field that it is about for the name it has there.
-
-    What does not name it, such as `A step needs a name.`, is good as it is.
-    """
-    if _IS_MISSING.fullmatch(message):
-        return f"{label} is needed."
-    subject = f"{label}: each " if message.startswith("Each of") else f"{label} "
-    return _SUBJECT.sub(lambda _: subject, message, count=1).replace(", not text.", ".")
-
-
-def _parts(definition: operations.Draft) -> list[operations.Part]:
-    return [part for stage in definition["stages"] for part in (stage, *stage["steps"])]
-
-
-def _picks(project_id: str) -> dict[str, list[str]]:
-    """What the fields offer."""
-    project, page = load_project(project_id), Page(1, PICKS)
-    suites, _ = test_suites.list_test_suites(project, page)
-    places, _ = environments.list_environments(project, page)
-    return {
-        "ingredients": _ingredients(project_id),
-        "suites": [row.name for row in suites],
-        "environments": [row.name for row in places],
-    }
-
-
-def _offers(
-    definition: operations.Draft, opened: operations.Part, project_id: str
-) -> dict[str, Any]:
-    """The releases and files that the open step may take; nothing for one that takes none."""
+def _offers(session: EditorSession, opened: operations.Part) -> dict[str, Any]:
+    """Return the releases and files that the open step can take."""
     if opened.get("type") not in ("Test", "Deploy"):
         return {}
-    made = _ingredients(project_id)
-    known = release_choices.among(definition, made)
+    definition, ingredients = session.present.definition, KINDS["Build"].names(session.project)
+    known = release_choices.among(definition, ingredients)
     versions = release_choices.newest_versions(known)
     files = release_choices.package_paths(known) if opened["type"] == "Deploy" else []
-    releases = release_choices.offers(definition, opened["id"], made, versions)
+    releases = release_choices.offers(definition, opened["id"], ingredients, versions)
     return {"releases": releases, "files": files}
-
-
-def _ingredients(project_id: str) -> list[str]:
-    rows, _ = ingredients.list_ingredients(current_actor(), Page(1, PICKS), project_id)
-    return [row.id for row in rows]

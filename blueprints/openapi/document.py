@@ -19,7 +19,7 @@ from blueprints.openapi.schemas import Schemas
 from blueprints.openapi.tags import NOUNS, noun_of
 from blueprints.shared.context import galley_version
 from domain.accounts.access import SYSTEM_ADMIN
-from domain.error_codes import ERRORS, FAULTS, REASONS
+from domain.error_codes import ERRORS, FIELD_ERRORS, REASONS
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def document(app: Flask) -> dict[str, Any]:
             },
         },
         "x-errors": ERRORS,
-        "x-faults": FAULTS,
+        "x-faults": FIELD_ERRORS,
         "x-reasons": REASONS,
     }
 

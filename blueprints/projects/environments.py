@@ -1,6 +1,7 @@
 """The pages of a project's environments, the places that Deploy steps deploy to."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flask import Blueprint, flash, redirect
@@ -79,7 +80,7 @@ def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
     try:
         rules.delete_environment(current_actor(), project, name)
     except Conflict as error:  # its details say which run; its message, what that does
-        busy = [{**detail, "message": error.message} for detail in error.details]
+        busy = [replace(run, message=error.message) for run in error.errors]
         return _environment(project, known, Form(errors=busy)), error.status
     flash(f"The environment {name} is gone. What was deployed there stays where it is.", "good")
     return redirect(f"/projects/{project.id}/settings/environments", 303)
@@ -121,7 +122,7 @@ def _read(schema: type[E]) -> E:
     try:
         body = read_form(schema, settings=settings)
     except Invalid as error:
-        raise Invalid([*error.faults, *strays]) from None
+        raise Invalid([*error.errors, *strays]) from None
     if strays:
         raise Invalid(strays)
     return body

@@ -27,7 +27,7 @@ from domain.errors import Invalid
 from domain.pagination import Page
 from domain.validation import patterns
 from domain.validation.fields import MAX_SCRIPT_BYTES, Slug, documented
-from domain.validation.messages import fault_of
+from domain.validation.messages import error_of
 
 MAX_PAGE = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def check(schema: type[S], given: Mapping[str, Any], *, strict: bool = True) -> 
         return schema.model_validate(given, strict=strict, context={"strict": strict})
     except ValidationError as error:
         faults = [
-            fault_of(_plain(item), item["loc"], schema.whole)
+            error_of(_plain(item), item["loc"], schema.whole)
             for item in error.errors(include_url=False)
         ]
         raise Invalid(faults) from None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
-from domain.error_codes import ERRORS, FAULTS, REASONS
+from domain.error_codes import ERRORS, FIELD_ERRORS, REASONS
 from domain.pagination import COUNTED_TO
 from domain.validation import patterns
 
@@ -44,7 +44,7 @@ class ErrorCode(RootModel[str]):
 class FaultCode(RootModel[str]):
     """What is wrong with one member of a request."""
 
-    model_config = _one_of(FAULTS)
+    model_config = _one_of(FIELD_ERRORS)
 
 
 class ReasonCode(RootModel[str]):

@@ -1,4 +1,4 @@
-"""What differs, for pages: field by field, long texts line by line."""
+"""Differences for pages: field by field, long texts line by line."""
 
 from itertools import takewhile
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from domain.definitions.diff import CONTEXT, Difference, lines_of, text_lines
 
 LONG = 80
-"""Characters of a text that is shown by its lines."""
+"""The length from which a text is shown line by line."""
 
 
 def difference(item: Difference) -> dict[str, Any]:
-    """With its lines, where it is a text that is best read line by line."""
+    """Return a difference for the template, with its lines if it is a long text."""
     values = [value for value in (item.before, item.after) if value is not None]
     is_text = (
         item.field is not None
@@ -28,8 +28,8 @@ def difference(item: Difference) -> dict[str, Any]:
 
 
 def _lines(before: str, after: str) -> list[tuple[str, str]]:
-    """As `text_lines`, without the sign that something was left out where nothing was."""
-    told = text_lines(before, after)
+    """Return `text_lines` without the first gap sign if no lines were left out."""
+    lines = text_lines(before, after)
     pairs = zip(lines_of(before), lines_of(after), strict=False)
     same = list(takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return told if len(same) > CONTEXT else told[1:]
+    return lines if len(same) > CONTEXT else lines[1:]

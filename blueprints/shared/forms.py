@@ -1,6 +1,6 @@
-"""Forms of pages: read with the schemas of the API; shown again as typed, with what is wrong.
+"""Forms of pages: read with the schemas of the API, and shown again with their errors.
 
-A field is named as the member of the body that it is, a member of an object as `settings.path`.
+A field has the name of its member in the body, such as `settings.path` for a nested one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +18,16 @@ S = TypeVar("S", bound=Schema)
 
 @dataclass(frozen=True)
 class Form:
-    """What the template shows of a form: empty, or as it was typed, with what is wrong."""
+    """A form for a template: empty, or as typed, with its errors."""
 
     values: Mapping[str, str] = field(default_factory=dict)
-    errors: Sequence[Mapping[str, Any]] = ()
+    errors: Sequence[FieldError] = ()
 
 
 def read_form(schema: type[S], **given: Any) -> S:
-    """The form that was sent, as `schema`. Raises Invalid with every fault.
+    """Read the submitted form as `schema`. Raises Invalid with every error.
 
-    A field that was left empty is no member where the schema does without. given: members that do
-    not come from the form.
+    An empty field is omitted if the schema allows it. given: members from elsewhere.
     """
     body: dict[str, Any] = {}
     for name, member in schema.model_fields.items():
@@ -45,9 +44,9 @@ def read_form(schema: type[S], **given: Any) -> S:
 
 
 def _last(name: str) -> str | None:
-    """A checkbox comes after a hidden "false" of the same name: the last value counts.
+    """Return the last value, because a checkbox follows a hidden "false" of the same name.
 
-    Browsers send lines with CR LF, which no shell takes.
+    Browsers end lines with CR LF, which shells do not understand.
     """
     values = request.form.getlist(name)
     return values[-1].replace("\r\n", "\n") if values else None
@@ -59,7 +58,7 @@ def _members(prefix: str) -> dict[str, str]:
 
 
 def typed() -> dict[str, str]:
-    """What was typed, for the template; never a password or a secret."""
+    """Return the typed fields for the template, without passwords and secrets."""
     hidden = ("csrf_token", "password", "currentPassword", "value")
     return {name: _last(name) or "" for name in request.form if name not in hidden}
 
@@ -67,14 +66,10 @@ def typed() -> dict[str, str]:
 def saved(
     save: Callable[[], ResponseReturnValue], show: Callable[[Form], str]
 ) -> ResponseReturnValue:
-    """What `save` answers; if it refuses, the page that `show` makes of the form as typed."""
+    """Return the answer of `save`; if it fails, the page that `show` makes of the typed form."""
     try:
         return save()
     except (Invalid, Conflict, NotFound, Forbidden) as error:
-        if isinstance(error, Forbidden) and not error.details:
-            raise  # it is not the form that is wrong
-        return show(Form(typed(), _faults(error))), error.status
-
-
-def _faults(error: Invalid | Conflict | NotFound | Forbidden) -> Sequence[Mapping[str, Any]]:
-    return error.details or [FieldError("", error.code, error.message).as_dict()]
+        if isinstance(error, Forbidden) and not error.errors:
+            raise  # the form is not the reason
+        return show(Form(typed(), error.field_errors())), error.status

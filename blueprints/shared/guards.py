@@ -13,12 +13,10 @@ from flask_login import current_user
 from blueprints.shared import throttling
 from blueprints.shared.context import is_api
 from domain.accounts import access, tokens
-from domain.accounts.access import SUPER_USER, USER, Actor
-from domain.editor import drafts
+from domain.accounts.access import USER, Actor
 from domain.errors import NotSignedIn
 from domain.models import (
     Base,
-    Draft,
     Ingredient,
     Project,
     Release,
@@ -137,13 +135,6 @@ def load_workflow(workflow_id: str, role: str = USER, *, is_deleted: bool = Fals
         raise access.missing("workflow", workflow_id)
     access.require(current_actor(), role, workflow.project_id, kind="workflow", name=workflow_id)
     return workflow
-
-
-def load_draft(draft_id: str) -> Draft:
-    """Load a draft of the user, in a project where they may save it."""
-    draft = drafts.get(current_actor(), draft_id)
-    load_project(draft.project_id, SUPER_USER)
-    return draft
 
 
 def load_run(run_id: str, role: str = USER) -> Run:

@@ -3,7 +3,6 @@
 Values have the JSON shapes of the API: camelCase, times in RFC 3339, durations in milliseconds.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,6 +16,7 @@ from markupsafe import Markup
 
 from blueprints.shared.run_summary import count, run_sentence, sentence_parts, steps_of, waits_for
 from domain import clock
+from domain.errors import FieldError
 from domain.statuses import CANCELLED, FAILED, RUNNING, SKIPPED, SUCCEEDED
 from domain.validation import messages
 
@@ -32,8 +32,6 @@ TAB_SIGNS = {
     "Skipped": "–",
 }
 DOTTED = (RUNNING, SUCCEEDED, FAILED, CANCELLED)
-_ABOUT_FIELD = re.compile(r"^'[^']*' of [^.]*? (?=(?:must|is|has|takes)\b)")
-_IS_MISSING = re.compile(r"(?:An?|The) [\w -]+ needs (?:an? )?'?\w+'?\.")
 
 
 def register(app: Flask) -> None:
@@ -52,8 +50,8 @@ def register(app: Flask) -> None:
         asset=asset,
         count=count,
         elapsed_ms=elapsed_ms,
+        errors_at=errors_at,
         favicon=favicon,
-        faults_at=faults_at,
         now_ms=clock.now,
         pointer=pointer,
         run_sentence=run_sentence,
@@ -126,17 +124,9 @@ def pointer(*parts: str | int) -> str:
     return messages.pointer(parts)
 
 
-def faults_at(errors: Iterable[Json], field: str) -> list[str]:
-    """The messages of the `errors` ({field, code, message}) about `field`, a JSON pointer."""
-    return [_beside(error["message"]) for error in errors if error["field"] == field]
-
-
-def _beside(message: str) -> str:
-    """A fault of the API as it is said beside the field, whose label says what it is about."""
-    if _IS_MISSING.fullmatch(message):
-        return "This is needed."
-    said = _ABOUT_FIELD.sub("", message).replace(", not text.", ".")
-    return said[:1].upper() + said[1:]
+def errors_at(errors: Iterable[FieldError], field: str) -> list[str]:
+    """Return the words for the errors beside `field`, a JSON pointer."""
+    return [error.beside() for error in errors if error.field == field]
 
 
 def default_step(run: Json, *, may_act: bool = False) -> Json | None:

@@ -73,7 +73,7 @@ def audit_page() -> ResponseReturnValue:
         query = pages.read_query(AuditSearch)
     except Invalid as error:
         nothing = pages.unbounded([], 0, check(CursorQuery, {}), None)
-        return _audit(Form(values, error.details), nothing), error.status
+        return _audit(Form(values, error.errors), nothing), error.status
     rows, total, cursor = audit.find(query.wanted(), query.as_page(), query.cursor)
     return _audit(Form(values), pages.unbounded(_sentences(rows), total, query, cursor))
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.shared.forms import Form
 from blueprints.shared.guards import public
 from domain.clock import now, rfc3339
-from domain.errors import NotFound
+from domain.errors import FieldError, NotFound
 from domain.statuses import FINISHED, LIVE
 
 bp = Blueprint("styleguide", __name__, url_prefix="/styleguide")
@@ -16,8 +16,8 @@ bp = Blueprint("styleguide", __name__, url_prefix="/styleguide")
 TYPED = Form(
     {"name": "Larder pipeline", "kind": "script", "keep": "none"},
     [
-        {"field": "/keep", "code": "invalid_type", "message": "keep must be a whole number."},
-        {"field": "", "code": "conflict", "message": "The project was changed by ada meanwhile."},
+        FieldError("/keep", "invalid_type", "keep must be a whole number."),
+        FieldError("", "conflict", "The project was changed by ada meanwhile."),
     ],
 )
 

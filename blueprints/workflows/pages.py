@@ -237,8 +237,8 @@ def _refused(
     workflow: Workflow, shown: dict[str, Any], typed: Typed, error: Invalid | Conflict
 ) -> ResponseReturnValue:
     """Return the form alone for htmx, or the whole page with it."""
-    faults = error.details or [{"field": "", "code": error.code, "message": error.message}]
-    form = _form_context(workflow, shown) | {"form": typed.as_form(), "errors": faults}
+    errors = error.field_errors()
+    form = _form_context(workflow, shown) | {"form": typed.as_form(), "errors": errors}
     if pages.is_partial():
         return render_template("workflows/_run_form.html", **form), error.status
     return render_template("workflows/show.html", **form, **_history(workflow)), error.status

@@ -1,4 +1,4 @@
-"""What differs between two definitions, part by part and field by field. Pure."""
+"""Differences between two definitions, part by part and field by field. Pure."""
 
 import re
 from bisect import bisect_left
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from domain.definitions.outline import Key, Outline, Part, changed_fields, shown, weave
 
 CONTEXT = 3
-"""How many lines are told around those that differ."""
+"""Lines of context around lines that differ."""
 NO_NEWLINE = "No line break at the end"
 
 
@@ -19,24 +19,23 @@ NO_NEWLINE = "No line break at the end"
 class Difference:
     kind: Literal["added", "removed", "moved", "changed"]
     where: tuple[str, ...]
-    """For a person: ("Build", "wheel"); () for the workflow itself."""
+    """Names for people: ("Build", "wheel"); () for the workflow itself."""
     path: tuple[str, ...]
     """("stages", <id>, "steps", <id>, "configuration", "buildScript")."""
     field: str | None
-    """None if it is about the whole part."""
+    """None for the whole part."""
     before: Any
     after: Any
-    """Values; of a part that moved, words for its place. None for what is not there."""
+    """Values; for a moved part, words for its place. None if missing."""
 
 
 def differences(before: Part, after: Part) -> list[Difference]:
-    """In the order in which a person reads the definition; what was removed, where it was."""
+    """Return the differences in reading order; removed parts come where they were."""
     old = Outline(before)
-    new = Outline(after, like=old)
-    return list(_told(old, new))
+    return list(_differences(old, Outline(after, like=old)))
 
 
-def _told(old: Outline, new: Outline) -> Iterator[Difference]:
+def _differences(old: Outline, new: Outline) -> Iterator[Difference]:
     moved = _moved(old, new)
     for path, one, other in changed_fields(old.definition, new.definition):
         yield _changed((), path, one, other)
@@ -67,7 +66,7 @@ def _of_part(old: Outline, new: Outline, key: Key, moved: set[Key]) -> Iterator[
 
 
 def _way(old: Outline, new: Outline, key: Key) -> tuple[str, str]:
-    """From where to where, in words: the stages, or the neighbours in the same one."""
+    """Return the old and the new place in words: the stages, or neighbors in the same one."""
     one, other = old.home.get(key), new.home.get(key)
     if one and other and one != other:
         return old.name(one), new.name(other)
@@ -84,7 +83,7 @@ def _all(old: Outline, new: Outline, of: str | Key) -> list[Key]:
 
 
 def _declares(version: Outline) -> bool:
-    """Whether it says which parameters there are; else a run takes any."""
+    """Return whether the version declares parameters; otherwise a run takes any."""
     return isinstance(version.definition.get("parameters"), list)
 
 
@@ -106,9 +105,9 @@ def _moved(old: Outline, new: Outline) -> set[Key]:
 
 
 def _longest_rise(numbers: Sequence[int]) -> set[int]:
-    """The most of these different numbers that ascend: what kept its order."""
+    """Return a longest ascending subsequence of distinct numbers: those that kept their order."""
     ends: list[int] = []
-    """The least number with which a rise of each length can end."""
+    """The lowest last number of an ascending sequence of each length."""
     before: dict[int, int | None] = {}
     for number in numbers:
         length = bisect_left(ends, number)
@@ -126,31 +125,31 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
 
 
 def lines_of(text: str) -> list[str]:
-    """With their line breaks. Only LF is one, as for a shell."""
+    """Split the text into lines with their line breaks. Only LF is one, as in a shell."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def text_lines(before: str | None, after: str | None) -> list[tuple[str, str]]:
-    """What differs, line by line: ("+" or "-" or " ", line), with some lines around it.
+    """Return the lines that differ, with context: ("+" or "-" or " ", line).
 
-    ("@", "…") stands before each place of the text, and ("\\", …) behind a last line without a
-    break, where only one of the texts ends so.
+    ("@", "…") comes before each place of the text. ("\\", …) follows a last line without a line
+    break if the other text ends with one.
     """
     old, new = lines_of(before or ""), lines_of(after or "")
-    is_told = bool(old and new) and old[-1].endswith("\n") != new[-1].endswith("\n")
-    told: list[tuple[str, str]] = []
+    ends_differ = bool(old and new) and old[-1].endswith("\n") != new[-1].endswith("\n")
+    lines: list[tuple[str, str]] = []
     for line in list(unified_diff(old, new, n=CONTEXT, lineterm=""))[2:]:
         if line[0] == "@":
-            told.append(("@", "…"))
+            lines.append(("@", "…"))
             continue
-        told.append((line[0], line[1:].removesuffix("\n")))
-        if is_told and not line.endswith("\n"):
-            told.append(("\\", NO_NEWLINE))
-    return told
+        lines.append((line[0], line[1:].removesuffix("\n")))
+        if ends_differ and not line.endswith("\n"):
+            lines.append(("\\", NO_NEWLINE))
+    return lines
 
 
 def merge_lines(base: str, yours: str, theirs: str) -> str | None:
-    """The text with the changes of both; None if lines touch that they changed otherwise."""
+    """Return the text with the changes of both sides; None if they touch the same lines."""
     lines = lines_of(base)
     changes = sorted({*_changes(lines, lines_of(yours)), *_changes(lines, lines_of(theirs))})
     if any(later[0] <= earlier[1] for earlier, later in pairwise(changes)):
@@ -161,7 +160,7 @@ def merge_lines(base: str, yours: str, theirs: str) -> str | None:
 
 
 def _changes(base: list[str], other: list[str]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """(first line, line behind the last, what stands there now)."""
+    """Yield each change: (first line, line after the last, the lines there now)."""
     for tag, begin, end, start, stop in SequenceMatcher(None, base, other).get_opcodes():
         if tag != "equal":
             yield begin, end, tuple(other[start:stop])

@@ -1,4 +1,4 @@
-"""A workflow as people write it: the example of the API's description, which the tests execute."""
+"""An example workflow for the API's documentation, which the tests execute."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ DEFINITION: dict[str, Any] = {
     "parameters": [
         {
             "name": "channel",
-            "description": "Who gets it.",
+            "description": "Audience of the release.",
             "type": "choice",
             "choices": ["stable", "beta"],
             "default": "stable",

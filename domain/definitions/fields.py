@@ -1,10 +1,10 @@
-"""The kinds of text that only a workflow's definition has; see `domain.validation.fields`. Pure."""
+"""Types of text that only definitions use; see `domain.validation.fields`. Pure."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from domain.definitions.parameters import MAX_NAME, text_fault
+from domain.definitions.parameters import MAX_NAME, text_error
 from domain.definitions.references import artifact_path, release_reference
 from domain.validation import patterns
 from domain.validation.fields import MAX_SCRIPT_BYTES, documented, one_line, refusal, trimmed
@@ -14,7 +14,7 @@ MAX_DESCRIPTION_BYTES = 16 * 1024
 
 def _at_most(max_bytes: int) -> AfterValidator:
     def check(text: str) -> str:
-        if found := text_fault(text, max_bytes):
+        if found := text_error(text, max_bytes):
             raise refusal(*found)
         return text
 
@@ -23,7 +23,7 @@ def _at_most(max_bytes: int) -> AfterValidator:
 
 def _script(text: str) -> str:
     if not text.strip():
-        end = "must not be empty; leave it out for a step that is completed from outside"
+        end = "must not be empty; omit it for a step with an external completion"
         raise refusal("required", end)
     return text
 
@@ -43,7 +43,6 @@ def _artifact(text: str) -> str:
 
 
 def _line(max_length: int) -> AfterValidator:
-    """Not blank."""
     return trimmed(max_length, min_length=1)
 
 
@@ -60,7 +59,7 @@ ArtifactPath = Annotated[
     AfterValidator(_artifact),
     documented(pattern=patterns.ARTIFACT_PATH, minLength=1, maxLength=1000),
 ]
-# One character is at least one byte, so these limits are never too low.
+# A character takes at least one byte, so these limits are never too low.
 Description = Annotated[
     str, _at_most(MAX_DESCRIPTION_BYTES), documented(maxLength=MAX_DESCRIPTION_BYTES)
 ]

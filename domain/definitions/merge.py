@@ -1,6 +1,7 @@
-"""Three-way merge of definitions: a draft, what it was made from, and what was saved since. Pure.
+"""Three-way merge of definitions: a draft, its base, and the revision saved since. Pure.
 
-What only one side changed is taken; what both changed otherwise is a conflict for a person.
+A change of one side is applied. A field that both sides changed differently is a conflict, which a
+person resolves.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +11,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.definitions.diff import merge_lines
 from domain.definitions.outline import (
+    HIDDEN,
     LISTS,
     MISSING,
-    UNTOLD,
     Key,
     Outline,
     Part,
@@ -27,12 +28,12 @@ from domain.validation.messages import pointer
 T = TypeVar("T")
 S = TypeVar("S")
 Path = tuple[str, ...]
-KIND = ("type", "configuration")
-"""Of a step: a configuration makes sense for its type only."""
+TYPED = ("type", "configuration")
+"""Fields of a step that belong together: a configuration only fits its type."""
 
 
 class Three(NamedTuple, Generic[T]):
-    """The same of each version."""
+    """One thing of each version."""
 
     base: T
     yours: T
@@ -45,35 +46,36 @@ class Three(NamedTuple, Generic[T]):
 @dataclass(frozen=True)
 class Conflict:
     path: Path
-    """As that of a `Difference`; of an order, the list's."""
+    """Like that of a `Difference`; for an order, the path of the list."""
     where: tuple[str, ...]
     field: str | None
-    """None if it is about the whole part; "stage" and "order" are fields too."""
+    """None for the whole part; "stage" and "order" are fields too."""
     base: Any
     yours: Any
     theirs: Any
-    """None for what is not there."""
+    """None if missing."""
 
     @property
     def key(self) -> str:
-        """Stays the same as long as the three versions do."""
+        """A name that is stable as long as the three versions are."""
         return pointer(self.path)
 
 
 @dataclass(frozen=True)
 class Merged:
     definition: dict[str, Any]
-    """With yours where there is a conflict."""
+    """It has your side of each conflict."""
     conflicts: list[Conflict]
     versions: Three[Part]
 
 
 def merge(base: Part, yours: Part, theirs: Part) -> Merged:
+    """Merge two versions that were made from `base`."""
     return _merge(Three(base, yours, theirs), {})
 
 
 def settle(merged: Merged, choices: Mapping[str, str]) -> dict[str, Any]:
-    """The definition with a choice for each conflict: its key → "yours", "base" or "theirs"."""
+    """Return the definition with the chosen sides: conflict key → "yours", "base" or "theirs"."""
     if wrong := set(choices.values()) - set(Three._fields):
         raise ValueError(f"No version is called {wrong.pop()!r}.")
     return _merge(merged.versions, choices).definition
@@ -90,7 +92,7 @@ def _lines(texts: Three[Any]) -> str | None:
 
 
 class _Merge:
-    """One pass over all parts, in reading order."""
+    """A pass over all parts, in reading order."""
 
     def __init__(self, versions: Three[Part], choices: Mapping[str, str]) -> None:
         base = Outline(versions.base)
@@ -121,10 +123,10 @@ class _Merge:
         return weave(*self.versions.each(lambda version: version.lists.get(of, [])))
 
     def version_of(self, key: Key) -> Outline:
-        """The one whose words are used for the part."""
+        """Return the version that names the part."""
         return next(version for version in self.versions if key in version.parts)
 
-    # ---- what becomes of a part --------------------------------------------------------------
+    # ---- parts -------------------------------------------------------------------------------
 
     def part(self, key: Key) -> None:
         yours, theirs = self.versions.yours, self.versions.theirs
@@ -136,7 +138,7 @@ class _Merge:
             self.take_or_remove(key, theirs, yours)
 
     def combine(self, key: Key) -> None:
-        """Of what both have, whatever each has changed."""
+        """Merge a part that both sides have."""
         version = self.version_of(key)
         path, where = version.path(key), version.where(key)
         parts = self.versions.each(lambda version: version.parts.get(key, {}))
@@ -149,10 +151,10 @@ class _Merge:
             self.homes[key] = self.pick(homes, (*path, "stage"), where, "stage", names)
 
     def take_or_remove(self, key: Key, keeper: Outline, other: Outline) -> None:
-        """Of what only one has: it was added here, or removed there."""
+        """Take or drop a part that only one side has: it was added here, or removed there."""
         base, stage = self.versions.base, keeper.home.get(key)
         if stage in base.parts and stage not in other.parts:
-            return  # it shares the lot of its stage
+            return  # its stage was removed, which decides
         if key not in base.parts:
             self.take(key, keeper)
         elif self.is_touched(key, keeper, other):
@@ -171,7 +173,7 @@ class _Merge:
                 self.homes[key] = version.home[key]
 
     def is_touched(self, key: Key, keeper: Outline, other: Outline) -> bool:
-        """Whether the keeper did something with what the other removed."""
+        """Return whether the keeper changed a part that the other side removed."""
         base = self.versions.base
         if changed_fields(base.parts[key], keeper.parts[key]):
             return True
@@ -184,7 +186,7 @@ class _Merge:
         )
 
     def family(self, stage: Key, keeper: Outline, other: Outline) -> Iterator[Key]:
-        """The steps that the other removed together with their stage, or never saw."""
+        """Yield the steps that the other side removed together with their stage, or never had."""
         for step in self.all(stage):
             home = keeper.home.get(step) or self.versions.base.home.get(step)
             if step not in other.parts and home == stage:
@@ -197,9 +199,9 @@ class _Merge:
         names = dict.fromkeys([*parts.yours, *parts.theirs, *parts.base])
         is_step = any("configuration" in part for part in parts)
         if is_step and len({str(part.get("type")) for part in parts}) > 1:
-            kinds = parts.each(lambda part: {name: part[name] for name in KIND if name in part})
+            kinds = parts.each(lambda part: {name: part[name] for name in TYPED if name in part})
             merged = dict(self.pick(kinds, (*path, "type"), where, "type"))
-            names = dict.fromkeys(name for name in names if name not in KIND)
+            names = dict.fromkeys(name for name in names if name not in TYPED)
         for name in names:
             values = parts.each(lambda part, name=name: part.get(name, MISSING))  # type: ignore[misc]
             value = MISSING
@@ -219,14 +221,14 @@ class _Merge:
         field: str,
         words: Three[Any] | None = None,
     ) -> Any:
-        """What was changed; where both changed it, lines or what is chosen. words: for a person."""
+        """Return the changed value, merged lines or the chosen side. words: values for people."""
         meant = values.each(lambda value: meaning(field, value))
         for base, yours, theirs in (values, meant):
             if same(theirs, base) or same(yours, theirs):
                 return values.yours
             if same(yours, base):
                 return values.theirs
-        if path[-1] in UNTOLD:
+        if path[-1] in HIDDEN:
             return values.yours
         if field == "buildScript" and (text := _lines(values)) is not None:
             return text
@@ -241,7 +243,7 @@ class _Merge:
     # ---- lists -------------------------------------------------------------------------------
 
     def order(self, of: str | Key, path: Path, where: tuple[str, ...]) -> None:
-        """How those follow each other that all three have; others go behind their neighbours."""
+        """Merge the order of common parts; the others follow their neighbors."""
         lists = self.versions.each(lambda version: version.lists.get(of, []))
         in_all = set(lists.base) & set(lists.yours) & set(lists.theirs)
         common = lists.each(lambda keys: [key for key in keys if key in in_all])
@@ -251,7 +253,7 @@ class _Merge:
         self.orders[of] = weave(first, lists.yours, lists.theirs, lists.base)
 
     def parameters(self) -> dict[str, Any]:
-        """The member of a definition, if it is there: null is not an empty list."""
+        """Return the member of the definition, if present: null is not an empty list."""
         kept = [self.kept[key] for key in self.orders["parameters"] if key in self.kept]
         given = self.versions.each(lambda v: v.definition.get("parameters", MISSING))
         empty = given.each(lambda value: [] if isinstance(value, list) else value)
@@ -273,7 +275,7 @@ class _Merge:
         return stages
 
     def home(self, step: Key, stages: list[Key]) -> Key | None:
-        """Where it was put; if that was removed, where somebody still has it."""
+        """Return the step's stage; if it was removed, one where another version has the step."""
         base, yours, theirs = (version.home.get(step) for version in self.versions)
         wanted = (self.homes[step], yours, theirs, base, *stages)
         return next((stage for stage in wanted if stage in stages), None)

@@ -1,4 +1,4 @@
-"""The form in which a revision keeps its definition. Knows nothing of pydantic."""
+"""The form in which a revision stores its definition. Independent of pydantic."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 FIELDS = {"name", "description", "parameters", "concurrency", "stages"}
 
 
-def normalise(
+def normalize(
     definition: Definition, revisions: Iterable[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """What a revision keeps: every default filled in, ids given, stages in order of execution.
+    """Return the definition for a revision: with all defaults and ids, stages in order.
 
     revisions: the workflow's earlier definitions, newest first; read only as far as needed. An id
-    that was sent must come from one of them (else Invalid); without one, a stage or step keeps the
+    that was sent must come from one of them (else Invalid). Without one, a stage or step keeps the
     id of its namesake in the newest.
     """
     plain = definition.model_dump(include=FIELDS)
@@ -46,7 +46,7 @@ def _give_ids(plain: dict[str, Any], revisions: Iterable[Mapping[str, Any]]) -> 
         if not unknown:
             break
     if unknown:
-        message = "This workflow never had a stage or step of this id; leave it out for a new one."
+        message = "The workflow never had a stage or step with this id; omit it for a new one."
         paths = sorted(unknown.values(), key=reading_order)
         raise Invalid([FieldError(pointer((*path, "id")), "unknown_id", message) for path in paths])
     for path, part in parts_of(plain):
@@ -57,7 +57,7 @@ def _give_ids(plain: dict[str, Any], revisions: Iterable[Mapping[str, Any]]) -> 
 
 
 def parts_of(body: object) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every stage and step with its path."""
+    """Yield every stage and step with its path."""
     for path, stage in objects_in(body, "stages"):
         yield path, stage
         for inner, step in objects_in(stage, "steps"):
@@ -65,7 +65,7 @@ def parts_of(body: object) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def objects_in(parent: object, field: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The objects in a list that may be anything, for it is read before it is known to be right."""
+    """Yield the objects in a list, with their paths. The parent is unchecked, so any value."""
     listed = parent.get(field) if isinstance(parent, dict) else None
     for n, item in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(item, dict):
@@ -73,4 +73,5 @@ def objects_in(parent: object, field: str) -> Iterator[tuple[Path, dict[str, Any
 
 
 def reading_order(path: Path) -> list[tuple[int, str]]:
+    """Return a sort key for paths: by number within a list, by name within an object."""
     return [(part, "") if isinstance(part, int) else (-1, part) for part in path]

@@ -1,6 +1,6 @@
-"""A definition taken apart: its stages, steps and parameters, each under a key that stays. Pure.
+"""Outlines of definitions: stages, steps and parameters under stable keys. Pure.
 
-So two definitions can be held against each other, wherever in them a part has moved to.
+They make two definitions comparable, even where a part has moved.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ from domain.definitions.source import DEFAULTS
 
 Part = Mapping[str, Any]
 Key = tuple[str, str]
-"""Its kind, and what tells it apart: ("steps", <id>), ("parameters", <name>)."""
+"""The kind and the identity of a part: ("steps", <id>), ("parameters", <name>)."""
 
 MISSING: Any = object()
-"""The value of a field that is not there."""
+"""The value of a missing field."""
 LISTS = ("parameters", "stages", "steps")
-UNTOLD = ("id", "order")
-"""Fields that tell a person nothing. The place in the list says what `order` says."""
+HIDDEN = ("id", "order")
+"""Fields that mean nothing to a person. The place in the list shows the order."""
 NUMBERS = ("concurrency", "timeoutSeconds", "retries")
 
 
@@ -27,17 +27,18 @@ class Outline:
     def __init__(
         self, definition: Part, like: "Outline | None" = None, beside: "Outline | None" = None
     ) -> None:
-        """like: an earlier version. A part without an id is its namesake there.
+        """Index the parts of a definition.
 
-        beside: another version made from `like`. What both added under one name, without an id, is
-        one part only if it is the same.
+        like: an earlier version. A part without an id is its namesake there.
+        beside: another version made from `like`. Parts without an id that both added under one
+        name are one part only if they are equal.
         """
         self.definition = definition
         self.parts: dict[Key, Part] = {}
         self.lists: dict[str | Key, list[Key]] = {}
-        """Of "parameters" and "stages", and of each stage the steps."""
+        """The keys under "parameters" and "stages", and of each stage's steps."""
         self.home: dict[Key, Key] = {}
-        """The stage of each step."""
+        """Step → its stage."""
         self._like, self._beside = like, beside
         stages = [stage for _, stage in objects_in(definition, "stages")]
         steps = [[step for _, step in objects_in(stage, "steps")] for stage in stages]
@@ -81,24 +82,26 @@ class Outline:
         return str(self.parts[key].get("name") or "without a name")
 
     def where(self, key: Key) -> tuple[str, ...]:
+        """Return the names that lead to the part: ("Build", "wheel")."""
         if key[0] == "parameters":
             return ("Parameters", self.name(key))
         stage = self.home.get(key)
         return (self.name(stage), self.name(key)) if stage else (self.name(key),)
 
     def path(self, key: Key) -> tuple[str, ...]:
+        """Return the keys that lead to the part, joined."""
         stage = self.home.get(key)
         return (*stage, *key) if stage else key
 
     def place(self, key: Key) -> str:
-        """Among its siblings: "first" or such as "after lint"."""
+        """Return the place among the siblings: "first" or such as "after lint"."""
         siblings = self.lists[self.home.get(key) or key[0]]
         at = siblings.index(key)
         return f"after {self.name(siblings[at - 1])}" if at else "first"
 
 
 def weave(first: Iterable[Key], *others: Iterable[Key]) -> list[Key]:
-    """All keys in one order: that of the first; the others' behind their neighbour there."""
+    """Return all keys in the order of the first; others follow their neighbor in their list."""
     woven = list(first)
     for other in others:
         theirs, place = list(other), 0
@@ -108,7 +111,7 @@ def weave(first: Iterable[Key], *others: Iterable[Key]) -> list[Key]:
                 place = woven.index(key)
             else:
                 while place < len(woven) and woven[place] not in all_theirs:
-                    place += 1  # what only the first has there comes before
+                    place += 1  # keys that only the first has come before
                 woven.insert(place, key)
             place += 1
     return woven
@@ -118,7 +121,7 @@ def weave(first: Iterable[Key], *others: Iterable[Key]) -> list[Key]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """As JSON: true is not 1, and 1 is not 1.0."""
+    """Compare two JSON values: true is not 1, and 1 is not 1.0."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -127,7 +130,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def meaning(field: str, value: Any) -> Any:
-    """What a save makes of it. In a draft, numbers may be text, and defaults be left out."""
+    """Return the value that a save stores. A draft may have numbers as text and omit defaults."""
     if isinstance(value, str) and field in NUMBERS:
         try:
             return int(value)
@@ -139,27 +142,27 @@ def meaning(field: str, value: Any) -> Any:
 
 
 def shown(field: str, value: Any) -> Any:
-    """For a person: who approves instead of an object; None for what is not there."""
+    """Return the value for a person: roles instead of an approval; None if missing."""
     if field == "approval" and isinstance(value, Mapping) and value.get("required", True) is True:
         return list(value.get("roles", ()))
     return None if value is MISSING else value
 
 
 def fields(part: Part) -> dict[tuple[str, ...], Any]:
-    """Those that a part has itself, by their paths; of a configuration each member."""
+    """Return the part's own fields by path, including each member of a configuration."""
     found: dict[tuple[str, ...], Any] = {}
     for name, value in part.items():
         if name == "configuration" and isinstance(value, Mapping):
             found |= {(name, member): inner for member, inner in value.items()}
-        elif name not in (*LISTS, *UNTOLD):
+        elif name not in (*LISTS, *HIDDEN):
             found[(name,)] = value
     return found
 
 
 def changed_fields(before: Part, after: Part) -> list[tuple[tuple[str, ...], Any, Any]]:
-    """The path, the earlier and the later value of each field that means something else.
+    """Return path, old and new value of each field whose meaning changed.
 
-    The members of a configuration come last: scripts are long.
+    Members of a configuration come last, because scripts are long.
     """
     old, new = fields(before), fields(after)
     paths = sorted({**new, **old}, key=len)

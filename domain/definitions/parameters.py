@@ -1,6 +1,6 @@
-"""What a run may be given: declared parameters, their values, their names in a script. Pure.
+"""Parameters of runs: their declarations, values and names in a script. Pure.
 
-Knows nothing of pydantic: workers and the reconciler use it too.
+Independent of pydantic, because workers and the reconciler use it too.
 """
 
 import math
@@ -12,7 +12,7 @@ from domain.errors import FieldError, Invalid
 from domain.validation.messages import pointer
 
 MAX_VALUE_BYTES = 64 * 1024
-"""Linux takes at most 128 KiB for one environment variable, name included."""
+"""Linux allows 128 KiB for one environment variable, name included."""
 MAX_NAME = 100
 MAX_PARAMETERS = 100
 
@@ -20,53 +20,52 @@ Value = str | int | float | bool
 
 
 def variable_name(name: str) -> str:
-    """`dry-run` → `GALLEY_PARAM_DRY_RUN`: how a script sees the parameter of that name."""
+    """Return the parameter's name in a script: `dry-run` → `GALLEY_PARAM_DRY_RUN`."""
     return "GALLEY_PARAM_" + re.sub("[^A-Z0-9]", "_", name.upper())
 
 
 def check_parameters(
     declared: Sequence[Mapping[str, Any]] | None, given: Mapping[str, Any]
 ) -> dict[str, Value]:
-    """The parameters of a run: what was given, checked, and the defaults of what was not.
+    """Return the parameters of a run: the checked values and the defaults of all others.
 
-    declared: the `parameters` of a normalised definition; None takes any flat object.
-    Raises Invalid with every fault; pointers begin with /parameters.
+    declared: the `parameters` of a normalized definition; None allows any flat object.
+    Raises Invalid with every error; pointers begin with /parameters.
     """
-    faults = list(_undeclared(given) if declared is None else _declared(declared, given))
-    if faults:
-        raise Invalid(faults)
+    if errors := list(_undeclared(given) if declared is None else _declared(declared, given)):
+        raise Invalid(errors)
     defaults = {p["name"]: p["default"] for p in declared or () if p["default"] is not None}
     return defaults | dict(given)
 
 
-def value_fault(kind: str, choices: Sequence[str] | None, value: object) -> tuple[str, str] | None:
-    """What keeps `value` from being one of a parameter of this type: (code, end of a sentence)."""
+def value_error(kind: str, choices: Sequence[str] | None, value: object) -> tuple[str, str] | None:
+    """Return why a parameter of this type cannot have the value: (code, end of a sentence)."""
     if kind == "boolean":
         return None if isinstance(value, bool) else ("invalid_type", "must be true or false")
     if kind == "number":
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "invalid_type", "must be a number"
-        return _size_fault(value)
+        return _size_error(value)
     if not isinstance(value, str):
         return "invalid_type", "must be text"
     if kind == "choice" and value not in (choices or ()):
         return "unknown_value", f"must be one of {', '.join(choices or ())}"
-    return _size_fault(value)
+    return _size_error(value)
 
 
-def text_fault(text: str, max_bytes: int) -> tuple[str, str] | None:
-    """What keeps text from being stored and handed to a script: (code, end of a sentence)."""
+def text_error(text: str, max_bytes: int) -> tuple[str, str] | None:
+    """Return why text cannot be stored or passed to a script: (code, end of a sentence)."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
-        return "invalid_text", "is not valid Unicode text"
+        return "invalid_text", "must be valid Unicode text"
     if "\0" in text:
         return "invalid_text", "must not contain a NUL character"
-    return ("too_long", f"is longer than {max_bytes // 1024} KiB") if size > max_bytes else None
+    return ("too_long", f"must have at most {max_bytes // 1024} KiB") if size > max_bytes else None
 
 
 def same_variable(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each name that a script could not tell from an earlier one, with that earlier one."""
+    """Yield each name with the same variable as an earlier one, with that earlier one."""
     seen: dict[str, str] = {}
     for name in names:
         first = seen.setdefault(variable_name(name), name)
@@ -80,17 +79,17 @@ def _declared(
     known = {p["name"] for p in declared}
     for name in given:
         if name not in known:
-            yield _fault(name, "unknown_parameter", "is not a parameter of this workflow")
+            yield _error(name, "unknown_parameter", "is not a parameter of this workflow")
     for parameter in declared:
         name = parameter["name"]
         needed = parameter["required"] and parameter["default"] is None
         if name not in given:
             if needed:
-                yield _fault(name, "required", "is needed to start a run")
+                yield _error(name, "required", "is required")
         elif needed and given[name] == "":
-            yield _fault(name, "required", "must not be empty")
-        elif found := value_fault(parameter["type"], parameter["choices"], given[name]):
-            yield _fault(name, *found)
+            yield _error(name, "required", "must not be empty")
+        elif found := value_error(parameter["type"], parameter["choices"], given[name]):
+            yield _error(name, *found)
 
 
 def _undeclared(given: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -101,18 +100,19 @@ def _undeclared(given: Mapping[str, Any]) -> Iterator[FieldError]:
         return
     for name, value in given.items():
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-            yield _fault(name, "invalid_format", f"must be a name of 1 to {MAX_NAME} characters")
+            yield _error(name, "invalid_format", f"must be a name of 1 to {MAX_NAME} characters")
         elif not isinstance(value, Value):
-            yield _fault(name, "invalid_type", "must be text, a number, true or false")
-        elif not isinstance(value, bool) and (found := _size_fault(value)):
-            yield _fault(name, *found)
+            yield _error(name, "invalid_type", "must be text, a number, true or false")
+        elif not isinstance(value, bool) and (found := _size_error(value)):
+            yield _error(name, *found)
     for name, first in same_variable(given):
-        yield _fault(name, "duplicate_name", f"and '{first}' are both {variable_name(name)}")
+        message = f"Parameters '{name}' and '{first}' are both {variable_name(name)}."
+        yield FieldError(pointer(("parameters", name)), "duplicate_name", message)
 
 
-def _size_fault(value: str | int | float) -> tuple[str, str] | None:
+def _size_error(value: str | int | float) -> tuple[str, str] | None:
     if isinstance(value, str):
-        return text_fault(value, MAX_VALUE_BYTES)
+        return text_error(value, MAX_VALUE_BYTES)
     if isinstance(value, float):
         if not math.isfinite(value):
             return "out_of_range", "must be a finite number"
@@ -121,5 +121,6 @@ def _size_fault(value: str | int | float) -> tuple[str, str] | None:
     return None
 
 
-def _fault(name: str, code: str, predicate: str) -> FieldError:
-    return FieldError(pointer(("parameters", name)), code, f"Parameter '{name}' {predicate}.")
+def _error(name: str, code: str, rule: str) -> FieldError:
+    message = f"Parameter '{name}' {rule}."
+    return FieldError(pointer(("parameters", name)), code, message, f"{rule}.")

@@ -1,7 +1,7 @@
-"""What a definition refers to: ingredients, releases, suites, environments. Pure.
+"""References in a definition to ingredients, releases, suites and environments. Pure.
 
-A *release reference* is a release id, `ingredient@version`,
-`ingredient@latest` or `ingredient@run`; an *artifact path* may begin with one and a colon.
+A *release reference* is a release id, `ingredient@version`, `ingredient@latest` or
+`ingredient@run`. An *artifact path* may begin with one and a colon.
 """
 
 import re
@@ -23,7 +23,7 @@ ENVIRONMENT = "environment"
 
 @dataclass(frozen=True)
 class ReleaseReference:
-    """Either `id` is set, or `ingredient` and `version` (which may be `latest` or `run`)."""
+    """An `id`, or an `ingredient` and a `version` (which may be `latest` or `run`)."""
 
     id: str | None
     ingredient: str | None
@@ -32,7 +32,7 @@ class ReleaseReference:
 
 @dataclass(frozen=True)
 class ArtifactPath:
-    """`path` is a path or glob among packages; with `ingredient` only among that release's."""
+    """A path or glob among packages; with an `ingredient` only among those of its release."""
 
     ingredient: str | None
     version: str | None
@@ -41,7 +41,7 @@ class ArtifactPath:
 
 @dataclass(frozen=True)
 class Reference:
-    """One thing that a definition names: where (a JSON pointer), what kind, its id or name."""
+    """One thing that a definition names by id or name; `field` is a JSON pointer."""
 
     field: str
     kind: str
@@ -49,18 +49,18 @@ class Reference:
 
 
 def release_reference(text: str) -> ReleaseReference | None:
-    """Read one element of `releaseIds`; None if it has none of the forms."""
+    """Read one element of `releaseIds`; None if it is not valid."""
     match = _RELEASE.fullmatch(text)
     return ReleaseReference(match["id"], match["ingredient"], match["version"]) if match else None
 
 
 def environment_lock(environment_id: str) -> str:
-    """What a Deploy step holds while it runs: one deployment to an environment at a time."""
+    """Return the lock of a running Deploy step: only one deployment to an environment at a time."""
     return f"environment:{environment_id}"
 
 
 def artifact_path(text: str) -> ArtifactPath | None:
-    """Read an `artifactPath`; None if it is empty, absolute or climbs out with `..`."""
+    """Read an `artifactPath`; None if it is empty, absolute or contains `..`."""
     match = _ARTIFACT.fullmatch(text)
     if not match or not match["path"] or match["path"].endswith("/"):
         return None
@@ -71,7 +71,7 @@ def artifact_path(text: str) -> ArtifactPath | None:
 
 
 def references(definition: Mapping[str, Any]) -> Iterator[Reference]:
-    """Everything a normalised definition names that has to exist when a run starts."""
+    """Yield everything a normalized definition names that must exist when a run starts."""
     for i, stage in enumerate(definition["stages"]):
         for j, step in enumerate(stage["steps"]):
             where = f"/stages/{i}/steps/{j}/configuration"

@@ -1,6 +1,6 @@
 """The fields of a workflow's definition and their limits, as pydantic models.
 
-Pure. The API documents itself from these. What depends on several fields is in `definition`.
+Pure. They also document the API. Rules that involve several fields are in `validate`.
 """
 
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ from domain.definitions.parameters import MAX_PARAMETERS
 from domain.validation.fields import Name, Slug
 
 MAX_INTEGER = 2**31 - 1
-KEPT_ID = "Sent back, it stays the same through changes; else it is made up."
+KEPT_ID = "Send it back to keep it through changes; otherwise a new one is generated."
 STEP_TYPES = ("Build", "Test", "Deploy")
 
 Order = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
@@ -33,7 +33,7 @@ Role = Literal["User", "SuperUser", "Admin"]
 
 
 class Schema(BaseModel):
-    """camelCase outside, no conversions ("1" is not 1), unknown fields refused by name."""
+    """Base of all: camelCase in JSON, no conversions ("1" is not 1), no unknown fields."""
 
     model_config = ConfigDict(
         strict=True,
@@ -46,33 +46,35 @@ class Schema(BaseModel):
 
 
 class Parameter(Schema):
-    """What a run may be given; a script sees it as `GALLEY_PARAM_<NAME>`."""
+    """A parameter of a run; scripts see it as `GALLEY_PARAM_<NAME>`."""
 
     name: ParameterName
-    description: Description = Field("", description="Shown where a run is started.")
+    description: Description = Field("", description="Shown in the form that starts a run.")
     type: Literal["string", "number", "boolean", "choice"] = "string"
     default: Any = Field(
         None,
-        description="What a run gets that is not given one; of the parameter's type.",
+        description="Value for a run that gets none; of the parameter's type.",
         json_schema_extra={"type": ["string", "number", "boolean", "null"]},
     )
-    required: bool = Field(False, description="Whether a run needs it, if it has no default.")
-    choices: Choices | None = Field(None, description="All values there are, for `choice` only.")
+    required: bool = Field(
+        False, description="Whether a run needs a value, if there is no default."
+    )
+    choices: Choices | None = Field(None, description="All allowed values, for `choice` only.")
 
 
 class BuildConfiguration(Schema):
-    """Every file that the script leaves in `$GALLEY_OUTPUT` becomes a package of a new release."""
+    """A script, or none; its files in `$GALLEY_OUTPUT` become packages of a new release."""
 
-    ingredient_id: Name = Field(description="What is built. It may be made later than this.")
+    ingredient_id: Name = Field(description="The ingredient to build. It may be created later.")
     build_script: Script | None = Field(
         None,
-        description="For `/bin/sh -e`, or what its `#!` line names; at most 64 KiB. Without one "
-        "the step waits until it is completed from outside.",
+        description="Run by `/bin/sh -e`, or by the program in its `#!` line; at most 64 KiB. "
+        "Without one the step waits for an external completion.",
     )
 
 
 class TestConfiguration(Schema):
-    """Each case in the JUnit files that the suite leaves in `$GALLEY_REPORTS` becomes a test."""
+    """A test suite whose JUnit files in `$GALLEY_REPORTS` become test results."""
 
     __test__ = False  # a schema, not a test class
 
@@ -80,16 +82,16 @@ class TestConfiguration(Schema):
     release_ids: list[ReleaseId] = Field(
         [],
         max_length=100,
-        description="What is tested: a release's id, or `ingredient@version`, where `latest` and "
-        "`run` (what this run has built) are versions too. Empty: all that this run has built.",
+        description="Releases to test: an id, or `ingredient@version`, where `latest` and `run` "
+        "(built by this run) are versions too. Empty: all releases that this run built.",
     )
 
 
 class DeployConfiguration(Schema):
     target: Name = Field(description="The name of an environment of the project.")
     artifact_path: ArtifactPath = Field(
-        description="A path or glob among the packages that this run has built; of one release "
-        "with `ingredient@version:` before it."
+        description="A path or glob among the packages that this run built, or in one release "
+        "with the prefix `ingredient@version:`."
     )
 
 
@@ -97,23 +99,23 @@ class _Step(Schema):
     id: Slug | None = Field(None, description=KEPT_ID)
     name: Name = Field(description="Unique in the workflow.")
     timeout_seconds: int = Field(
-        3600, ge=1, le=86_400, description="After which an attempt is stopped and has failed."
+        3600, ge=1, le=86_400, description="An attempt that takes longer is stopped and fails."
     )
     retries: int = Field(
-        0, ge=0, le=5, description="How often the script is tried again. A lost worker is no try."
+        0, ge=0, le=5, description="Further attempts after a failure. A lost worker does not count."
     )
-    queue: Slug = Field("default", description="Which workers may take it.")
+    queue: Slug = Field("default", description="Only workers of this queue take the step.")
 
 
 class BuildStep(_Step):
-    """Runs a script and makes a release of what it leaves."""
+    """A step that runs a script and releases its output."""
 
     type: Literal["Build"]
     configuration: BuildConfiguration
 
 
 class TestStep(_Step):
-    """Runs a test suite of the project against releases."""
+    """A step that runs a test suite of the project against releases."""
 
     __test__ = False  # a schema, not a test class
 
@@ -122,18 +124,18 @@ class TestStep(_Step):
 
 
 class DeployStep(_Step):
-    """Puts an artifact into an environment.
+    """A step that deploys an artifact to an environment.
 
-    Never tried again: nobody can know what a failed deployment has changed already.
+    It is never retried: a failed deployment may have changed something already.
     """
 
     type: Literal["Deploy"]
     configuration: DeployConfiguration
-    retries: int = Field(0, ge=0, le=0, description="None: a deployment is tried once.")
+    retries: int = Field(0, ge=0, le=0, description="Always 0: a deployment is attempted once.")
 
 
 class OtherStep(_Step):
-    """Never valid: it finds the other faults of a step whose type is wrong or missing."""
+    """Never valid; finds the other errors of a step whose type is wrong or missing."""
 
     type: StepType
     configuration: Any = None
@@ -145,7 +147,7 @@ def _step_tag(step: Any) -> str:
 
 
 class _DocumentedByType:
-    """In the document the type tells the steps apart; OtherStep is only for finding faults."""
+    """A JSON schema that selects the step by its type and leaves OtherStep out."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -172,66 +174,66 @@ Step = Annotated[
 
 
 class Approval(Schema):
-    """The stage waits for a person."""
+    """The approval that a stage waits for."""
 
     required: bool = True
     roles: list[Role] = Field(
-        ["SuperUser"], min_length=1, max_length=3, description="Who may decide."
+        ["SuperUser"], min_length=1, max_length=3, description="Roles that may decide."
     )
 
 
 class Stage(Schema):
-    """Its steps run in parallel, when all before it has succeeded."""
+    """A group of steps that run in parallel, after the stages before it."""
 
     id: Slug | None = Field(None, description=KEPT_ID)
     name: Name = Field(description="Unique in the workflow.")
-    order: Order = Field(description="Stages run from the lowest to the highest; gaps are fine.")
+    order: Order = Field(description="Stages run from the lowest to the highest; gaps are allowed.")
     run_if: Literal["success", "always", "failure"] = Field(
-        "success", description="After what it runs; `failure`: only when something failed."
+        "success", description="When it runs; `failure`: only after something failed."
     )
-    approval: Approval | None = Field(None, description="Null: it waits for nobody.")
+    approval: Approval | None = Field(None, description="Null: the stage needs no approval.")
     steps: list[Step] = Field(min_length=1, max_length=50)
 
 
 class Definition(Schema):
-    """What a revision is made from."""
+    """The fields of a workflow that a revision stores."""
 
     name: Name = Field(description="Unique in the project, regardless of case.")
     description: Description = ""
     parameters: list[Parameter] | None = Field(
         None,
         max_length=MAX_PARAMETERS,
-        description="What a run may be given; null: any texts, numbers and booleans.",
+        description="Parameters of a run; null: any texts, numbers and booleans.",
     )
     concurrency: Concurrency | None = Field(
-        None, description="How many of its runs may be in progress at once; null: any number."
+        None, description="Maximum number of concurrent runs; null: no limit."
     )
     stages: list[Stage] = Field(min_length=1, max_length=50)
 
 
 class NewWorkflow(Definition):
-    """What it names and does not exist yet is a warning; a run needs it."""
+    """A new workflow. Missing references are only warnings here, but a run needs them."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.NEW]})
 
     project_id: Slug
-    is_enabled: bool = Field(True, description="Whether it can be run.")
+    is_enabled: bool = Field(True, description="Whether runs can be started.")
 
 
 READ_ONLY = ("id", "revision", "createdAt", "createdBy", "updatedAt", "updatedBy", "warnings")
-"""Fields of a GET that a PUT may carry and that change nothing."""
+"""Fields of a GET that a PUT may carry without effect."""
 
 
 def _changed_workflow(schema: dict[str, Any]) -> None:
-    ignored = {"readOnly": True, "description": "As GET gave it; ignored."}
+    ignored = {"readOnly": True, "description": "From GET; ignored."}
     schema["properties"] |= dict.fromkeys(READ_ONLY, ignored)
     schema["examples"] = [examples.CHANGED]
 
 
 class ChangedWorkflow(Definition):
-    """The whole definition: what GET gave, changed, can be sent back as it is."""
+    """The whole definition: the changed answer of GET can be sent back."""
 
     model_config = ConfigDict(json_schema_extra=_changed_workflow)
 
-    project_id: str | None = Field(None, description="May be sent, but cannot change.")
-    is_enabled: bool | None = Field(None, description="Stays as it is if absent.")
+    project_id: str | None = Field(None, description="May be sent, but cannot be changed.")
+    is_enabled: bool | None = Field(None, description="Unchanged if absent.")

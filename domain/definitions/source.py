@@ -1,4 +1,4 @@
-"""A definition as YAML or JSON: read with the place of every member, and written. Pure."""
+"""Definitions as YAML or JSON text: reading, with the place of every member, and writing. Pure."""
 
 import json
 import re
@@ -15,11 +15,11 @@ from domain.validation.strict_json import MAX_DEPTH, is_storable, problem
 
 Language = Literal["yaml", "json"]
 Place = tuple[int, int]
-"""Line and column, both from 1."""
+"""A line and a column, both from 1."""
 
 MAX_BYTES = 1024 * 1024
 MAX_EVENTS = 200_000
-"""Names, values, beginnings and ends: several times what all stages and steps may have."""
+"""Names, values, beginnings and ends: several times as many as a valid definition can have."""
 
 ORDER = (
     *("id", "name", "projectId", "description", "isEnabled", "type", "default", "required"),
@@ -27,21 +27,21 @@ ORDER = (
     *("buildScript", "testSuite", "releaseIds", "target", "artifactPath", "timeoutSeconds"),
     *("retries", "queue", "parameters", "concurrency", "steps", "stages"),
 )
-"""How members follow each other, in whatever object they are."""
+"""The order of members in every object."""
 
 DEFAULTS: Mapping[str, Any] = {
     **{"id": None, "description": "", "parameters": None, "concurrency": None, "default": None},
     **{"choices": None, "runIf": "success", "approval": None, "buildScript": None},
     **{"releaseIds": [], "timeoutSeconds": 3600, "retries": 0, "queue": "default"},
 }
-"""Members that may as well be missing when they are this, in whatever object they are."""
+"""Members that can be omitted, in every object, if they have this value."""
 
 _END_OF_LINE = re.compile("\r\n|\r|\n")
 
 
 @dataclass(frozen=True, order=True)
-class LocatedFault:
-    """A `domain.errors.FieldError` with the place in the text to look at."""
+class LocatedError:
+    """A `domain.errors.FieldError` with its place in the text."""
 
     line: int
     column: int
@@ -52,16 +52,16 @@ class LocatedFault:
 
 @dataclass(frozen=True)
 class Source:
-    """What a text holds."""
+    """A text that was read."""
 
     definition: dict[str, Any] | None
-    """None if the text cannot be read; `faults` say why."""
-    faults: list[LocatedFault]
+    """None if the text cannot be read; `errors` say why."""
+    errors: list[LocatedError]
     places: Mapping[str, Place]
-    """Of every member (its name) and every element, by JSON pointer."""
+    """The place of every member (its name) and every element, by JSON pointer."""
 
     def place_of(self, pointer: str) -> Place:
-        """Of what the pointer names, else of the nearest around it that is there."""
+        """Return the place of what the pointer names, or of the nearest object around it."""
         while pointer and pointer not in self.places:
             pointer = pointer.rpartition("/")[0]
         return self.places.get(pointer, (1, 1))
@@ -70,16 +70,16 @@ class Source:
         return self.place_of(pointer)[0]
 
 
-def located(faults: Iterable[FieldError], source: Source) -> list[LocatedFault]:
-    """The faults of a definition, in the order of its text."""
+def located(errors: Iterable[FieldError], source: Source) -> list[LocatedError]:
+    """Return the errors of a definition, in the order of its text."""
     return sorted(
-        LocatedFault(*source.place_of(fault.field), fault.field, fault.code, fault.message)
-        for fault in faults
+        LocatedError(*source.place_of(error.field), error.field, error.code, error.message)
+        for error in errors
     )
 
 
 def language_of(file_name: str) -> Language:
-    """YAML unless the name says otherwise: nearly all JSON is YAML too."""
+    """Return the language: YAML unless the name ends with .json, because most JSON is YAML too."""
     return "json" if file_name.lower().endswith(".json") else "yaml"
 
 
@@ -87,7 +87,7 @@ def language_of(file_name: str) -> Language:
 
 
 def write(definition: Mapping[str, Any], language: Language) -> str:
-    """As text from which `read` gives the same definition back, be it right or wrong."""
+    """Return the definition, valid or not, as text from which `read` restores it."""
     ordered = _in_order(definition)
     if language == "json":
         return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -95,9 +95,9 @@ def write(definition: Mapping[str, Any], language: Language) -> str:
 
 
 def short(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """The same definition without the members that a check fills in as they are.
+    """Return the definition without the members that have their default.
 
-    `isEnabled` stays: without it a workflow stays as it is.
+    `isEnabled` has none: without it, a workflow keeps its state.
     """
     return {
         key: _shortened(value)
@@ -125,7 +125,7 @@ def _in_order(value: Any) -> Any:
 
 
 def read(text: str, language: Language) -> Source:
-    """What the text holds, or the faults of the text itself. Raises nothing."""
+    """Read the text: the result has a definition or errors. Raises nothing."""
     text = text.removeprefix("\ufeff")
     reading = _Reading(text)
     try:
@@ -133,36 +133,36 @@ def read(text: str, language: Language) -> Source:
             raise Unreadable(0, "too_long", "The text is longer than 1 MiB.")
         reading.take(yaml_events(text) if language == "yaml" else json_events(text))
     except Unreadable as error:
-        reading.add_fault(error.offset, "", error.code, error.message)
-    definition = None if reading.faults else reading.definition
-    return Source(definition, sorted(reading.faults)[:MAX_DETAILS], reading.places)
+        reading.add_error(error.offset, "", error.code, error.message)
+    definition = None if reading.errors else reading.definition
+    return Source(definition, sorted(reading.errors)[:MAX_DETAILS], reading.places)
 
 
 @dataclass
 class _Open:
-    """An object or a list whose end has not come yet."""
+    """An object or a list that has not ended yet."""
 
     container: dict[str, Any] | list[Any]
     pointer: str
     key: str | None = None
-    """Of the member whose value comes next."""
+    """The name of the member whose value comes next."""
 
 
 class _Reading:
-    """Puts a definition together, and never more of one than is allowed."""
+    """Builds a definition from events, within the limits of its size."""
 
     def __init__(self, text: str) -> None:
         self.lines = [0, *(end.end() for end in _END_OF_LINE.finditer(text))]
         self.definition: dict[str, Any] = {}
         self.places: dict[str, Place] = {}
-        self.faults: list[LocatedFault] = []
+        self.errors: list[LocatedError] = []
 
     def place(self, offset: int) -> Place:
         line = bisect_right(self.lines, offset)
         return line, offset - self.lines[line - 1] + 1
 
-    def add_fault(self, offset: int, field: str, code: str, message: str) -> None:
-        self.faults.append(LocatedFault(*self.place(offset), field, code, message))
+    def add_error(self, offset: int, field: str, code: str, message: str) -> None:
+        self.errors.append(LocatedError(*self.place(offset), field, code, message))
 
     def take(self, events: Iterator[Event]) -> None:
         kind, offset, _, _ = next(events, ("end", 0, "", None))
@@ -179,25 +179,25 @@ class _Reading:
             elif inner := self.take_value(top, event):
                 stack.append(inner)
             if len(stack) > MAX_DEPTH:
-                raise Unreadable(event[1], "not_allowed", "This is nested too deeply.")
+                raise Unreadable(event[1], "not_allowed", "The text is nested too deeply.")
             if count > MAX_EVENTS:
                 raise Unreadable(event[1], "too_many", "The text has too many values.")
 
     def take_key(self, top: _Open, event: Event) -> None:
         kind, offset, text, _ = event
         if kind != "scalar":
-            message = "A name must be text; text that begins with { or [ needs quotes."
+            message = "A name must be text. Quote text that begins with { or [."
             raise Unreadable(offset, "invalid_type", message)
         field = top.pointer + pointer([text])
         if text in top.container:
-            self.add_fault(offset, field, "duplicate_value", f"{text!r} stands twice here.")
+            self.add_error(offset, field, "duplicate_value", f"{text!r} appears twice here.")
         if not is_storable(text):
-            self.add_fault(offset, top.pointer, "invalid_text", "A name has forbidden characters.")
+            self.add_error(offset, top.pointer, "invalid_text", "A name has forbidden characters.")
         self.places[field] = self.place(offset)
         top.key = text
 
     def take_value(self, top: _Open, event: Event) -> _Open | None:
-        """Keep it; if it is an object or a list, that is open now."""
+        """Store a value; return it if it is an object or a list, which is open now."""
         kind, offset, _, value = event
         if kind != "scalar":
             value = {} if kind == "object" else []
@@ -212,5 +212,5 @@ class _Reading:
         if kind != "scalar":
             return _Open(value, field)
         if found := problem(value):
-            self.add_fault(offset, field, *found)
+            self.add_error(offset, field, *found)
         return None

@@ -1,7 +1,7 @@
-"""A text in YAML or JSON, one piece after the other, each with its offset. Pure.
+"""Tokens of YAML and JSON texts, each with its offset. Pure.
 
-Both languages give the values of JSON: what only YAML takes for a number, a truth or a date (0x1F,
-12:30, yes, 2026-01-31) is text.
+Both languages yield JSON values: numbers, booleans and dates that only YAML knows (0x1F, 12:30,
+yes, 2026-01-31) are text.
 """
 
 import json
@@ -14,7 +14,7 @@ import yaml
 from domain.validation.strict_json import integer, number
 
 Event = tuple[Literal["object", "list", "scalar", "end"], int, str, Any]
-"""A kind, an offset, and of a scalar what it is as a name and what as a value."""
+"""A kind and an offset; of a scalar also its text as a name, and its value."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_YAML = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -26,24 +26,24 @@ _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_NOT_READ = "Anchors (&), aliases (*) and tags (!) are not read; text that begins so needs quotes."
+_NOT_READ = "Anchors (&), aliases (*) and tags (!) are not supported. Quote text that begins so."
 _MEANINGS = {
-    "could not find expected ':'": "This line needs a ': ' behind a name.",
-    "did not find expected key": "This line does not fit the indentation of those before it.",
-    "did not find expected '-' indicator": "This line does not fit the list before it.",
-    "found character that cannot start any token": "Text that begins so needs quotes.",
-    "found unexpected end of stream": "What begins with this quote has no end.",
-    "mapping values are not allowed in this context": "A ': ' cannot stand here: the text needs "
-    "quotes, or the indentation does not fit.",
+    "could not find expected ':'": "This line needs a ': ' after a name.",
+    "did not find expected key": "The indentation does not match the lines above.",
+    "did not find expected '-' indicator": "This line does not belong to the list above it.",
+    "found character that cannot start any token": "Quote text that begins with this character.",
+    "found unexpected end of stream": "The closing quote is missing.",
+    "mapping values are not allowed in this context": "A ': ' is not allowed here: quote "
+    "the text, or correct the indentation.",
     "did not find expected alphabetic or numeric character": _NOT_READ,
 }
-"""What the parser of YAML says, for people."""
+"""Messages of the YAML parser → messages for people."""
 _BEGAN_EARLIER = {"could not find expected ':'", "found unexpected end of stream"}
-"""The parser notices these far behind what is wrong."""
+"""The parser reports these far after the actual error."""
 
 
 class Unreadable(Exception):
-    """From this offset on nothing can be read."""
+    """The text cannot be read from this offset on."""
 
     def __init__(self, offset: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class Unreadable(Exception):
 
 
 def yaml_events(text: str) -> Iterator[Event]:
-    """Raises Unreadable, also for what YAML has and JSON has not."""
+    """Yield the events of a YAML text. Raises Unreadable, also for features that JSON lacks."""
     _refuse(_NOT_YAML, text)
     documents = 0
     event: Any
@@ -71,7 +71,7 @@ def yaml_events(text: str) -> Iterator[Event]:
             elif isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise Unreadable(offset, "not_allowed", "A second document begins here.")
+                    raise Unreadable(offset, "not_allowed", "Remove this second document.")
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text) from None
 
@@ -82,31 +82,30 @@ def _refuse_properties(event: Any, offset: int) -> None:
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
-    said = error.problem or "it cannot be read"
-    mark = error.context_mark if said in _BEGAN_EARLIER else error.problem_mark
+    problem = error.problem or "it cannot be read"
+    mark = error.context_mark if problem in _BEGAN_EARLIER else error.problem_mark
     offset = mark.index if mark else 0
-    meaning = _MEANINGS.get(said, f"This is not YAML: {said}.")
+    meaning = _MEANINGS.get(problem, f"The text is not YAML: {problem}.")
     if text[offset : offset + 1] == "\t":
-        meaning = "YAML is indented by spaces, not by tabs."
+        meaning = "Indent YAML with spaces, not tabs."
     return Unreadable(offset, "invalid_format", meaning)
 
 
 def _plain(word: str) -> Any:
-    """What a scalar without quotes is."""
     return _WORDS[word] if word in _WORDS else _number(word, word)
 
 
 def json_events(text: str) -> Iterator[Event]:
-    """Raises Unreadable."""
+    """Yield the events of a JSON text. Raises Unreadable."""
     _refuse(_NOT_JSON, text)
     try:
         json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:
-        said = re.sub("( starting)? at$", "", error.msg)
-        raise Unreadable(error.pos, "invalid_format", f"This is not JSON: {said}.") from None
+        problem = re.sub("( starting)? at$", "", error.msg)
+        raise Unreadable(error.pos, "invalid_format", f"The text is not JSON: {problem}.") from None
     except RecursionError:
-        pass  # Who takes the events stops long before that depth, and knows where it is.
-    # It is JSON, so its tokens are all that has to be found.
+        pass  # The caller stops long before that depth, and knows the place.
+    # It is JSON, so tokens are enough.
     for token in _TOKEN.finditer(text):
         word, offset = token[0], token.start()
         if word in "{[":

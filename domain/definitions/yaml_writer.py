@@ -1,7 +1,7 @@
-"""Values of JSON as YAML for people. Pure.
+"""JSON values as readable YAML. Pure.
 
-PyYAML's own writer puts a script with one blank at the end of a line into a single line of
-escapes; here only what a literal block cannot hold gets quotes.
+PyYAML's writer turns a script with a trailing blank into one line of escapes. Here only text that a
+literal block cannot hold is quoted.
 """
 
 import json
@@ -11,18 +11,18 @@ from typing import Any
 
 _STEP = "  "
 _PLAIN = re.compile(r"[^\W\d](?:[\w ./@+$%()=,;!?*&'\"<>|^~-]|:(?=[\w/]))*(?<! )")
-"""Needs no quotes, unless it is one of `_WORDS`."""
+"""Text that needs no quotes, unless it is one of `_WORDS`."""
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-"""Not text for this or that reader of YAML."""
+"""Words that some YAML readers do not read as text."""
 _NOT_IN_BLOCKS = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _TO_ESCAPE = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-"""Of what JSON leaves as it is."""
+"""Characters to escape that JSON leaves as they are."""
 
 
 def dump(value: Mapping[str, Any]) -> str:
-    """Block style, members in their order, texts of several lines as literal blocks."""
+    """Return YAML in block style, with members in order and multi-line texts as literal blocks."""
     return _lines(value, "") if value else "{}\n"
 
 
@@ -35,7 +35,7 @@ def _lines(container: Any, indent: str) -> str:
 
 
 def _behind(value: Any, indent: str, *, is_element: bool = False) -> str:
-    """What stands behind a name or a dash at this indentation."""
+    """Return the text after a name or a dash at this indentation."""
     inner = indent + _STEP
     if value and isinstance(value, Mapping | list):
         lines = _lines(value, inner)
@@ -46,7 +46,7 @@ def _behind(value: Any, indent: str, *, is_element: bool = False) -> str:
 
 
 def _block(text: str, indent: str) -> str:
-    # Where the first line does not show the indentation, its width has to be said.
+    # If the first line does not show the indentation, the header must.
     width = str(len(_STEP)) if text[0] in " \t\n" else ""
     end = "+" if text.endswith("\n\n") or text == "\n" else "" if text.endswith("\n") else "-"
     lines = text.removesuffix("\n").split("\n")

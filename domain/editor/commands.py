@@ -1,6 +1,6 @@
-"""What the buttons of the editor do to a draft, by name, and how that is told. Pure.
+"""Commands of the editor's buttons, by name, and the messages about them. Pure.
 
-The words are read out, and name what undo takes back. They say which part, and where it is now.
+A message names the part and its new place. It is read out, and it labels undo and redo.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,39 +10,41 @@ from domain.editor import operations, release_choices
 from domain.editor.operations import Draft, Part
 
 Edit = Callable[..., tuple[Draft, str]]
-"""From a draft and the button's arguments to the next, and the part that is open then."""
-Words = Callable[[Draft, Draft, str, tuple[str, ...]], str]
-"""From the draft before and after, the part that is open then, and the button's arguments."""
+"""From a draft and the button's arguments to the next draft and the part that is open then."""
+Message = Callable[[Draft, Draft, str, tuple[str, ...]], str]
+"""From the drafts before and after, the part that is open then and the button's arguments."""
 
 
 class Done(NamedTuple):
+    """The result of a command."""
+
     draft: Draft
     opened: str
     """The id of the part that is open then; "" for the workflow."""
-    told: str
+    message: str
 
 
-def perform(draft: Draft, act: str, *arguments: str) -> Done:
-    """Raises NoSuchActError for what no button asks for, or what an older page asked for."""
-    if act not in ACTS:
-        raise NoSuchActError(act)
-    edit, words = ACTS[act]
+def perform(draft: Draft, command: str, *arguments: str) -> Done:
+    """Execute a command. Raises NoSuchCommandError, also for buttons of an outdated page."""
+    if command not in COMMANDS:
+        raise NoSuchCommandError(command)
+    edit, message = COMMANDS[command]
     try:
         changed, opened = edit(draft, *arguments)
-        return Done(changed, opened, words(draft, changed, opened, arguments))
+        return Done(changed, opened, message(draft, changed, opened, arguments))
     except (operations.NoSuchPartError, KeyError, ValueError, TypeError, IndexError):
-        raise NoSuchActError(act) from None
+        raise NoSuchCommandError(command) from None
 
 
-class NoSuchActError(LookupError):
-    """The draft has no such part (any more), or there is no such button."""
+class NoSuchCommandError(LookupError):
+    """There is no such command, or the draft has no such part."""
 
 
-# ---- in words --------------------------------------------------------------------------------
+# ---- messages --------------------------------------------------------------------------------
 
 
 def called(part: Part) -> str:
-    """A stage is told from a step by the word, if its name does not say it."""
+    """Return the part's name, with the word Stage or Step where the name needs one."""
     name = part["name"] or "without a name"
     if "steps" in part:
         return name if name.casefold().startswith("stage") else f"Stage {name}"
@@ -50,7 +52,7 @@ def called(part: Part) -> str:
 
 
 def opened(draft: Draft, part_id: str) -> str:
-    """`Step wheel is open`. Whatever is no part (any more) opens the workflow."""
+    """Return a message such as `Step wheel is open`; an unknown part opens the workflow."""
     try:
         part = operations.find(draft, part_id)[2]
     except operations.NoSuchPartError:
@@ -60,7 +62,7 @@ def opened(draft: Draft, part_id: str) -> str:
 
 
 def place_of(draft: Draft, part_id: str) -> str:
-    """`2 of 3`, and of a step the stage: `3 of 4 in Release`."""
+    """Return a place such as `2 of 3`, or of a step `3 of 4 in Release`."""
     siblings, place, _ = operations.find(draft, part_id)
     count = f"{place + 1} of {len(siblings)}"
     stage = operations.stage_of(draft, part_id)
@@ -68,45 +70,44 @@ def place_of(draft: Draft, part_id: str) -> str:
 
 
 def _added(_: Draft, after: Draft, opened: str, __: tuple[str, ...]) -> str:
-    return f"{called(operations.find(after, opened)[2])} added, {place_of(after, opened)}"
+    return f"{called(operations.part_of(after, opened))} added, {place_of(after, opened)}"
 
 
 def _copied(before: Draft, after: Draft, opened: str, arguments: tuple[str, ...]) -> str:
-    original = called(operations.find(before, arguments[0])[2])
-    copy = operations.find(after, opened)[2]["name"]
+    original = called(operations.part_of(before, arguments[0]))
+    copy = operations.part_of(after, opened)["name"]
     return f"{original} copied as {copy}, {place_of(after, opened)}"
 
 
-def _removed(before: Draft, _: Draft, __: str, arguments: tuple[str, ...]) -> str:
+def _deleted(before: Draft, _: Draft, __: str, arguments: tuple[str, ...]) -> str:
     stage = operations.stage_of(before, arguments[0])
-    name = called(operations.find(before, arguments[0])[2])
-    return f"{name} removed from {stage['name'] or 'its stage'}" if stage else f"{name} removed"
+    name = called(operations.part_of(before, arguments[0]))
+    return f"{name} deleted from {stage['name'] or 'its stage'}" if stage else f"{name} deleted"
 
 
 def _moved(before: Draft, after: Draft, opened: str, _: tuple[str, ...]) -> str:
-    way = "stays at" if before == after else "moved to"
-    return f"{called(operations.find(after, opened)[2])} {way} {place_of(after, opened)}"
+    verb = "stays at" if before == after else "moved to"
+    return f"{called(operations.part_of(after, opened))} {verb} {place_of(after, opened)}"
 
 
-def _parameter_removed(before: Draft, _: Draft, __: str, arguments: tuple[str, ...]) -> str:
+def _parameter_deleted(before: Draft, _: Draft, __: str, arguments: tuple[str, ...]) -> str:
     name = before["parameters"][int(arguments[0])]["name"]
-    return f"parameter {name or 'without a name'} removed"
+    return f"parameter {name or 'without a name'} deleted"
 
 
-def _picked(before: Draft, after: Draft, part: str, arguments: tuple[str, ...]) -> str:
-    step, reference = operations.find(after, part)[2], arguments[1]
-    if release_choices.is_picked(step, reference):
-        return f"{reference} chosen for {called(step)}"
-    return f"{reference} no longer chosen for {called(step)}"
+def _picked(_: Draft, after: Draft, opened: str, arguments: tuple[str, ...]) -> str:
+    step, reference = operations.part_of(after, opened), arguments[1]
+    verb = "chosen" if release_choices.is_picked(step, reference) else "no longer chosen"
+    return f"{reference} {verb} for {called(step)}"
 
 
-# ---- what there is ---------------------------------------------------------------------------
+# ---- the commands ----------------------------------------------------------------------------
 
-ACTS: Mapping[str, tuple[Edit, Words]] = {
+COMMANDS: Mapping[str, tuple[Edit, Message]] = {
     "add_stage": (lambda draft, after: operations.add_stage(draft, after or None), _added),
     "add_step": (operations.add_step, _added),
     "copy": (operations.copy, _copied),
-    "remove": (operations.remove, _removed),
+    "remove": (operations.remove, _deleted),
     "move": (operations.move, _moved),
     "place": (lambda draft, *to: operations.place(draft, to[0], to[1], int(to[2])), _moved),
     "pick": (release_choices.pick, _picked),
@@ -116,6 +117,6 @@ ACTS: Mapping[str, tuple[Edit, Words]] = {
     ),
     "remove_parameter": (
         lambda draft, number: operations.remove_parameter(draft, int(number)),
-        _parameter_removed,
+        _parameter_deleted,
     ),
 }

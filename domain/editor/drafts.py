@@ -1,10 +1,11 @@
-"""Drafts: what somebody edits and has not saved. They are kept at every change, so nothing is lost.
+"""Drafts: unsaved definitions that people edit, stored at every change.
 
-A draft is its person's alone. Every change makes a state; undo and redo go from one to the other.
+A draft belongs to one person. Every change adds a state; undo and redo move between the states.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from peewee import IntegrityError
@@ -21,42 +22,44 @@ from domain.workflows.preview import Examined, examine
 from domain.workflows.queries import Detail, get_revision
 
 MAX_STATES = 100
-"""How many changes can be undone."""
+"""Changes that can be undone."""
+MAX_SAID = 300
 
 
 @dataclass(frozen=True)
 class Present:
-    """A draft as it is now."""
+    """The present state of a draft."""
 
     draft: Draft
     definition: operations.Draft
     said: str
-    """What was done last."""
+    """A message about the last change."""
+    topic: str
+    """See `Editing.change`."""
     undoes: str | None
-    """What undo would take back; None if there is nothing."""
+    """The message about the change that undo reverts; None if there is none."""
     redoes: str | None
 
 
 @dataclass(frozen=True)
 class Overtaken:
-    """What was saved since a draft was begun, merged with it."""
+    """A draft merged with a revision that was saved after its base."""
 
     merged: Merged
     revision: int
-    """The one that it was merged with."""
 
 
-# ---- finding and making ----------------------------------------------------------------------
+# ---- finding and creating --------------------------------------------------------------------
 
 
 def begin(actor: Actor, project: Project, name: str) -> Draft:
-    """A draft of a workflow that is not there yet."""
+    """Create a draft of a new workflow."""
     with write():
         return _new(actor, project.id, None, operations.empty(name, project.id))
 
 
 def take_up(actor: Actor, workflow: Workflow) -> Draft:
-    """The person's draft of a workflow: the one that was begun, else one of what it is now."""
+    """Return the person's draft of a workflow; create one if there is none with changes."""
     of_it = (Draft.user == actor.user_id) & (Draft.workflow == workflow.id)
     try:
         with write():
@@ -84,7 +87,7 @@ def _new(
 
 
 def _definition(workflow: Workflow, revision: int | None = None) -> operations.Draft:
-    """Of a revision (else the present one), in the form of drafts."""
+    """Return a revision, by default the current one, in the form of drafts."""
     found = get_revision(workflow, revision or workflow.revision).definition
     stages = [
         {key: value for key, value in stage.items() if key != "order"} for stage in found["stages"]
@@ -93,161 +96,163 @@ def _definition(workflow: Workflow, revision: int | None = None) -> operations.D
 
 
 def _is_untouched(draft: Draft) -> bool:
-    changes = DraftState.select().where(DraftState.draft == draft.id, DraftState.number > 0)
-    return not changes.exists()
+    return not _states(draft).where(DraftState.number > 0).exists()
 
 
 def get(actor: Actor, draft_id: str) -> Draft:
-    """One of the person's own. Raises NotFound."""
+    """Return one of the person's own drafts. Raises NotFound."""
     draft = Draft.get_or_none(Draft.id == draft_id) if is_id(draft_id) else None
     if draft is None or draft.user_id != actor.user_id:
         raise missing("draft", draft_id)
     return draft
 
 
-def unsaved(actor: Actor) -> list[Present]:
-    """The person's drafts that hold a change, the last changed first."""
-    rows = Draft.select().where(Draft.user == actor.user_id).order_by(Draft.changed_at.desc())
-    return [present(row) for row in rows if row.workflow_id is None or not _is_untouched(row)]
+def of_new_workflows(actor: Actor) -> list[DraftState]:
+    """Return the present states of the person's drafts of new workflows, last changed first."""
+    return list(
+        DraftState.select(DraftState, Draft)
+        .join(Draft)
+        .where(
+            (Draft.user == actor.user_id)
+            & Draft.workflow.is_null()
+            & (DraftState.number == Draft.position)
+        )
+        .order_by(Draft.changed_at.desc())
+    )
 
 
 def present(draft: Draft) -> Present:
-    of_it = DraftState.draft == draft.id
-    states = DraftState.select(DraftState.number, DraftState.said).where(of_it)
-    said = {state.number: state.said for state in states}
+    """Return the present state of a draft."""
     here = draft.position
-    definition = DraftState.get(of_it, DraftState.number == here).definition
-    before = said[here] if here - 1 in said else None
-    return Present(draft, definition, said[here], before, said.get(here + 1))
+    state = _states(draft).where(DraftState.number == here).get()
+    beside = _states(draft, DraftState.number, DraftState.said).where(
+        DraftState.number.in_([here - 1, here + 1])
+    )
+    said = {row.number: row.said for row in beside}
+    undoes = state.said if here - 1 in said else None
+    return Present(draft, state.definition, state.said, state.topic, undoes, said.get(here + 1))
+
+
+def _states(draft: Draft, *columns: Any) -> Any:
+    return DraftState.select(*columns).where(DraftState.draft == draft.id)
 
 
 # ---- changing --------------------------------------------------------------------------------
 
 
-def change(
-    draft: Draft,
-    edit: Callable[[operations.Draft], tuple[operations.Draft, str]],
-    *,
-    topic: str = "",
-) -> Draft:
-    """Make a new state of the present one, unless the edit changes nothing.
-
-    edit: gives the definition, and says in words what was done.
-    topic: what is typed about. While it stays the same, the last state is written over, so that an
-    undo takes back what was typed and not its last letter. What had been undone is gone.
-    """
+@contextmanager
+def editing(draft: Draft) -> Iterator["Editing"]:
+    """Lock a draft and change it in one transaction."""
     with write():
-        draft = locked(Draft.select().where(Draft.id == draft.id)).get()
-        state = _state(draft)
-        definition, said = edit(state.definition)
-        if definition == state.definition:
-            return draft
-        _states(draft).where(DraftState.number > draft.position).execute()
-        if topic and state.topic == topic:
-            _write_over(state, definition, said)
-            return _at(draft, draft.position)
-        number = draft.position + 1
+        yield Editing(locked(Draft.select().where(Draft.id == draft.id)).get())
+
+
+class Editing:
+    """A locked draft; `present` is its state after the changes so far."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self.present = present(draft)
+
+    def change(self, definition: operations.Draft, said: str, topic: str = "") -> None:
+        """Add a state in place of those that were undone, unless nothing changes.
+
+        topic: the part that is typed into. While it stays the same, the state is overwritten, so
+        that undo reverts all the typing and not its last letter.
+        """
+        here, said = self.present, said[:MAX_SAID]
+        if definition == here.definition:
+            return
+        is_new = not topic or here.topic != topic
+        number = self._draft.position + is_new
+        self._delete(DraftState.number >= number)
         DraftState.create(
-            draft=draft.id, number=number, definition=definition, said=said[:300], topic=topic
+            draft=self._draft.id, number=number, definition=definition, said=said, topic=topic
         )
-        _states(draft).where(DraftState.number < number - MAX_STATES).execute()
-        return _at(draft, number)
+        if number > MAX_STATES:
+            self._delete(DraftState.number < number - MAX_STATES)
+        self._update(position=number, changed_at=now())
+        undoes = said if is_new or here.undoes is not None else None
+        self.present = Present(self._draft, definition, said, topic, undoes, None)
 
+    def undo(self) -> None:
+        """Revert the last change, if there is one."""
+        self._go(-1, self.present.undoes)
 
-def undo(draft: Draft) -> Draft:
-    return _go(draft, -1)
+    def redo(self) -> None:
+        """Repeat the change that was undone last, if there is one."""
+        self._go(1, self.present.redoes)
 
+    def rebase(self, definition: operations.Draft, revision: int) -> None:
+        """Continue from a merged definition, based on that revision.
 
-def redo(draft: Draft) -> Draft:
-    return _go(draft, 1)
+        The earlier states are deleted: saving one of them would revert changes of others.
+        """
+        self.change(definition, f"merged with revision {revision}")
+        self._delete(DraftState.number != self._draft.position)
+        self._update(base_revision=revision)
+        self.present = replace(self.present, undoes=None, redoes=None)
+
+    def _go(self, steps: int, message: str | None) -> None:
+        if message is not None:
+            self._update(position=self._draft.position + steps, changed_at=now())
+            self.present = present(self._draft)
+
+    def _update(self, **values: Any) -> None:
+        Draft.update(**values).where(Draft.id == self._draft.id).execute()
+        for name, value in values.items():
+            setattr(self._draft, name, value)
+
+    def _delete(self, which: Any) -> None:
+        DraftState.delete().where(DraftState.draft == self._draft.id, which).execute()
 
 
 def discard(draft: Draft) -> None:
+    """Delete a draft with all its states."""
     with write():
         Draft.delete().where(Draft.id == draft.id).execute()
-
-
-def _go(draft: Draft, by: int) -> Draft:
-    with write():
-        draft = locked(Draft.select().where(Draft.id == draft.id)).get()
-        there = draft.position + by
-        is_there = DraftState.get_or_none(DraftState.draft == draft.id, DraftState.number == there)
-        return _at(draft, there if is_there else draft.position)
-
-
-def _state(draft: Draft) -> DraftState:
-    return DraftState.get(DraftState.draft == draft.id, DraftState.number == draft.position)
-
-
-def _states(draft: Draft) -> Any:
-    return DraftState.delete().where(DraftState.draft == draft.id)
-
-
-def _write_over(state: DraftState, definition: operations.Draft, said: str) -> None:
-    DraftState.update(definition=definition, said=said[:300]).where(
-        DraftState.id == state.id
-    ).execute()
-
-
-def _at(draft: Draft, position: int) -> Draft:
-    Draft.update(position=position, changed_at=now()).where(Draft.id == draft.id).execute()
-    return Draft.get_by_id(draft.id)
 
 
 # ---- checking and saving ---------------------------------------------------------------------
 
 
-def check(now_is: Present) -> Examined:
-    """What a save would say, and what each step would do."""
-    workflow = _workflow(now_is.draft)
-    body = operations.body_of(now_is.definition)
-    return examine(body, workflow)
+def check(state: Present) -> Examined:
+    """Return the errors of a save and a plan of the steps."""
+    return examine(operations.body_of(state.definition), _workflow(state.draft))
 
 
-def overtaken(now_is: Present) -> Overtaken | None:
-    """The draft merged with what was saved since it was begun; None if nothing was."""
-    draft, workflow = now_is.draft, _workflow(now_is.draft)
+def overtaken(state: Present) -> Overtaken | None:
+    """Merge the draft with the current revision; None if that is the draft's base."""
+    draft, workflow = state.draft, _workflow(state.draft)
     if workflow is None or workflow.revision == draft.base_revision:
         return None
     base = _definition(workflow, draft.base_revision)
-    merged = merge(base, now_is.definition, _definition(workflow))
+    merged = merge(base, state.definition, _definition(workflow))
     return Overtaken(merged, workflow.revision)
 
 
-def rebase(draft: Draft, definition: operations.Draft, revision: int) -> Draft:
-    """Go on with what was merged, from that revision on.
+def save(state: Present, actor: Actor, comment: str = "") -> Detail:
+    """Create or change the workflow, and delete the draft. The caller has checked the role.
 
-    Nothing before it can be gone back to: saved from here, it would undo what others saved.
+    Raises Invalid, Conflict `duplicate_name`, StaleRevision if it was overtaken meanwhile.
     """
-    draft = change(draft, lambda _: (definition, f"merged with revision {revision}"))
-    with write():
-        _states(draft).where(DraftState.number != draft.position).execute()
-        Draft.update(base_revision=revision).where(Draft.id == draft.id).execute()
-    return Draft.get_by_id(draft.id)
-
-
-def save(now_is: Present, actor: Actor, comment: str = "") -> Detail:
-    """Make or change the workflow, and give up the draft. The caller has checked the role.
-
-    Raises Invalid, Conflict `duplicate_name`, StaleRevision where it was overtaken meanwhile.
-    """
-    body, workflow = operations.body_of(now_is.definition), _workflow(now_is.draft)
+    body, workflow = operations.body_of(state.definition), _workflow(state.draft)
     if workflow is None:
         new = parse(body, NewWorkflow)
-        made = workflows.create(new, actor=actor, comment=comment)
+        saved = workflows.create(new, actor=actor, comment=comment)
     else:
         changed = parse(body, ChangedWorkflow, project_id=workflow.project_id)
         known = {workflows.version_of(workflow)}
-        is_current = workflow.revision == now_is.draft.base_revision
-        made = workflows.update(
+        is_current = workflow.revision == state.draft.base_revision
+        saved = workflows.update(
             workflow, changed, actor=actor, if_match=known if is_current else (), comment=comment
         )
-    discard(now_is.draft)
-    return made
+    discard(state.draft)
+    return saved
 
 
 def _workflow(draft: Draft) -> Workflow | None:
-    """Raises NotFound if it was deleted meanwhile."""
+    """Return the workflow, None for a new one. Raises NotFound if it was deleted."""
     if draft.workflow_id is None:
         return None
     row = Workflow.get_by_id(draft.workflow_id)

@@ -1,24 +1,26 @@
-"""What can be done to a draft of a definition: pure functions from one draft to the next.
+"""Operations on drafts of definitions: pure functions from one draft to the next.
 
-A draft is a definition as a PUT takes it, but it may be wrong anywhere: what was typed stays as it
-was typed. Each of its stages and steps has an `id`; those that no revision has yet begin with NEW.
-The order of the stages is that of the list.
+A draft is a definition as in a PUT, but it may be wrong anywhere: it holds exactly what was typed.
+Each of its stages and steps has an `id`; those of parts that no revision has begin with NEW.
+The stages are in the order of the list.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from domain.definitions.normalize import parts_of
 from domain.models.base import new_id
+from domain.validation.messages import Path
 
 Draft = dict[str, Any]
 Part = dict[str, Any]
 
 NEW = "new-"
-MAKING = "making"
-"""Member of a draft: what was typed to make what a step names and is not there, by the step's id.
+CREATING = "making"
+"""Member of a draft: input for creating the missing thing that a step names, by the step's id.
 
-It is nothing of the definition, but nothing that was typed may be lost.
+It is not part of the definition, but no input may get lost.
 """
 CONFIGURATIONS: Mapping[str, Part] = {
     "Build": {"ingredientId": "", "buildScript": ""},
@@ -28,11 +30,11 @@ CONFIGURATIONS: Mapping[str, Part] = {
 
 
 class NoSuchPartError(LookupError):
-    """The draft has no stage or step of that id (any more)."""
+    """The draft has no stage or step with that id, or no longer has it."""
 
 
 def empty(name: str, project_id: str) -> Draft:
-    """A workflow of one stage with one step to fill in."""
+    """Return a workflow of one stage with one step to fill in."""
     stage = _new_stage("Build")
     stage["steps"].append(_new_step("Build", "build"))
     return {
@@ -46,11 +48,11 @@ def empty(name: str, project_id: str) -> Draft:
 
 
 def body_of(draft: Draft) -> Draft:
-    """The draft as a body of the API: ids that are only ours left out, the stages numbered.
+    """Return the draft as a body of the API: without ids of the editor, with numbered stages.
 
-    Numbers that were typed are numbers; what is none stays text, so that a check says so.
+    Text that is no number stays text, so that the validation reports it.
     """
-    body = {key: value for key, value in deepcopy(draft).items() if key != MAKING}
+    body = {key: value for key, value in deepcopy(draft).items() if key != CREATING}
     body["concurrency"] = _number(body.get("concurrency"))
     for order, stage in enumerate(body["stages"], 1):
         stage["order"] = order
@@ -77,65 +79,54 @@ def _number(typed: Any) -> Any:
 
 
 def adopt(draft: Draft, definition: Mapping[str, Any]) -> Draft:
-    """A whole definition in the place of the draft's. Parts without an id keep their namesakes'.
+    """Replace the definition of the draft. Parts without an id get that of their namesake.
 
-    definition: one that was checked, with every default filled in.
+    definition: a valid one, with all defaults filled in.
     """
-    known = {part["name"]: part["id"] for siblings in _lists(draft) for part in siblings}
+    known = {(len(path), part["name"]): part["id"] for path, part in parts_of(draft)}
     adopted = deepcopy(dict(definition))
     adopted["stages"].sort(key=lambda stage: stage["order"])
-    taken = {part["id"] for siblings in _lists(adopted) for part in siblings}
-    for siblings in _lists(adopted):
-        for part in siblings:
-            part.pop("order", None)
-            kept = known.get(part["name"])
-            if not part["id"]:
-                part["id"] = kept if kept and kept not in taken else NEW + new_id()
-                taken.add(part["id"])
+    taken = {part["id"] for _, part in parts_of(adopted)}
+    for path, part in parts_of(adopted):
+        part.pop("order", None)
+        if not part["id"]:
+            kept = known.get((len(path), part["name"]))
+            part["id"] = kept if kept and kept not in taken else NEW + new_id()
+            taken.add(part["id"])
     return {**draft, **adopted}
 
 
 # ---- finding ---------------------------------------------------------------------------------
 
 
+def path_of(draft: Draft, part_id: str) -> Path:
+    """Return the path of a stage or step in the body: ("stages", 0, "steps", 1)."""
+    for path, part in parts_of(draft):
+        if part["id"] == part_id:
+            return path
+    raise NoSuchPartError(part_id)
+
+
 def find(draft: Draft, part_id: str) -> tuple[list[Part], int, Part]:
-    """A stage or step: the list that it is in, its place there, and itself."""
-    for siblings in _lists(draft):
-        for place, part in enumerate(siblings):
-            if part["id"] == part_id:
-                return siblings, place, part
-    raise NoSuchPartError(part_id)
+    """Return the list that holds a stage or step, its position there, and the part itself."""
+    stage, position = stage_of(draft, part_id), int(path_of(draft, part_id)[-1])
+    siblings = stage["steps"] if stage else draft["stages"]
+    return siblings, position, siblings[position]
 
 
-def path_of(draft: Draft, part_id: str) -> tuple[str | int, ...]:
-    """Where the part is in the body: ("stages", 0, "steps", 1)."""
-    for number, stage in enumerate(draft["stages"]):
-        if stage["id"] == part_id:
-            return ("stages", number)
-        for place, step in enumerate(stage["steps"]):
-            if step["id"] == part_id:
-                return ("stages", number, "steps", place)
-    raise NoSuchPartError(part_id)
+def part_of(draft: Draft, part_id: str) -> Part:
+    """Return a stage or step, or the workflow itself for ""."""
+    return find(draft, part_id)[2] if part_id else draft
 
 
 def stage_of(draft: Draft, part_id: str) -> Part | None:
-    """The stage that a step is in; None for what is no step."""
-    inside = (s for s in draft["stages"] if any(step["id"] == part_id for step in s["steps"]))
-    return next(inside, None)
-
-
-def _lists(draft: Draft) -> Iterator[list[Part]]:
-    yield draft["stages"]
-    for stage in draft["stages"]:
-        yield stage["steps"]
-
-
-def _names(draft: Draft) -> set[str]:
-    return {part["name"] for siblings in _lists(draft) for part in siblings}
+    """Return the stage that holds a step; None for a stage."""
+    path = path_of(draft, part_id)
+    return draft["stages"][path[1]] if len(path) == 4 else None
 
 
 def _free_name(draft: Draft, wanted: str) -> str:
-    taken = _names(draft)
+    taken = {part["name"] for _, part in parts_of(draft)}
     number, name = 2, wanted
     while name in taken:
         name, number = f"{wanted} {number}", number + 1
@@ -146,7 +137,7 @@ def _free_name(draft: Draft, wanted: str) -> str:
 
 
 def _on_a_copy(change: Callable[..., str]) -> Callable[..., tuple[Draft, str]]:
-    """The changed draft, and what the change returns: the id of the part that it is about."""
+    """Make an operation return the changed copy and the id of the part that it is about."""
 
     def changed(draft: Draft, *arguments: Any) -> tuple[Draft, str]:
         draft = deepcopy(draft)
@@ -158,7 +149,7 @@ def _on_a_copy(change: Callable[..., str]) -> Callable[..., tuple[Draft, str]]:
 
 @_on_a_copy
 def add_stage(draft: Draft, after: str | None) -> str:
-    """A new stage behind another; None: at the end."""
+    """Add a stage after another, or at the end for None."""
     stage = _new_stage(_free_name(draft, f"Stage {len(draft['stages']) + 1}"))
     place = len(draft["stages"]) if after is None else find(draft, after)[1] + 1
     draft["stages"].insert(place, stage)
@@ -167,7 +158,7 @@ def add_stage(draft: Draft, after: str | None) -> str:
 
 @_on_a_copy
 def add_step(draft: Draft, stage_id: str, kind: str) -> str:
-    """A new step at the end of a stage. kind: Build, Test or Deploy."""
+    """Add a step at the end of a stage. kind: Build, Test or Deploy."""
     *_, stage = find(draft, stage_id)
     step = _new_step(kind, _free_name(draft, kind.lower()))
     stage["steps"].append(step)
@@ -176,7 +167,7 @@ def add_step(draft: Draft, stage_id: str, kind: str) -> str:
 
 @_on_a_copy
 def copy(draft: Draft, part_id: str) -> str:
-    """The same again, behind it, under names that are free."""
+    """Add a copy after the part, under unused names."""
     siblings, place, part = find(draft, part_id)
     twin = deepcopy(part)
     for copied in (twin, *twin.get("steps", ())):
@@ -188,17 +179,17 @@ def copy(draft: Draft, part_id: str) -> str:
 
 @_on_a_copy
 def remove(draft: Draft, part_id: str) -> str:
-    """Take it away. The part that is there instead: its neighbour, else the stage; "" for none."""
+    """Delete a part; return its neighbor, or the stage, or "" if there is neither."""
     siblings, place, _ = find(draft, part_id)
     stage = stage_of(draft, part_id)
     del siblings[place]
-    neighbour = siblings[min(place, len(siblings) - 1)] if siblings else stage
-    return neighbour["id"] if neighbour else ""
+    neighbor = siblings[min(place, len(siblings) - 1)] if siblings else stage
+    return neighbor["id"] if neighbor else ""
 
 
 @_on_a_copy
 def move(draft: Draft, part_id: str, way: str) -> str:
-    """way: back, on, first or last among its siblings; of a step also left, right: the stages."""
+    """Move a part back, on, first or last in its list, or a step left or right to a stage."""
     siblings, place, part = find(draft, part_id)
     if way in ("left", "right"):
         stages = draft["stages"]
@@ -215,7 +206,7 @@ def move(draft: Draft, part_id: str, way: str) -> str:
 
 @_on_a_copy
 def place(draft: Draft, part_id: str, stage_id: str, position: int) -> str:
-    """Put a step at a position of a stage, or (stage_id "") a stage at one of the workflow."""
+    """Move a step to a position in a stage, or (stage_id "") a stage to one in the workflow."""
     siblings, before, part = find(draft, part_id)
     goal = find(draft, stage_id)[2]["steps"] if stage_id else draft["stages"]
     is_stage = "steps" in part
@@ -227,29 +218,36 @@ def place(draft: Draft, part_id: str, stage_id: str, position: int) -> str:
 
 
 @_on_a_copy
-def fill_in(draft: Draft, part_id: str, fields: Mapping[str, Any]) -> str:
-    """Set fields of a part, or (part_id "") of the workflow.
+def fill_in(
+    draft: Draft, part_id: str, fields: Mapping[str, Any], creating: Mapping[str, str] | None = None
+) -> str:
+    """Set fields of a part, or of the workflow for "".
 
-    A `configuration` is set member by member, unless the step becomes of another type.
+    A `configuration` is set member by member, unless the type of the step changes.
+    creating: input for creating the missing thing that the step names.
     """
-    part = find(draft, part_id)[2] if part_id else draft
+    part = part_of(draft, part_id)
     is_same_type = fields.get("type", part.get("type")) == part.get("type")
     known = part.get("configuration", {}) if is_same_type else {}
     part.update(fields)
     if "configuration" in fields:
         part["configuration"] = {**known, **fields["configuration"]}
+    if creating:
+        _note(draft, part_id, creating)
     return part_id
 
 
 @_on_a_copy
-def note(draft: Draft, part_id: str, typed: Mapping[str, str]) -> str:
-    """Keep what was typed to make what the step names; nothing: forget it."""
-    kept = {key: value for key, value in draft.pop(MAKING, {}).items() if key != part_id}
-    if any(typed.values()):
-        kept[part_id] = dict(typed)
-    if kept:
-        draft[MAKING] = kept
+def forget_creating(draft: Draft, part_id: str) -> str:
+    """Drop the input for creating the missing thing that the step names."""
+    _note(draft, part_id, {})
     return part_id
+
+
+def _note(draft: Draft, part_id: str, creating: Mapping[str, str]) -> None:
+    notes = {**draft.pop(CREATING, {}), part_id: dict(creating)}
+    if kept := {step: typed for step, typed in notes.items() if any(typed.values())}:
+        draft[CREATING] = kept
 
 
 @_on_a_copy
@@ -260,7 +258,7 @@ def add_parameter(draft: Draft) -> str:
 
 @_on_a_copy
 def remove_parameter(draft: Draft, number: int) -> str:
-    """Counted from 0. Without any declared, a run may be given whichever."""
+    """Delete a parameter, counted from 0. Without declarations, a run may have any parameters."""
     left = [item for n, item in enumerate(draft["parameters"] or ()) if n != number]
     draft["parameters"] = left or None
     return ""

@@ -1,30 +1,31 @@
-"""Which releases a step of a draft may take, to choose from; and what choosing one does.
+"""Releases that a step of a draft can choose, and the effect of choosing one.
 
-A Test step tests any number of them; a Deploy step takes its artifact from one, which stands
-before its path: `larder@run:dist/*.whl`.
+A Test step tests any number of releases. A Deploy step takes its artifact from one, which is the
+prefix of its path: `larder@run:dist/*.whl`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from peewee import fn
+
 from domain.definitions.references import artifact_path, release_reference
 from domain.editor import operations
 from domain.editor.operations import Draft, Part
-from domain.models import Ingredient, Release
-from domain.releases.ingredients import latest_releases, packages_of
+from domain.models import Package, Release
 
 MAX_INGREDIENTS = 20
-"""Of which releases are offered; those that the draft builds come first."""
+"""Ingredients whose releases are offered; those that the draft builds come first."""
 MAX_VERSIONS = 3
-"""Of each ingredient."""
+"""Versions of each ingredient."""
 MAX_PACKAGES = 50
 SEEN = 200
-"""Releases among which the newest versions are looked for."""
+"""Releases to search for the newest versions."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Releases of one kind, by their references."""
+    """References of releases of one kind."""
 
     title: str
     references: Sequence[str]
@@ -34,9 +35,9 @@ class Offer:
 
 
 def built_before(draft: Draft, part_id: str) -> list[str]:
-    """The ingredients of which a run has made releases when it comes to the step.
+    """Return the ingredients that a run has released before the step.
 
-    The steps of one stage run at once: none can count on what another builds.
+    The steps of one stage run in parallel, so they cannot use each other's releases.
     """
     number = operations.path_of(draft, part_id)[1]
     return _built(draft["stages"][: int(number)])
@@ -45,13 +46,16 @@ def built_before(draft: Draft, part_id: str) -> list[str]:
 def offers(
     draft: Draft, part_id: str, ingredients: Sequence[str], versions: Mapping[str, Sequence[str]]
 ) -> list[Offer]:
-    """ingredients: those of the project. versions: ingredient → its newest, the last one first."""
+    """Return the releases that the step can choose.
+
+    ingredients: those of the project. versions: ingredient → its newest, the last one first.
+    """
     built = built_before(draft, part_id)
     known = among(draft, ingredients)
     numbered = [f"{name}@{version}" for name in known for version in versions.get(name, ())]
     found = (
         Offer("Built by this run", [f"{name}@run" for name in built]),
-        Offer("The newest there is", [f"{name}@latest" for name in known]),
+        Offer("Latest release", [f"{name}@latest" for name in known]),
         Offer("Recent versions", numbered),
     )
     taken = [Offer(offer.title, list(_fitting(offer.references))) for offer in found]
@@ -59,19 +63,19 @@ def offers(
 
 
 def among(draft: Draft, ingredients: Sequence[str]) -> list[str]:
-    """Those that the draft builds, then others, as many as are offered."""
+    """Return the ingredients to offer: those that the draft builds, then others."""
     built = [name for name in _built(draft["stages"]) if name in ingredients]
     return list(dict.fromkeys([*built, *ingredients]))[:MAX_INGREDIENTS]
 
 
 def pick(draft: Draft, part_id: str, reference: str) -> tuple[Draft, str]:
-    """Toggle a release among those of a step; an edit as in `domain.editor.operations`.
+    """Toggle a release among those of a step, like the edits of `domain.editor.operations`.
 
-    Raises NoSuchPartError; ValueError for what is no release, or no step that takes one.
+    Raises NoSuchPartError; ValueError for an invalid release, or a step that takes none.
     """
     if not list(_fitting([reference])):
         raise ValueError(reference)
-    step = operations.find(draft, part_id)[2]
+    step = operations.part_of(draft, part_id)
     if step.get("type") == "Test":
         chosen = list(step["configuration"].get("releaseIds") or ())
         left = [line for line in chosen if line != reference]
@@ -89,7 +93,7 @@ def is_picked(step: Part, reference: str) -> bool:
 
 
 def picked(step: Part) -> list[str]:
-    """The references of the releases that a Test or Deploy step names."""
+    """Return the references of the releases that a Test or Deploy step names."""
     configuration = step.get("configuration", {})
     if step.get("type") == "Test":
         return list(configuration.get("releaseIds") or ())
@@ -98,7 +102,7 @@ def picked(step: Part) -> list[str]:
 
 
 def _path(step: Part) -> str:
-    """Of the artifact, without the release before it; everything, where none is typed."""
+    """Return the artifact's path without the release; `*` if there is none."""
     typed = str(step["configuration"].get("artifactPath") or "")
     found = artifact_path(typed)
     return found.path if found else typed.rpartition(":")[2] or "*"
@@ -111,18 +115,18 @@ def _built(stages: Iterable[Part]) -> list[str]:
 
 
 def _fitting(references: Iterable[str]) -> Iterator[str]:
-    """Those that can be said: a version may hold what a reference may not."""
+    """Yield the valid references: a version may contain characters that a reference must not."""
     for text in references:
         found = release_reference(text)
         if found and found.ingredient:
             yield text
 
 
-# ---- what there is ---------------------------------------------------------------------------
+# ---- queries ---------------------------------------------------------------------------------
 
 
 def newest_versions(ingredients: Sequence[str]) -> dict[str, list[str]]:
-    """Ingredient → its last versions, the newest first."""
+    """Return ingredient → its last versions, the newest first."""
     found: dict[str, list[str]] = {}
     rows = (
         Release.select(Release.ingredient, Release.version)
@@ -137,8 +141,8 @@ def newest_versions(ingredients: Sequence[str]) -> dict[str, list[str]]:
 
 
 def package_paths(ingredients: Sequence[str]) -> list[str]:
-    """What the newest release of each holds, for the path of an artifact."""
-    rows = Ingredient.select().where(Ingredient.id.in_(list(ingredients)))
-    packages = packages_of(list(latest_releases(list(rows)).values()))
-    paths = sorted({package.path for held in packages.values() for package in held})
-    return paths[:MAX_PACKAGES]
+    """Return the packages of each ingredient's newest release, for the path of an artifact."""
+    of_them = Release.ingredient.in_(list(ingredients))
+    newest = Release.select(fn.MAX(Release.id)).where(of_them).group_by(Release.ingredient)
+    rows = Package.select(Package.path).distinct().where(Package.release.in_(newest))
+    return [path for (path,) in rows.order_by(Package.path).limit(MAX_PACKAGES).tuples()]

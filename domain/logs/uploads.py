@@ -119,7 +119,7 @@ class Inbox:
                 taken.append(_taken(file, other))
         if taken:
             raise Conflict(
-                f"{taken[0]['message']} Nothing of this upload was kept.",
+                f"{taken[0].message} Nothing of this upload was kept.",
                 code="duplicate_name",
                 details=taken,
             )
@@ -200,11 +200,12 @@ def _fault_in(field: str, name: str) -> FieldError | None:
     return None
 
 
-def _taken(file: _Received, other: UploadedLog | _Received) -> dict[str, object]:
+def _taken(file: _Received, other: UploadedLog | _Received) -> FieldError:
     """With what is there, so that who sends a file again can see whether it arrived before."""
     where = "The run has" if isinstance(other, UploadedLog) else "This form has"
-    fault = FieldError(file.field, "duplicate_name", f"{where} a log {file.name!r} already.")
-    return {**fault.as_dict(), "name": other.name, "size": other.size, "sha256": other.sha256}
+    message = f"{where} a log {file.name!r} already."
+    members = {"name": other.name, "size": other.size, "sha256": other.sha256}
+    return FieldError(file.field, "duplicate_name", message, members=members)
 
 
 def _too_many(field: str) -> FieldError:

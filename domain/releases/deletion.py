@@ -8,7 +8,7 @@ from peewee import fn
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.definitions.references import ReleaseReference, artifact_path, release_reference
-from domain.errors import Conflict, state
+from domain.errors import Conflict, FieldError, state
 from domain.models import (
     Deployment,
     Environment,
@@ -41,8 +41,7 @@ def remove_release(release: Release, *, actor: Actor) -> None:
         needed = [*_deployments_of(release), *_runs_that_need(release, project_id)]
         if needed:
             raise Conflict(
-                f"{release.ingredient_id}@{release.version} is still needed. "
-                f"{needed[0]['message']}",
+                f"{release.ingredient_id}@{release.version} is still needed. {needed[0].message}",
                 code="release_in_use",
                 details=needed,
             )
@@ -60,7 +59,7 @@ def remove_release(release: Release, *, actor: Actor) -> None:
         )
 
 
-def _deployments_of(release: Release) -> Iterator[dict[str, Any]]:
+def _deployments_of(release: Release) -> Iterator[FieldError]:
     """Where it is now, may be, or is just being put."""
     ever = Deployment.select(Deployment.environment).where(Deployment.release == release.id)
     environments = list(Environment.select().where(Environment.id.in_(ever)))
@@ -86,11 +85,11 @@ def _tell_deployments(release: Release) -> None:
     ).execute()
 
 
-def _deployment(code: str, message: str, place: str, row: Deployment) -> dict[str, Any]:
+def _deployment(code: str, message: str, place: str, row: Deployment) -> FieldError:
     return state(code, message, environment=place, deploymentId=row.id, runId=row.run_id)
 
 
-def _runs_that_need(release: Release, project_id: str) -> Iterator[dict[str, Any]]:
+def _runs_that_need(release: Release, project_id: str) -> Iterator[FieldError]:
     """The runs in progress that have made it, or in which a step that has not ended names it."""
     later = Release.select().where(
         (Release.ingredient == release.ingredient_id) & (Release.id > release.id)

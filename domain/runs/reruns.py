@@ -141,15 +141,15 @@ def _prepare(old: Run, workflow: Workflow, definition: Which) -> Plan:
             workflow, workflow.revision if is_current else old.revision, old.parameters
         )
     except Invalid as refused:
-        if not all(fault.field.startswith("/parameters") for fault in refused.faults):
+        if not all(fault.field.startswith("/parameters") for fault in refused.errors):
             raise
         # Nobody has sent these parameters with this request, so it is not the one at fault.
         as_it_was = " Or run it again with the definition that it had." if is_current else ""
         raise Conflict(
             f"The parameters of run #{old.number} do not fit the definition any more: "
-            f"{refused.faults[0].message} Start a new run with parameters that fit.{as_it_was}",
+            f"{refused.errors[0].message} Start a new run with parameters that fit.{as_it_was}",
             code="parameters_do_not_fit",
-            details=[FieldError("/definition", f.code, f.message) for f in refused.faults],
+            details=[FieldError("/definition", f.code, f.message) for f in refused.errors],
         ) from None
 
 

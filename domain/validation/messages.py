@@ -1,4 +1,4 @@
-"""From pydantic's errors to the faults of an answer: pointer, code, a kind sentence."""
+"""Field errors from pydantic's errors: a pointer, a code and words for a person."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from domain.errors import FieldError
 
 Path = tuple[str | int, ...]
-"""Where something is in a body: ("stages", 0, "name")."""
+"""The place of a value in a body: ("stages", 0, "name")."""
 
 CODES = {
     "missing": "required",
@@ -23,7 +23,7 @@ CODES = {
     "string_unicode": "invalid_text",
     "invalid_key": "unknown_field",
 }
-"""pydantic's types of error and our codes; besides, `…_type` is invalid_type."""
+"""pydantic's types of error → our codes. All types that end with `_type` are invalid_type."""
 
 SENTENCES = {
     "missing": "{owner} needs {a_field}.",
@@ -31,12 +31,12 @@ SENTENCES = {
     "extra_forbidden": "{owner} has no field {field}.",
     "too_short": "{owner} needs at least {limits[min_length]} {fields}.",
     "too_long": "{owner} takes at most {limits[max_length]} {fields}.",
-    "string_too_long": "{subject} is longer than {limits[max_length]} characters.",
+    "string_too_long": "{subject} must have at most {limits[max_length]} characters.",
     "literal_error": "{subject} must be {limits[expected]}.",
     "greater_than_equal": "{subject} must be at least {limits[ge]}.",
     "less_than_equal": "{subject} must be at most {limits[le]}.",
     "invalid_key": "{owner} has a field whose name is not text.",
-    "string_unicode": "{subject} is not valid Unicode text.",
+    "string_unicode": "{subject} must be valid Unicode text.",
 }
 
 EXPECTED = {
@@ -59,27 +59,36 @@ OWNERS = {
 
 
 def pointer(path: Iterable[str | int]) -> str:
-    """A JSON pointer (RFC 6901): `/stages/0/name`; the empty path is the whole body, ''."""
+    """Return the JSON pointer (RFC 6901): `/stages/0/name`, or "" for the whole body."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def fault_of(error: Mapping[str, Any], path: Path, whole: str) -> FieldError:
-    """One error of `ValidationError.errors()` as a fault.
+def error_of(error: Mapping[str, Any], path: Path, whole: str) -> FieldError:
+    """Return one error of `ValidationError.errors()` as a field error.
 
-    path: where, as the sender sees it. whole: what the body is, such as "a workflow".
+    path: the place as the sender sees it. whole: a name for the body, such as "a workflow".
     An error of ours (PydanticCustomError) has our code as its type, and its message is the end of
     a sentence: it begins with a small letter, which pydantic's own never do.
     """
-    kind = _type_of(error)
+    kind, words = _type_of(error), _words(error, path, whole)
     if _is_ours(error):
-        code = kind
+        code, template = kind, "{subject} {text}"
+    elif kind.endswith("_type"):
+        code, template = "invalid_type", "{subject} must be {wanted}{given}."
     else:
-        code = "invalid_type" if kind.endswith("_type") else CODES.get(kind, kind)
-    return FieldError(pointer(path), code, _sentence(error, path, whole))
+        code = CODES.get(kind, kind)
+        template = SENTENCES.get(kind, "{subject} is not valid: {text}.")
+    message = template.format(**words)
+    if template.startswith("{subject}"):
+        label = "each" if words["field"].startswith("each") else ""
+        rule = template.format(**{**words, "subject": label, "given": ""}).lstrip()
+    else:
+        rule = "must not be empty." if code == "required" else ""
+    return FieldError(pointer(path), code, message[:1].upper() + message[1:], rule)
 
 
 def _type_of(error: Mapping[str, Any]) -> str:
-    """A limit of length after a check of ours says too_long also of text."""
+    """Tell text from a list: pydantic says too_long of both after a check of ours."""
     kind: str = error["type"]
     is_length_of_text = kind in ("too_short", "too_long") and isinstance(error["input"], str)
     return f"string_{kind}" if is_length_of_text and not _is_ours(error) else kind
@@ -89,31 +98,24 @@ def _is_ours(error: Mapping[str, Any]) -> bool:
     return bool(error["msg"][:1].islower())
 
 
-def _sentence(error: Mapping[str, Any], path: Path, whole: str) -> str:
-    kind, limits = _type_of(error), error.get("ctx", {})
+def _words(error: Mapping[str, Any], path: Path, whole: str) -> dict[str, Any]:
+    kind, limits = error["type"], error.get("ctx", {})
     owner, field = _owner(path, whole), _field(path)
-    if _is_ours(error):
-        template = "{subject} {said}"
-    elif kind.endswith("_type"):
-        template = "{subject} must be {wanted}, not {given}."
-    else:
-        template = SENTENCES.get(kind, "{subject} is not right: {said}.")
-    text = template.format(
-        owner=owner,
-        field=field,
-        a_field=_article(field),
-        fields=_plural(field, limits),
-        subject=f"{field} of {owner}" if field else owner,
-        wanted=EXPECTED.get(kind.removesuffix("_type"), "something else"),
-        given=_kind_of(error["input"]),
-        said=error["msg"],
-        limits=limits,
-    )
-    return text[:1].upper() + text[1:]
+    return {
+        "owner": owner,
+        "field": field,
+        "a_field": _article(field),
+        "fields": _plural(field, limits),
+        "subject": f"{field} of {owner}" if field else owner,
+        "wanted": EXPECTED.get(kind.removesuffix("_type"), "something else"),
+        "given": f", not {_kind_of(error['input'])}",
+        "text": error["msg"],
+        "limits": limits,
+    }
 
 
 def _owner(path: Path, whole: str) -> str:
-    """What the field at `path` belongs to: the innermost thing that has a name of its own."""
+    """Return the innermost named thing that the field at `path` belongs to."""
     inner = path[:-1] if path and isinstance(path[-1], str) else path
     for part in reversed(inner):
         if isinstance(part, str) and part in OWNERS:
@@ -122,7 +124,7 @@ def _owner(path: Path, whole: str) -> str:
 
 
 def _field(path: Path) -> str:
-    """The field's name in quotes; '' for an element of a list that has a name of its own."""
+    """Return the field's name in quotes; '' for an element of a list that has a name of its own."""
     if not path:
         return ""
     *before, last = path

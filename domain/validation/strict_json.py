@@ -1,7 +1,7 @@
-"""Bytes from anybody → JSON that every part behind may trust.
+"""JSON from untrusted bytes, limited to values that every other part can handle.
 
-What comes out has no NaN, no number beyond 64 bits, no NUL and no lone surrogate (PostgreSQL
-stores neither), no key twice and no bottomless nesting.
+The result holds no NaN, no number beyond 64 bits, no NUL or lone surrogate (PostgreSQL stores
+neither), no duplicate key and no nesting beyond MAX_DEPTH.
 """
 
 import json
@@ -17,11 +17,11 @@ MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
 _MAX_INTEGER_DIGITS = 19
 MAX_EXACT = 2**53
-"""Beyond it not every whole number is a float of its own."""
+"""The largest range in which a float can represent every whole number."""
 
 
 def parse(data: bytes) -> Any:
-    """The value that `data` holds.
+    """Return the value that `data` holds.
 
     Raises BadRequest `malformed_json` if it is not JSON, Invalid with a pointer to every value
     that JSON allows but no field of ours can hold.
@@ -40,14 +40,13 @@ def parse(data: bytes) -> Any:
         raise _malformed("it is nested too deeply") from None
     except ValueError as error:
         raise _malformed(str(error)) from None
-    faults = list(_faults(value))
-    if faults:
-        raise Invalid(faults)
+    if errors := list(_errors(value)):
+        raise Invalid(errors)
     return value
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """As `parse`, for a body that has to be an object."""
+    """Return the object that `data` holds; otherwise like `parse`."""
     value = parse(data)
     if not isinstance(value, dict):
         raise _malformed("it must be an object: {…}")
@@ -55,7 +54,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def is_storable(text: str) -> bool:
-    """Whether both databases can keep `text`."""
+    """Return whether both databases can store `text`."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -68,12 +67,13 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def integer(digits: str) -> int:
+    """Return the whole number, or one that is out of range if it has too many digits."""
     # Text this long is out of range anyway, and Python refuses to convert thousands of digits.
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS + 1 else MAX_INTEGER + 1
 
 
 def number(text: str) -> int | float:
-    """JSON has one kind of number: 3.0 is 3, as JSON Schema says too."""
+    """Return the number: JSON has only one kind, so 3.0 is 3, as in JSON Schema."""
     found = float(text)
     is_whole = found.is_integer() and abs(found) <= MAX_EXACT
     return int(found) if is_whole else found
@@ -84,11 +84,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} appears twice in one object")
     return members
 
 
-def _faults(value: Any) -> Iterator[FieldError]:
+def _errors(value: Any) -> Iterator[FieldError]:
     waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), [value])])
     while waiting:
         path, container = waiting.popleft()
@@ -98,7 +98,7 @@ def _faults(value: Any) -> Iterator[FieldError]:
         for key, item in members:
             if isinstance(key, str) and not is_storable(key):
                 yield FieldError(
-                    pointer(path[1:]), "invalid_text", "A key holds a forbidden character."
+                    pointer(path[1:]), "invalid_text", "A key contains a forbidden character."
                 )
             elif isinstance(item, dict | list):
                 waiting.append(((*path, key), item))
@@ -107,9 +107,9 @@ def _faults(value: Any) -> Iterator[FieldError]:
 
 
 def problem(value: Any) -> tuple[str, str] | None:
-    """Code and sentence for a text or number that cannot be kept."""
+    """Return code and sentence for a text or number that cannot be stored."""
     if isinstance(value, str) and not is_storable(value):
-        return "invalid_text", "Text must not hold NUL characters or half surrogate pairs."
+        return "invalid_text", "Text must not contain NUL characters or lone surrogates."
     if isinstance(value, int) and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
         return "out_of_range", "Whole numbers must fit into 64 bits."
     if isinstance(value, float) and not math.isfinite(value):

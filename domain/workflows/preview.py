@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.definitions.normalize import normalise
+from domain.definitions.normalize import normalize
 from domain.definitions.references import artifact_path
 from domain.definitions.schema import ChangedWorkflow, NewWorkflow
 from domain.definitions.validate import parse
@@ -52,13 +52,13 @@ def examine(body: Mapping[str, Any], workflow: Workflow | None = None) -> Examin
     try:
         new = _parsed(body, workflow)
     except Invalid as invalid:
-        return Examined(invalid.faults)
+        return Examined(invalid.errors)
     project_id = workflow.project_id if workflow else new.project_id
     errors = name_faults(project_id, new.name, but=workflow)
     try:
-        plain = normalise(new, definitions(workflow, workflow.revision) if workflow else ())
+        plain = normalize(new, definitions(workflow, workflow.revision) if workflow else ())
     except Invalid as invalid:
-        return Examined([*errors, *invalid.faults])
+        return Examined([*errors, *invalid.errors])
     before = workflow or _namesake(project_id, new.name)
     medians = step_medians(before, plain) if before else {}
     steps = list(plan(plain, _drivers(project_id), medians))
@@ -92,7 +92,7 @@ def plan(
     drivers: Mapping[str, str],
     medians: Mapping[str, int | None],
 ) -> Iterator[PlannedStep]:
-    """The steps of a normalised definition, in order.
+    """The steps of a normalized definition, in order.
 
     drivers: environment → its driver. medians: step → how long it usually takes.
     """

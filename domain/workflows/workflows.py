@@ -10,8 +10,8 @@ from peewee import IntegrityError
 from domain.accounts import access, audit
 from domain.accounts.access import Actor
 from domain.clock import now, rfc3339
-from domain.definitions.normalize import normalise
-from domain.errors import Conflict, FieldError, StaleRevision
+from domain.definitions.normalize import normalize
+from domain.errors import Conflict, FieldError, StaleRevision, state
 from domain.models import Run, Workflow, WorkflowRevision, locked, write
 from domain.workflows.queries import Detail, get_revision, missing_references
 
@@ -39,7 +39,7 @@ def create(
     with the workflow or not at all.
     Raises Conflict `duplicate_name`, Invalid `unknown_id`.
     """
-    plain = normalise(new)
+    plain = normalize(new)
     at = now()
     with write():
         try:
@@ -86,7 +86,7 @@ def update(
             )
         except IntegrityError as error:
             raise _name_taken(error, workflow.project_id, changed.name) from error
-        plain = normalise(changed, definitions(saved, saved.revision - 1))
+        plain = normalize(changed, definitions(saved, saved.revision - 1))
         made = _save_revision(saved, plain, actor, comment)
         _record(actor, "update", saved, _changes(before, made))
     return made
@@ -280,13 +280,12 @@ def _has_active_runs(active: Collection[Run]) -> Conflict:
         "The workflow has runs in progress; wait for them or abort them first.",
         code="workflow_has_active_runs",
         details=[
-            {
-                "field": "",
-                "code": "run_in_progress",
-                "message": f"Run {run.number} is {run.status}.",
-                "runId": run.id,
-                "status": run.status,
-            }
+            state(
+                "run_in_progress",
+                f"Run {run.number} is {run.status}.",
+                runId=run.id,
+                status=run.status,
+            )
             for run in active
         ],
     )

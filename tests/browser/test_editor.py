@@ -50,21 +50,21 @@ def test_a_pipeline_is_built_from_nothing_saved_and_run(hand: Mouse, galley: Gal
     page, name = hand.page, f"Built {next(_numbers)} {type(hand).__name__}"
     page.goto("/workflows/new?projectId=pond")
     hand.fill("Name", name)
-    hand.press("Begin")
-    hand.press("build Build · to mend")
+    hand.press("Create")
+    hand.press("build Build · error")
     hand.fill("Ingredient", "duck")
     hand.fill("Script optional", SCRIPT)
-    hand.press("Add a stage")
+    hand.press("Add stage")
     expect(page.locator(".editor .stage")).to_have_count(2)
-    hand.press("Add a Build step to Stage 2")
+    hand.press("Add Build step to Stage 2")
     hand.fill("Ingredient", "duck")
     hand.fill("Script optional", SCRIPT)
-    hand.press("Remove build 2")
+    hand.press("Delete build 2")
     expect(page.locator(".editor .step")).to_have_count(1)
-    hand.press("Undo: build 2 removed from Stage 2")
+    hand.press("Undo: build 2 deleted from Stage 2")
     expect(page.locator(".editor .step")).to_have_count(2)
     hand.press("Save")
-    expect(page.get_by_text(f"{name} is saved as revision 1.")).to_be_visible()
+    expect(page.get_by_text(f"{name} was saved as revision 1.")).to_be_visible()
     hand.press("Run")
     page.wait_for_url("/runs/*")
     galley.eventually(page.url.rpartition("/")[2], "Succeeded")
@@ -74,7 +74,7 @@ def test_parts_are_moved_by_drag_and_by_keys_and_the_focus_is_never_lost(
     visitor: Page, spare: str, complaints: list[str]
 ) -> None:
     page, keys, part = visitor, visitor.keyboard, visitor.locator("#part")
-    told, undo = page.locator("#editor-told"), page.locator("#undo-last")
+    told, undo = page.locator("#editor-message"), page.locator("#undo-last")
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").press("Enter")
@@ -85,18 +85,18 @@ def test_parts_are_moved_by_drag_and_by_keys_and_the_focus_is_never_lost(
     expect(card(page, "wheel")).to_be_focused()
     page.set_viewport_size({"width": 1440, "height": 900})
 
-    page.get_by_role("button", name="Add a stage").press("Enter")
+    page.get_by_role("button", name="Add stage").press("Enter")
     expect(told).to_have_text("Stage 2 added, 2 of 2")
     expect(part).to_have_text("Stage 2")
     expect(part).to_be_focused()
-    page.get_by_role("button", name="Add a Deploy step to Stage 2").press("Enter")
+    page.get_by_role("button", name="Add Deploy step to Stage 2").press("Enter")
     expect(part).to_have_text("Step deploy")
     expect(part).to_be_focused()
     page.get_by_role("button", name="Save").press("Enter")
-    expect(page.get_by_role("link", name="Not saved: 2 faults to mend")).to_be_visible()
+    expect(page.get_by_role("link", name="Not saved: fix 2 errors")).to_be_visible()
     complaints.clear()  # of the answer 422
-    expect(page.get_by_role("heading", name="2 faults to mend before")).to_be_focused()
-    page.get_by_role("button", name="deploy: Environment is needed.").press("Enter")
+    expect(page.get_by_role("heading", name="Fix 2 errors to save")).to_be_focused()
+    page.get_by_role("button", name="deploy: Environment must not be empty.").press("Enter")
     expect(told).to_have_text("Step deploy is open")
     expect(part).to_be_focused()
 
@@ -111,7 +111,7 @@ def test_parts_are_moved_by_drag_and_by_keys_and_the_focus_is_never_lost(
     expect(steps(page, 1)).to_have_text(["wheel", "deploy"])
     expect(card(page, "wheel")).to_be_focused()
     expect(told).to_have_text("wheel moved to 1 of 2 in Stage 2")
-    page.get_by_role("button", name="Remove wheel").press("Enter")
+    page.get_by_role("button", name="Delete wheel").press("Enter")
     expect(steps(page, 1)).to_have_text(["deploy"])
     expect(page.get_by_role("button", name="Stage 2", exact=True)).to_be_focused()
     while undo.is_enabled():
@@ -131,7 +131,7 @@ def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> Non
     expect(limit).to_be_focused()
     expect(limit).to_have_value("soon")
     limit.fill("90")
-    expect(page.get_by_text("It can be saved.")).to_be_visible()
+    expect(page.get_by_text("Ready to save.")).to_be_visible()
     script = page.get_by_label("Script")
     script.press("Control+End")
     with page.expect_response(page.url):
@@ -190,10 +190,10 @@ def test_two_who_change_the_same_choose_and_lose_nothing(
     theirs["stages"][0]["steps"][0].update(queue="others", timeoutSeconds=77)
     assert galley.api.put(path, json=theirs).is_success
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("heading", name="Two changed the same").wait_for()
+    page.get_by_role("heading", name="Conflicting changes").wait_for()
     page.get_by_role("radio", name="Yours").check()
-    page.get_by_role("button", name="Save what I chose").click()
-    expect(page.get_by_text("is saved as revision 3.")).to_be_visible()
+    page.get_by_role("button", name="Save choices").click()
+    expect(page.get_by_text("was saved as revision 3.")).to_be_visible()
     saved = galley.api.get(path).json()["stages"][0]["steps"][0]
     assert (saved["queue"], saved["retries"], saved["timeoutSeconds"]) == ("mine", 2, 77)
 
@@ -256,22 +256,24 @@ def test_what_is_not_there_yet_is_made_on_the_way(hand: Mouse, galley: Galley, s
         page.get_by_text(f"There is no ingredient goose-{number} in pond yet").wait_for()
     else:
         hand.press("wheel Build")
-    hand.fill("Its name for people optional", "Grey goose")
-    hand.press("Make the ingredient")
-    expect(page.get_by_text("It can be saved.")).to_be_visible()
+    hand.fill("Display name optional", "Grey goose")
+    hand.press("Create ingredient")
+    expect(page.get_by_text("Ready to save.")).to_be_visible()
     expect(page.get_by_text("There is no ingredient")).to_have_count(0)
-    expect(page.get_by_text("A run would still lack")).to_have_count(0)
+    expect(page.get_by_text("Missing for a run")).to_have_count(0)
     expect(page.get_by_label("Ingredient")).to_have_value(f"goose-{number}")
     made = galley.api.get(f"/api/ingredients/goose-{number}").json()
     assert (made["name"], made["projectId"]) == ("Grey goose", "pond")
     if isinstance(hand, Keys):
         expect(page.get_by_label("Ingredient")).to_be_focused()
-        expect(page.locator("#editor-told")).to_have_text(f"The ingredient goose-{number} is made.")
+        expect(page.locator("#editor-message")).to_have_text(
+            f"The ingredient goose-{number} was created."
+        )
     hand.press("Save")
-    expect(page.get_by_text("is saved as revision 2.")).to_be_visible()
+    expect(page.get_by_text("was saved as revision 2.")).to_be_visible()
 
 
-def test_yaml_with_three_faults_shows_each_at_its_line(
+def test_yaml_with_three_errors_shows_each_at_its_line(
     visitor: Page, spare: str, complaints: list[str]
 ) -> None:
     page = visitor
@@ -282,15 +284,15 @@ def test_yaml_with_three_faults_shows_each_at_its_line(
     rows = text.split("\n")
     at = [rows.index(row) + 1 for row in rows if re.search("Bake|many|colour", row)]
     page.get_by_label("Definition").fill(text)
-    page.get_by_role("button", name="Take it").click()
+    page.get_by_role("button", name="Apply").click()
     found = page.get_by_role("alert").get_by_role("listitem")
     expect(found).to_have_text([re.compile(f"^Line {line}:") for line in at])
     expect(page.get_by_label("Definition")).to_be_focused()
     complaints.clear()  # of the answer 422
     page.get_by_label("Definition").fill(before.replace("wheel", "cog"))
-    page.get_by_role("button", name="Take it").click()
+    page.get_by_role("button", name="Apply").click()
     expect(steps(page, 0)).to_have_text(["cog"])
-    page.get_by_role("button", name="Undo: source taken").click()
+    page.get_by_role("button", name="Undo: source applied").click()
     expect(steps(page, 0)).to_have_text(["wheel"])
 
 
@@ -302,9 +304,9 @@ def test_an_old_revision_is_looked_at_and_restored(
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").click()
     page.get_by_label("Queue").fill("gpu")
-    page.get_by_label("What you changed, for the history").fill("For the new machines.")
+    page.get_by_label("Comment for the history").fill("For the new machines.")
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("is saved as revision 2.").wait_for()
+    page.get_by_text("was saved as revision 2.").wait_for()
     page.goto(f"/workflows/{spare}/history")
     expect(page.get_by_role("row").nth(1)).to_contain_text("For the new machines.")
     page.get_by_role("link", name="2", exact=True).click()
@@ -336,20 +338,20 @@ def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
 
     card(page, "unit").click()
     page.get_by_text("There is no test suite").wait_for()
-    page.get_by_role("button", name="Make the test suite").click()
-    page.get_by_text("This is needed.").wait_for()
-    expect(page.get_by_label("What it runs")).to_be_focused()
-    page.get_by_text("Choose from what there is").click()
+    page.get_by_role("button", name="Create test suite").click()
+    page.get_by_text("Must not be empty.").wait_for()
+    expect(page.get_by_label("Script")).to_be_focused()
+    page.get_by_text("Choose releases").click()
     page.get_by_role("button", name="duck@latest").click()
     page.get_by_role("button", name="duck@latest", pressed=True).wait_for()
     page.get_by_label("Time limit in seconds").fill("soon")
     page.get_by_text("Must be a whole number.", exact=True).wait_for()
-    look("a step with faults", "light", "dark")
+    look("a step with errors", "light", "dark")
     page.get_by_label("Time limit in seconds").fill("60")
     page.get_by_role("button", name="test", exact=True).click()
-    page.get_by_label("Somebody has to approve it first").check()
-    page.get_by_text("Who may approve").wait_for()
-    page.get_by_text("It can be saved.").wait_for()
+    page.get_by_label("Requires approval").check()
+    page.get_by_text("Roles that may approve").wait_for()
+    page.get_by_text("Ready to save.").wait_for()
     look("a stage", "light")
 
     card(page, "wheel").click()
@@ -360,16 +362,16 @@ def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
     page.get_by_role("heading", name="The workflow").wait_for()
     page.goto(f"{address}/source")
     page.get_by_label("Definition").fill("name: x\ncolour: red\n")
-    page.get_by_role("button", name="Take it").click()
+    page.get_by_role("button", name="Apply").click()
     page.get_by_text("Line 2:").wait_for()
-    look("source with faults", "light")
+    look("source with errors", "light")
 
     build = body["stages"][0]["steps"][0]
     build["configuration"]["buildScript"] = "make\nmake install\n"
     assert galley.api.put(path, json=body).is_success
     page.goto(address)
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("heading", name="Two changed the same").wait_for()
+    page.get_by_role("heading", name="Conflicting changes").wait_for()
     look("conflicts", "light", "dark")
     page.goto(f"/workflows/{spare}/history/3")
     page.locator(".differences .of-added").first.wait_for()

@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from blueprints.api.operations import operation_of
-from domain.error_codes import ERRORS, FAULTS
+from domain.error_codes import ERRORS, FIELD_ERRORS
 from domain.models import Project
 from domain.settings import Settings
 from tests.conftest import KINDS, fresh_settings
@@ -31,7 +31,7 @@ def hold_against_the_contract(response: Response) -> Response:
         assert error["message"], "an error without a sentence"
         assert error["code"] in ERRORS, f"{error['code']} is not a documented code"
         for detail in error["details"]:
-            assert detail["code"] in FAULTS, f"{detail['code']} is not a documented code"
+            assert detail["code"] in FIELD_ERRORS, f"{detail['code']} is not a documented code"
             assert detail["field"] == "" or detail["field"].startswith("/")
             assert detail["message"]
         assert error["details"] or response.status_code != 409, "a conflict without the state"

@@ -12,7 +12,7 @@ import pytest
 from app import create_app
 from blueprints.openapi.reference import nouns
 from domain import models
-from domain.error_codes import ERRORS, FAULTS, REASONS
+from domain.error_codes import ERRORS, FIELD_ERRORS, REASONS
 from tests.conftest import settings_for
 from tests.support.contract import DOCUMENT
 
@@ -35,7 +35,9 @@ def test_it_shows_every_call_of_the_document(page: str):
     assert missing == []
 
 
-@pytest.mark.parametrize("codes", [ERRORS, FAULTS, REASONS], ids=["errors", "faults", "reasons"])
+@pytest.mark.parametrize(
+    "codes", [ERRORS, FIELD_ERRORS, REASONS], ids=["errors", "faults", "reasons"]
+)
 def test_it_explains_every_code(page: str, codes: dict[str, str]):
     assert [code for code in codes if f'<th scope="row"><code>{code}</code>' not in page] == []
 

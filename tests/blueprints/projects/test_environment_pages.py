@@ -108,7 +108,7 @@ def test_what_the_driver_needs_is_missed_beside_its_field(
     assert response.status_code == 422
     wrong = {name: field for name, field in fields_of(response.text).items() if field.is_invalid}
     assert list(wrong) == [f"settings.{needed[driver]}"]
-    assert wrong.popitem()[1].fault == "This is needed."
+    assert wrong.popitem()[1].fault == "Must not be empty."
 
 
 def test_what_was_filled_in_for_another_driver_is_not_lost_unseen(visitor: FlaskClient) -> None:

@@ -59,10 +59,10 @@ def test_an_ingredient_that_is_refused_is_shown_as_it_was_typed(visitor: FlaskCl
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
     assert "Must begin with a small letter" in fields["id"].fault
-    assert fields["name"].fault == "This is needed."
+    assert fields["name"].fault == "Must not be empty."
     renamed = visitor.post(f"{SETTINGS}/ingredients/duck", data={"name": "", "description": "x"})
     assert renamed.status_code == 422
-    assert fields_of(renamed.text)["name"].fault == "This is needed."
+    assert fields_of(renamed.text)["name"].fault == "Must not be empty."
     assert Ingredient.select().count() == 1
 
 

@@ -64,7 +64,7 @@ def test_a_project_that_is_refused_is_shown_as_it_was_typed(people: People) -> N
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
     assert "Must begin with a small letter" in fields["id"].fault
-    assert fields["name"].fault == "This is needed."
+    assert fields["name"].fault == "Must not be empty."
     assert fields["name"].is_invalid
     assert not fields["description"].is_invalid
     assert "fault-list" not in response.text
@@ -109,7 +109,7 @@ def test_a_change_that_is_refused_keeps_what_was_typed(admin: FlaskClient) -> No
     response = admin.post(SETTINGS, data={"name": "", "description": "Typed in vain."})
     assert response.status_code == 422
     fields = fields_of(response.text)
-    assert fields["name"].fault == "This is needed."
+    assert fields["name"].fault == "Must not be empty."
     assert fields["description"].value == "Typed in vain."
     assert "<h1>Settings of Pond</h1>" in response.text
     assert Project.get_by_id("pond").name == "Pond"
@@ -207,7 +207,7 @@ def test_a_suite_that_is_refused_is_shown_as_it_was_typed(visitor: FlaskClient) 
     fields = fields_of(response.text)
     assert {name: fields[name].value for name in given} == given
     assert "Must begin with a small letter" in fields["name"].fault
-    assert fields["script"].fault == "This is needed."
+    assert fields["script"].fault == "Must not be empty."
     assert "Must be a whole number" in fields["timeoutSeconds"].fault
     assert TestSuite.select().count() == 0
 

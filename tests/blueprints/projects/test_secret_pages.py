@@ -62,9 +62,9 @@ def test_a_key_keeps_its_lines_and_its_spaces(admin: FlaskClient) -> None:
     [
         ({"name": "MY-TOKEN", "value": VALUE}, {"name": "Must begin with a letter"}),
         ({"name": "GALLEY_TOKEN", "value": VALUE}, {"name": "Has a meaning of its own"}),
-        ({"name": "", "value": VALUE}, {"name": "This is needed."}),
+        ({"name": "", "value": VALUE}, {"name": "Must not be empty."}),
         ({"name": "TOKEN", "value": "xyz"}, {"value": "at least 4 characters"}),
-        ({"name": "TOKEN", "value": ""}, {"value": "This is needed."}),
+        ({"name": "TOKEN", "value": ""}, {"value": "Must not be empty."}),
         ({"name": "9", "value": "xyz"}, {"name": "Must begin", "value": "at least 4 characters"}),
         ({"name": "TOKEN", "value": VALUE * 2000}, {"value": "Is longer than 32 KiB"}),
     ],

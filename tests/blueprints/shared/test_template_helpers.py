@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from blueprints.shared import template_helpers as support
+from domain.errors import FieldError
 
 ROOT = Path(__file__).parents[3]
 
@@ -81,14 +82,14 @@ def test_time_that_lies_ahead_has_not_elapsed() -> None:
     assert support.elapsed_ms("2020-01-01T00:00:00.000Z") > 0
 
 
-def test_faults_are_found_by_the_pointer_to_a_parameter_with_any_name() -> None:
+def test_errors_are_found_by_the_pointer_to_a_parameter_with_any_name() -> None:
     field = support.pointer("parameters", "a/b~c")
     assert field == "/parameters/a~1b~0c"
     errors = [
-        {"field": field, "code": "required", "message": "Is needed."},
-        {"field": "/parameters", "code": "unknown", "message": "Other."},
+        FieldError(field, "required", "Parameter 'a/b~c' is required.", "is required."),
+        FieldError("/parameters", "too_many", "Other."),
     ]
-    assert support.faults_at(errors, field) == ["Is needed."]
+    assert support.errors_at(errors, field) == ["Is required."]
 
 
 @pytest.mark.parametrize(
@@ -179,19 +180,3 @@ def test_every_icon_that_a_template_names_is_in_the_sprite() -> None:
     assert {"hammer", "play", "hourglass"} <= named <= set(tool["ICONS"])
     sprite = tool["sprite"]()
     assert all(f'<symbol id="{name}" viewBox' in sprite for name in tool["ICONS"])
-
-
-@pytest.mark.parametrize(
-    ("message", "beside"),
-    [
-        ("'keep' of an environment must be a whole number, not text.", "Must be a whole number."),
-        ("'name' of a user is longer than 200 characters.", "Is longer than 200 characters."),
-        ("A test suite needs a name.", "This is needed."),
-        ("A test suite needs a 'timeoutSeconds'.", "This is needed."),
-        ("There is no user 'eve'.", "There is no user 'eve'."),
-        ("'unit' is taken.", "'unit' is taken."),
-    ],
-)
-def test_beside_its_field_a_fault_does_not_say_which_it_is(message: str, beside: str) -> None:
-    errors = [{"field": "/name", "code": "x", "message": message}]
-    assert support.faults_at(errors, "/name") == [beside]

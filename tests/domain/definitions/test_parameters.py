@@ -1,4 +1,4 @@
-"""What a run may be given, and what a script gets to see of it."""
+"""Parameters of a run, and their variables in a script."""
 
 from typing import Any
 
@@ -13,10 +13,12 @@ def declared(name: str = "target", **fields: Any) -> dict[str, Any]:
     return {"name": name, "description": "", **defaults, **fields}
 
 
-def faults(parameters: list[dict[str, Any]] | None, given: dict[str, Any]) -> list[tuple[str, str]]:
+def errors_of(
+    parameters: list[dict[str, Any]] | None, given: dict[str, Any]
+) -> list[tuple[str, str]]:
     with pytest.raises(Invalid) as refused:
         check_parameters(parameters, given)
-    return [(fault.field, fault.code) for fault in refused.value.faults]
+    return [(error.field, error.code) for error in refused.value.errors]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_a_script_sees_a_parameter_in_upper_case(name: str, variable: str) -> No
     assert variable_name(name) == variable
 
 
-def test_defaults_fill_in_what_was_not_given() -> None:
+def test_deerrors_fill_in_what_was_not_given() -> None:
     parameters = [
         declared("version", required=True),
         declared("level", type="number", default=2),
@@ -45,11 +47,11 @@ def test_defaults_fill_in_what_was_not_given() -> None:
     }
 
 
-def test_a_required_parameter_with_a_default_need_not_be_given() -> None:
+def test_a_required_parameter_with_a_deerror_need_not_be_given() -> None:
     assert check_parameters([declared(required=True, default="x")], {}) == {"target": "x"}
 
 
-def test_every_fault_of_the_parameters_is_found_at_once() -> None:
+def test_every_error_of_the_parameters_is_found_at_once() -> None:
     parameters = [
         declared("version", required=True),
         declared("level", type="number"),
@@ -57,7 +59,7 @@ def test_every_fault_of_the_parameters_is_found_at_once() -> None:
         declared("where", type="choice", choices=["eu", "us"]),
     ]
     given = {"level": "3", "dry": 1, "where": "mars", "a/b": 1}
-    assert faults(parameters, given) == [
+    assert errors_of(parameters, given) == [
         ("/parameters/a~1b", "unknown_parameter"),
         ("/parameters/version", "required"),
         ("/parameters/level", "invalid_type"),
@@ -67,19 +69,21 @@ def test_every_fault_of_the_parameters_is_found_at_once() -> None:
 
 
 def test_a_required_text_must_not_be_empty_but_an_optional_one_may() -> None:
-    assert faults([declared(required=True)], {"target": ""}) == [("/parameters/target", "required")]
+    assert errors_of([declared(required=True)], {"target": ""}) == [
+        ("/parameters/target", "required")
+    ]
     assert check_parameters([declared()], {"target": ""}) == {"target": ""}
 
 
 @pytest.mark.parametrize("value", [None, [], {}, ["x"]])
 def test_null_lists_and_objects_are_never_values(value: object) -> None:
-    assert faults([declared()], {"target": value}) == [("/parameters/target", "invalid_type")]
-    assert faults(None, {"target": value}) == [("/parameters/target", "invalid_type")]
+    assert errors_of([declared()], {"target": value}) == [("/parameters/target", "invalid_type")]
+    assert errors_of(None, {"target": value}) == [("/parameters/target", "invalid_type")]
 
 
 def test_an_empty_declaration_takes_nothing() -> None:
     assert check_parameters([], {}) == {}
-    assert faults([], {"x": 1}) == [("/parameters/x", "unknown_parameter")]
+    assert errors_of([], {"x": 1}) == [("/parameters/x", "unknown_parameter")]
 
 
 def test_without_a_declaration_any_flat_object_is_taken() -> None:
@@ -105,4 +109,4 @@ def test_without_a_declaration_any_flat_object_is_taken() -> None:
 def test_what_no_script_could_be_given_is_refused(
     given: dict[str, Any], field: str, code: str
 ) -> None:
-    assert faults(None, given) == [(field, code)]
+    assert errors_of(None, given) == [(field, code)]

@@ -18,7 +18,7 @@ from domain.definitions.source import (
     MAX_BYTES,
     MAX_EVENTS,
     ORDER,
-    LocatedFault,
+    LocatedError,
     language_of,
     located,
     read,
@@ -62,7 +62,7 @@ JSON = """\
 def faults(text: str, language: str) -> list[tuple[int, int, str, str]]:
     source = read(text, language)
     assert source.definition is None
-    return [(f.line, f.column, f.field, f.code) for f in source.faults]
+    return [(f.line, f.column, f.field, f.code) for f in source.errors]
 
 
 # ---- places ----------------------------------------------------------------------------------
@@ -101,13 +101,13 @@ def test_what_is_missing_is_where_the_object_is_that_lacks_it() -> None:
 @pytest.mark.parametrize(
     ("text", "language", "lines"), [(YAML, "yaml", [9, 10]), (JSON, "json", [7, 8])]
 )
-def test_faults_of_a_definition_come_in_the_order_of_the_text(
+def test_errors_of_a_definition_come_in_the_order_of_the_text(
     text: str, language: str, lines: list[int]
 ) -> None:
     source = read(text, language)
     with pytest.raises(Invalid) as refused:
         parse(source.definition, NewWorkflow)
-    found = located(reversed(refused.value.faults), source)
+    found = located(reversed(refused.value.errors), source)
     assert [(f.line, f.field, f.code) for f in found] == [
         (lines[0], "/stages/0/steps/0/configuration/ingredientId", "invalid_type"),
         (lines[1], "/stages/0/steps/1/name", "required"),
@@ -190,7 +190,7 @@ def test_names_are_text_whatever_they_look_like() -> None:
         ("a: 9223372036854775808", 1, 4, "/a", "out_of_range"),
     ],
 )
-def test_a_fault_of_yaml_is_named_at_its_place(
+def test_an_error_of_yaml_is_named_at_its_place(
     text: str, line: int, column: int, field: str, code: str
 ) -> None:
     assert faults(text, "yaml") == [(line, column, field, code)]
@@ -216,29 +216,29 @@ def test_a_fault_of_yaml_is_named_at_its_place(
         ('{"a": ' + "9" * 10_000 + "}", 1, 7, "/a", "out_of_range"),
     ],
 )
-def test_a_fault_of_json_is_named_at_its_place(
+def test_an_error_of_json_is_named_at_its_place(
     text: str, line: int, column: int, field: str, code: str
 ) -> None:
     assert faults(text, "json") == [(line, column, field, code)]
 
 
-def test_faults_that_leave_the_rest_readable_come_together() -> None:
+def test_errors_that_leave_the_rest_readable_come_together() -> None:
     text = '{"a": 1,\n"a": 2,\n"b": 1e999,\n"c": "\\u0000"}'
     expected = [(2, "duplicate_value"), (3, "out_of_range"), (4, "invalid_text")]
     for language in LANGUAGES:
         assert [(line, code) for line, _, _, code in faults(text, language)] == expected
 
 
-def test_a_fault_is_told_in_a_kind_sentence() -> None:
+def test_messages_are_written_for_people() -> None:
     def told(text: str, language: str = "yaml") -> str:
-        return read(text, language).faults[0].message
+        return read(text, language).errors[0].message
 
-    assert told("a:\n\tb: 1") == "YAML is indented by spaces, not by tabs."
-    assert told("a: 'b") == "What begins with this quote has no end."
-    assert told("a: *.zip").endswith("text that begins so needs quotes.")
-    assert told("a: [1") == "This is not YAML: did not find expected ',' or ']'."
-    assert told('{"a": "b', "json") == "This is not JSON: Unterminated string."
-    assert told("a: 1\na: 2") == "'a' stands twice here."
+    assert told("a:\n\tb: 1") == "Indent YAML with spaces, not tabs."
+    assert told("a: 'b") == "The closing quote is missing."
+    assert told("a: *.zip").endswith("Quote text that begins so.")
+    assert told("a: [1") == "The text is not YAML: did not find expected ',' or ']'."
+    assert told('{"a": "b', "json") == "The text is not JSON: Unterminated string."
+    assert told("a: 1\na: 2") == "'a' appears twice here."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -246,12 +246,12 @@ def test_what_is_too_much_is_refused(language: str) -> None:
     def nested(depth: int) -> str:
         return '{"a": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
 
-    assert read(nested(MAX_DEPTH), language).faults == []
+    assert read(nested(MAX_DEPTH), language).errors == []
     assert faults(nested(MAX_DEPTH + 1), language) == [(1, 6 + MAX_DEPTH, "", "not_allowed")]
     [(_, _, _, code)] = faults('{"a": [' + "1," * MAX_EVENTS + "1]}", language)
     assert code == "too_many"
     fitting = '{"a": "' + "ü" * (MAX_BYTES // 2 - 5) + '"}'
-    assert read(fitting + " ", language).faults == []
+    assert read(fitting + " ", language).errors == []
     assert faults(fitting + "  ", language) == [(1, 1, "", "too_long")]
 
 
@@ -272,11 +272,11 @@ def test_no_text_takes_long(text: str) -> None:
 
 
 @given(st.text(alphabet="ab:-#[]{},\"'|>&*!%@`?~ \n\t\r\\0u1", max_size=60) | st.text(max_size=30))
-def test_any_text_gives_a_definition_or_faults(text: str) -> None:
+def test_any_text_gives_a_definition_or_errors(text: str) -> None:
     for language in LANGUAGES:
         source = read(text, language)
-        assert (source.definition is None) == bool(source.faults)
-        assert all(isinstance(fault, LocatedFault) for fault in source.faults)
+        assert (source.definition is None) == bool(source.errors)
+        assert all(isinstance(error, LocatedError) for error in source.errors)
 
 
 # ---- writing ---------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def build(script: str) -> dict[str, Any]:
 def test_what_was_written_is_read_again_as_it_was(definition: dict[str, Any]) -> None:
     for language in LANGUAGES:
         source = read(write(definition, language), language)
-        assert source.faults == []
+        assert source.errors == []
         assert source.definition == definition
 
 
@@ -397,7 +397,7 @@ def schemas() -> list[type[BaseModel]]:
     return [s for s in found if issubclass(s, workflow_schema.Schema) and s.model_fields]
 
 
-def test_order_and_defaults_are_those_of_the_schema() -> None:
+def test_order_and_deerrors_are_those_of_the_schema() -> None:
     aliases = set()
     for schema in schemas():
         for field in schema.model_fields.values():
@@ -417,7 +417,7 @@ def test_what_is_left_out_is_filled_in_again() -> None:
         assert parse(source.definition, NewWorkflow).model_dump() == full
 
 
-def test_only_what_is_a_default_is_left_out() -> None:
+def test_only_what_is_a_deerror_is_left_out() -> None:
     kept = {"isEnabled": True, "retries": False, "description": None, "default": "", "queue": "x"}
     assert short({**kept, "timeoutSeconds": 3600, "parameters": None}) == kept
     assert short({"parameters": [], "approval": {"required": True}}) == {

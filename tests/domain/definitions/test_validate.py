@@ -1,11 +1,11 @@
-"""What a definition may be, and that every fault of one is found at once."""
+"""Rules of definitions; all errors are found at once."""
 
 import time
 from typing import Any
 
 import pytest
 
-from domain.definitions.normalize import normalise
+from domain.definitions.normalize import normalize
 from domain.definitions.references import Reference, artifact_path, references, release_reference
 from domain.definitions.schema import ChangedWorkflow, Definition, NewWorkflow
 from domain.definitions.validate import parse
@@ -36,20 +36,20 @@ def with_parameter(**fields: Any) -> dict[str, Any]:
     return body(parameters=[{"name": "target", **fields}])
 
 
-def faults(sent: object, schema: type[Definition] = Definition) -> list[tuple[str, str]]:
+def errors_of(sent: object, schema: type[Definition] = Definition) -> list[tuple[str, str]]:
     with pytest.raises(Invalid) as refused:
         parse(sent, schema)
-    return [(fault.field, fault.code) for fault in refused.value.faults]
+    return [(error.field, error.code) for error in refused.value.errors]
 
 
 def messages(sent: object) -> list[str]:
     with pytest.raises(Invalid) as refused:
         parse(sent, Definition)
-    return [fault.message for fault in refused.value.faults]
+    return [error.message for error in refused.value.errors]
 
 
-def test_the_normal_form_has_every_default_filled_in() -> None:
-    plain = normalise(parse(body(), Definition))
+def test_the_normal_form_has_every_deerror_filled_in() -> None:
+    plain = normalize(parse(body(), Definition))
     [only_stage] = plain["stages"]
     [only_step] = only_stage["steps"]
     assert plain == {
@@ -82,7 +82,7 @@ def test_the_normal_form_has_every_default_filled_in() -> None:
 
 
 def test_stages_come_out_in_the_order_of_execution() -> None:
-    plain = normalise(
+    plain = normalize(
         parse(body(stages=[stage("b", 20), stage("c", 30), stage("a", -5)]), Definition)
     )
     assert [s["name"] for s in plain["stages"]] == ["a", "b", "c"]
@@ -95,7 +95,7 @@ def test_names_lose_the_white_space_around_them() -> None:
 def test_an_approval_that_is_not_required_is_none() -> None:
     off = stage(approval={"required": False, "roles": ["Admin"]})
     on = stage("deploy", 2, approval={"required": True})
-    plain = normalise(parse(body(stages=[off, on]), Definition))
+    plain = normalize(parse(body(stages=[off, on]), Definition))
     assert [s["approval"] for s in plain["stages"]] == [
         None,
         {"required": True, "roles": ["SuperUser"]},
@@ -150,8 +150,8 @@ def test_an_approval_that_is_not_required_is_none() -> None:
         (body(stages=[stage(steps=[None])]), "/stages/0/steps/0", "invalid_type"),
     ],
 )
-def test_a_fault_of_a_workflow_or_stage_is_named(sent: object, field: str, code: str) -> None:
-    assert faults(sent) == [(field, code)]
+def test_an_error_of_a_workflow_or_stage_is_named(sent: object, field: str, code: str) -> None:
+    assert errors_of(sent) == [(field, code)]
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_a_fault_of_a_workflow_or_stage_is_named(sent: object, field: str, code:
         ),
     ],
 )
-def test_a_fault_of_a_step_is_named(sent: object, field: str, code: str) -> None:
-    assert faults(sent) == [(f"/stages/0/steps/0/{field}", code)]
+def test_an_error_of_a_step_is_named(sent: object, field: str, code: str) -> None:
+    assert errors_of(sent) == [(f"/stages/0/steps/0/{field}", code)]
 
 
 def test_a_script_of_exactly_64_kib_is_taken() -> None:
@@ -224,9 +224,9 @@ def test_a_script_of_exactly_64_kib_is_taken() -> None:
     assert parse(with_step(configuration=longest), Definition)
 
 
-def test_a_step_without_a_type_still_has_its_other_faults_found() -> None:
+def test_a_step_without_a_type_still_has_its_other_errors_found() -> None:
     sent = body(stages=[stage(steps=[{"timeoutSeconds": 0, "configuration": {}, "x": 1}])])
-    assert faults(sent) == [
+    assert errors_of(sent) == [
         ("/stages/0/steps/0/name", "required"),
         ("/stages/0/steps/0/timeoutSeconds", "out_of_range"),
         ("/stages/0/steps/0/type", "required"),
@@ -234,7 +234,7 @@ def test_a_step_without_a_type_still_has_its_other_faults_found() -> None:
     ]
 
 
-def test_faults_of_single_fields_and_between_fields_come_together() -> None:
+def test_errors_of_single_fields_and_between_fields_come_together() -> None:
     sent = {
         "name": "",
         "concurrency": 0,
@@ -243,7 +243,7 @@ def test_faults_of_single_fields_and_between_fields_come_together() -> None:
             {"name": "build", "order": 1, "steps": [step("unit tests", type="Nothing")]},
         ],
     }
-    assert faults(sent) == [
+    assert errors_of(sent) == [
         ("/concurrency", "out_of_range"),
         ("/name", "required"),
         ("/stages/0/steps/1/name", "duplicate_name"),
@@ -255,23 +255,23 @@ def test_faults_of_single_fields_and_between_fields_come_together() -> None:
     ]
 
 
-def test_the_fault_of_the_tenth_stage_comes_after_that_of_the_second() -> None:
+def test_the_error_of_the_tenth_stage_comes_after_that_of_the_second() -> None:
     stages = [stage(str(n), n) for n in range(12)]
     stages[2]["order"] = stages[10]["order"] = None
-    assert [field for field, _ in faults(body(stages=stages))] == [
+    assert [field for field, _ in errors_of(body(stages=stages))] == [
         "/stages/2/order",
         "/stages/10/order",
     ]
 
 
-def test_a_fault_is_told_in_a_kind_sentence() -> None:
+def test_messages_are_written_for_people() -> None:
     twice = stage(steps=[step("unit tests"), {"type": "Compile", "configuration": {}}])
     twice["steps"].append(step(" unit tests", queue=5))
     assert messages(body(stages=[twice], owner="me")) == [
         "A workflow has no field 'owner'.",
         "A step needs a name.",
         "'type' of a step must be 'Build', 'Test' or 'Deploy'.",
-        "Two steps are named 'unit tests'; names are unique in the workflow.",
+        "Two steps are named 'unit tests'; names must be unique in the workflow.",
         "'queue' of a step must be text, not a number.",
     ]
     assert messages(body(stages=[])) == ["A workflow needs at least 1 stage."]
@@ -306,28 +306,32 @@ def test_a_fault_is_told_in_a_kind_sentence() -> None:
         (with_parameter(type="string", choices=["a"]), "choices", "not_allowed"),
     ],
 )
-def test_a_fault_of_a_parameter_is_named(sent: object, field: str, code: str) -> None:
-    assert faults(sent) == [(f"/parameters/0/{field}", code)]
+def test_an_error_of_a_parameter_is_named(sent: object, field: str, code: str) -> None:
+    assert errors_of(sent) == [(f"/parameters/0/{field}", code)]
 
 
 def test_parameters_that_a_script_could_not_tell_apart_are_refused() -> None:
     declared = [{"name": "dry-run"}, {"name": "Dry.Run"}, {"name": "dry-run"}]
-    assert faults(body(parameters=declared)) == [
+    assert errors_of(body(parameters=declared)) == [
         ("/parameters/1/name", "duplicate_name"),
         ("/parameters/2/name", "duplicate_name"),
     ]
 
 
 def test_an_empty_list_of_parameters_is_not_the_same_as_none() -> None:
-    assert normalise(parse(body(parameters=[]), Definition))["parameters"] == []
+    assert normalize(parse(body(parameters=[]), Definition))["parameters"] == []
 
 
 def test_a_new_workflow_needs_a_project_and_may_be_switched_off() -> None:
-    assert faults(body(), NewWorkflow) == [("/projectId", "required")]
-    assert faults(body(projectId="Not A Slug"), NewWorkflow) == [("/projectId", "invalid_format")]
+    assert errors_of(body(), NewWorkflow) == [("/projectId", "required")]
+    assert errors_of(body(projectId="Not A Slug"), NewWorkflow) == [
+        ("/projectId", "invalid_format")
+    ]
     assert parse(body(projectId="p"), NewWorkflow).is_enabled
     assert not parse(body(projectId="p", isEnabled=False), NewWorkflow).is_enabled
-    assert faults(body(projectId="p", isEnabled=1), NewWorkflow) == [("/isEnabled", "invalid_type")]
+    assert errors_of(body(projectId="p", isEnabled=1), NewWorkflow) == [
+        ("/isEnabled", "invalid_type")
+    ]
 
 
 def test_what_a_get_gave_can_be_sent_back_in_a_put() -> None:
@@ -341,26 +345,26 @@ def test_what_a_get_gave_can_be_sent_back_in_a_put() -> None:
         "warnings": [],
     }
     assert parse(body(**read_only, projectId="p", isEnabled=True), ChangedWorkflow)
-    assert len(faults(body(**read_only, projectId="p"), NewWorkflow)) == len(read_only)
-    assert faults(body(lastRun=None), ChangedWorkflow) == [("/lastRun", "unknown_field")]
+    assert len(errors_of(body(**read_only, projectId="p"), NewWorkflow)) == len(read_only)
+    assert errors_of(body(lastRun=None), ChangedWorkflow) == [("/lastRun", "unknown_field")]
 
 
 def test_ids_that_are_sent_back_are_kept() -> None:
-    first = normalise(parse(body(), Definition))
+    first = normalize(parse(body(), Definition))
     first["stages"][0]["name"] = "renamed"
     first["stages"][0]["steps"][0]["name"] = "renamed too"
-    assert normalise(parse(first, Definition), [first]) == first
+    assert normalize(parse(first, Definition), [first]) == first
 
 
 def test_a_stage_or_step_without_an_id_keeps_that_of_its_namesake() -> None:
-    first = normalise(parse(body(), Definition))
-    assert normalise(parse(body(), Definition), [first]) == first
+    first = normalize(parse(body(), Definition))
+    assert normalize(parse(body(), Definition), [first]) == first
 
 
 def test_an_id_that_was_sent_is_not_given_a_second_time() -> None:
-    first = normalise(parse(body(), Definition))
+    first = normalize(parse(body(), Definition))
     changed = body(stages=[stage("build", 1), stage("moved", 2, id=first["stages"][0]["id"])])
-    second = normalise(parse(changed, Definition), [first])
+    second = normalize(parse(changed, Definition), [first])
     new, moved = second["stages"]
     assert moved["id"] == first["stages"][0]["id"]
     assert new["id"] != moved["id"]
@@ -368,23 +372,23 @@ def test_an_id_that_was_sent_is_not_given_a_second_time() -> None:
 
 
 def test_ids_of_an_older_revision_may_come_back() -> None:
-    oldest = normalise(parse(body(), Definition))
-    newest = normalise(parse(body(stages=[stage("other")]), Definition))
-    assert normalise(parse(oldest, Definition), iter([newest, oldest])) == oldest
+    oldest = normalize(parse(body(), Definition))
+    newest = normalize(parse(body(stages=[stage("other")]), Definition))
+    assert normalize(parse(oldest, Definition), iter([newest, oldest])) == oldest
 
 
 def test_ids_that_never_were_and_ids_sent_twice_are_refused() -> None:
-    first = normalise(parse(body(), Definition))
+    first = normalize(parse(body(), Definition))
     known = first["stages"][0]["id"]
     unknown = body(stages=[stage("late", 2, id="b"), stage("early", 1, id="a")])
     with pytest.raises(Invalid) as refused:
-        normalise(parse(unknown, Definition), [first])
-    assert [(f.field, f.code) for f in refused.value.faults] == [
+        normalize(parse(unknown, Definition), [first])
+    assert [(f.field, f.code) for f in refused.value.errors] == [
         ("/stages/0/id", "unknown_id"),
         ("/stages/1/id", "unknown_id"),
     ]
     twice = body(stages=[stage("a", 1, id=known), stage("b", 2, id=known)])
-    assert faults(twice) == [("/stages/1/id", "duplicate_id")]
+    assert errors_of(twice) == [("/stages/1/id", "duplicate_id")]
 
 
 @pytest.mark.parametrize(
@@ -441,7 +445,7 @@ def test_everything_a_definition_names_is_listed_with_its_place() -> None:
         step("test", type="Test", configuration=test),
         step("deploy", type="Deploy", configuration=deploy),
     ]
-    plain = normalise(parse(body(stages=[stage(steps=steps)]), Definition))
+    plain = normalize(parse(body(stages=[stage(steps=steps)]), Definition))
     where = "/stages/0/steps/"
     assert list(references(plain)) == [
         Reference(f"{where}0/configuration/ingredientId", "ingredient", "core"),
@@ -460,7 +464,7 @@ def test_the_largest_definition_is_checked_within_100_ms_of_processor_time() -> 
     times = []
     for _ in range(5):
         begin = time.process_time()
-        plain = normalise(parse(body(stages=stages), Definition))
+        plain = normalize(parse(body(stages=stages), Definition))
         times.append(time.process_time() - begin)
     assert sum(len(s["steps"]) for s in plain["stages"]) == 2500
     assert min(times) < 0.1
@@ -471,7 +475,7 @@ def test_a_workflow_cannot_move_to_another_project() -> None:
     assert parse(body(), ChangedWorkflow, project_id="p")
     with pytest.raises(Invalid) as refused:
         parse(body(projectId="q", name=""), ChangedWorkflow, project_id="p")
-    assert [(f.field, f.code) for f in refused.value.faults] == [
+    assert [(f.field, f.code) for f in refused.value.errors] == [
         ("/name", "required"),
         ("/projectId", "cannot_change"),
     ]

@@ -1,4 +1,4 @@
-"""A draft from its beginning to its save; tabs that take it up at once have the same one."""
+"""Drafts from creation to save; concurrent tabs share one draft."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def ann(database: models.Base) -> Actor:
 
 @pytest.fixture
 def in_tabs(settings: Settings, ann: Actor) -> Iterator[InTabs]:
-    """Takes up a workflow's draft in several tabs at once; gives the ids of what they got."""
+    """Open a workflow's draft in several tabs at once; return the ids that they got."""
     pool = models.connect(settings, pooled=True)
     barrier = threading.Barrier(TABS)
 
@@ -48,50 +48,65 @@ def in_tabs(settings: Settings, ann: Actor) -> Iterator[InTabs]:
     pool.close_all()
 
 
-def test_what_was_done_is_undone_done_again_and_saved(ann: Actor) -> None:
+def test_changes_are_undone_redone_and_saved(ann: Actor) -> None:
     workflow = a_workflow([build("wheel"), build("docs")])
     draft = drafts.take_up(ann, workflow)
     wheel = drafts.present(draft).definition["stages"][0]["steps"][0]["id"]
 
-    def typed(queue: str) -> None:
-        drafts.change(
-            draft,
-            lambda present: (
-                operations.fill_in(present, wheel, {"queue": queue})[0],
-                f"to {queue}",
-            ),
-            topic=wheel,
-        )
+    def do(name: str, *arguments: object) -> drafts.Present:
+        """Call a method of Editing; what it returns must be what the database has."""
+        with drafts.editing(draft) as editing:
+            getattr(editing, name)(*arguments)
+        assert editing.present == drafts.present(Draft.get())
+        return editing.present
 
-    def queue() -> str:
+    def typed(queue: str) -> None:
         definition = drafts.present(Draft.get()).definition
-        return str(definition["stages"][0]["steps"][0]["queue"])
+        filled, _ = operations.fill_in(definition, wheel, {"queue": queue})
+        do("change", filled, f"to {queue}", wheel)
+
+    def queue(state: drafts.Present) -> str:
+        return str(state.definition["stages"][0]["steps"][0]["queue"])
 
     for text in ("g", "gp", "gpu"):
         typed(text)
-    drafts.change(draft, lambda present: (operations.remove(present, wheel)[0], "wheel removed"))
-    assert drafts.present(Draft.get()).said == "wheel removed"
-    drafts.undo(draft)
-    now_is = drafts.present(Draft.get())
-    assert (queue(), now_is.undoes, now_is.redoes) == ("gpu", "to gpu", "wheel removed")
-    drafts.undo(draft)
-    assert queue() == "default"
-    drafts.undo(draft)
-    drafts.redo(draft)
-    assert queue() == "gpu"
-    made = drafts.save(drafts.present(Draft.get()), ann, "Faster.")
-    assert made.definition["stages"][0]["steps"][0]["queue"] == "gpu"
+    removed, _ = operations.remove(drafts.present(Draft.get()).definition, wheel)
+    state = do("change", removed, "wheel deleted")
+    assert (state.said, state.undoes, state.redoes) == ("wheel deleted", "wheel deleted", None)
+    state = do("undo")
+    assert (queue(state), state.undoes, state.redoes) == ("gpu", "to gpu", "wheel deleted")
+    state = do("undo")
+    assert (queue(state), state.undoes, state.redoes) == ("default", None, "to gpu")
+    do("undo")
+    assert queue(do("redo")) == "gpu"
+    typed("tpu")
+    state = do("redo")
+    assert (queue(state), state.undoes, state.redoes) == ("tpu", "to tpu", None)
+    saved = drafts.save(state, ann, "Faster.")
+    assert saved.definition["stages"][0]["steps"][0]["queue"] == "tpu"
     assert Draft.select().count() == DraftState.select().count() == 0
 
 
-def test_tabs_that_take_up_a_draft_at_once_share_it(in_tabs: InTabs) -> None:
+def test_only_the_last_changes_can_be_undone(ann: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MAX_STATES", 3)
+    draft = drafts.take_up(ann, a_workflow([build("wheel")]))
+    with drafts.editing(draft) as editing:
+        for number in range(6):
+            definition = {**editing.present.definition, "description": str(number)}
+            editing.change(definition, f"change {number}")
+        for _ in range(9):
+            editing.undo()
+    assert editing.present.definition["description"] == "2"
+
+
+def test_tabs_that_open_a_draft_at_once_share_it(in_tabs: InTabs) -> None:
     ids = in_tabs(a_workflow([build("wheel")]))
     assert [row.id for row in Draft.select()] == list(ids)
     assert [state.number for state in DraftState.select()] == [0]
 
 
-def test_tabs_that_begin_anew_at_once_share_the_new_draft(in_tabs: InTabs, ann: Actor) -> None:
-    """The one that nobody touched is of an old revision: each tab would throw it away."""
+def test_tabs_that_replace_a_draft_at_once_share_the_new_one(in_tabs: InTabs, ann: Actor) -> None:
+    """The untouched draft has an old base, so each tab would discard it."""
     workflow = a_workflow([build("wheel")])
     old = drafts.take_up(ann, workflow)
     body = drafts.present(old).definition

@@ -32,7 +32,7 @@ def test_offers_begin_with_what_the_run_builds(draft: operations.Draft) -> None:
     versions = {"duck": ["2", "1/broken"], "swan": ["7"]}
     assert release_choices.offers(draft, "unit", ["duck", "swan"], versions) == [
         Offer("Built by this run", ["duck@run", "goose@run"]),
-        Offer("The newest there is", ["duck@latest", "swan@latest"]),
+        Offer("Latest release", ["duck@latest", "swan@latest"]),
         Offer("Recent versions", ["duck@2", "swan@7"]),
     ]
 

@@ -74,7 +74,7 @@ def test_what_is_not_kept_leaves_nothing(settings, run):
 def faults_of(box: Inbox) -> list[tuple[str, str]]:
     with pytest.raises(Invalid) as refused:
         box.keep(BOB)
-    return [(fault.field, fault.code) for fault in refused.value.faults]
+    return [(error.field, error.code) for error in refused.value.errors]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_any_other_name_will_do(settings, run, name):
     assert uploads.get(run, name).size == 1
 
 
-def test_every_fault_is_said_and_nothing_is_kept(settings, run):
+def test_every_error_is_said_and_nothing_is_kept(settings, run):
     with inbox(settings.data_dir, run) as box:
         box.add("/a", "good", [b"x"])
         box.add("/b", "a/b", [b"x"])
@@ -116,7 +116,7 @@ def test_every_fault_is_said_and_nothing_is_kept(settings, run):
     assert (in_the_logs(settings), uploads.of_run(run)) == ([], [])
 
 
-def test_an_upload_of_nothing_is_a_fault(settings, run):
+def test_an_upload_of_nothing_is_a_error(settings, run):
     with inbox(settings.data_dir, run) as box:
         assert faults_of(box) == [("", "required")]
 

@@ -63,13 +63,13 @@ def test_a_body_must_be_an_object(body):
 def test_what_no_field_can_hold_is_refused_where_it_stands(body, field, code):
     with pytest.raises(Invalid) as error:
         parse(body)
-    assert [(f.field, f.code) for f in error.value.faults] == [(field, code)]
+    assert [(f.field, f.code) for f in error.value.errors] == [(field, code)]
 
 
-def test_every_fault_is_named_not_only_the_first():
+def test_every_error_is_named_not_only_the_first():
     with pytest.raises(Invalid) as error:
         parse(rb'{"a": "\u0000", "b": [1e999], "c": 1}')
-    assert [f.field for f in error.value.faults] == ["/a", "/b/0"]
+    assert [f.field for f in error.value.errors] == ["/a", "/b/0"]
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda t: json.dumps([t]).encode()))

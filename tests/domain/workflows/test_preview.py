@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.definitions.normalize import normalise
+from domain.definitions.normalize import normalize
 from domain.definitions.schema import NewWorkflow
 from domain.definitions.validate import parse
 from domain.workflows.preview import PlannedStep, plan
@@ -18,7 +18,7 @@ def planned(*stages: Any, medians: dict[str, int | None] | None = None) -> list[
         for number, steps in enumerate(stages, 1)
     ]
     body = {"name": "Release", "projectId": "pond", "stages": listed[::-1]}
-    definition = normalise(parse(body, NewWorkflow))
+    definition = normalize(parse(body, NewWorkflow))
     return list(plan(definition, {"nest": "directory"}, medians or {}))
 
 

@@ -165,7 +165,7 @@ def test_an_unknown_id_changes_nothing() -> None:
     stranger = body()["stages"][0] | {"id": "f" * 24}
     with pytest.raises(Invalid) as refused:
         update(workflow, name="Other", stages=[stranger])
-    assert refused.value.faults[0].code == "unknown_id"
+    assert refused.value.errors[0].code == "unknown_id"
     row = Workflow.get_by_id(workflow.id)
     assert (row.name, row.revision) == ("Release", 1)
 
