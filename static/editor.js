@@ -1,17 +1,17 @@
-// The editor's own script: parts moved by keys and by drag, code with numbered lines. The pages work without it.
+// The script of the editor: moving parts by keys and by drag, code with numbered lines. The pages work without it.
 "use strict";
 
 // --- Parts -------------------------------------------------------------------------------------
 
-// As if a button of that meaning had been pressed: it brings what was typed along.
-function act(form, what) {
-  const button = Object.assign(document.createElement("button"), { name: "do", value: what, hidden: true });
+// Submits the form as if a button with that command had been pressed.
+function press(form, command) {
+  const button = Object.assign(document.createElement("button"), { name: "do", value: command, hidden: true });
   form.append(button);
   form.requestSubmit(button);
   button.remove();
 }
 
-// Alt and an arrow, Home or End move what has the focus.
+// Alt with an arrow, Home or End moves the focused part.
 const MOVES = { ArrowUp: "back", ArrowDown: "on", ArrowLeft: "left", ArrowRight: "right", Home: "first", End: "last" };
 const STAGE_MOVES = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" };
 document.addEventListener("keydown", (event) => {
@@ -19,14 +19,14 @@ document.addEventListener("keydown", (event) => {
   const way = part && (part.classList.contains("step") ? MOVES : STAGE_MOVES)[event.key];
   if (!way) return;
   event.preventDefault();
-  act(part.form, `move:${part.dataset.part}:${way}`);
+  press(part.form, `move:${part.dataset.part}:${way}`);
 });
 
-// Steps are dragged within their stage and to others, stages by their heads. Sortable's own file says how.
+// Steps are dragged within and between stages, stages by their heads.
 function makeSortable() {
   const form = document.getElementById("editor");
   if (!form || !window.Sortable) return;
-  const common = { animation: 120, onEnd: ({ item, to, newIndex }) => act(form, placeOf(item, to, newIndex)) };
+  const common = { animation: 120, onEnd: ({ item, to, newIndex }) => press(form, placeOf(item, to, newIndex)) };
   for (const list of form.querySelectorAll("[data-steps]"))
     if (!Sortable.get(list)) new Sortable(list, { ...common, group: "steps", draggable: "[data-step]" });
   const board = form.querySelector(".pipeline");
@@ -37,24 +37,24 @@ const placeOf = (item, list, index) =>
 document.addEventListener("DOMContentLoaded", makeSortable);
 document.addEventListener("htmx:after:swap", makeSortable);
 
-// What was typed in the last moment is kept as well: before the page is left, or while a press was on its way
-// whose answer may open another part.
-let isTyped = false; // since the last request took it along
+// Typed text that no request has carried yet is sent before the page closes, and before the answer to a button
+// replaces the fields.
+let isTyped = false;
 document.addEventListener("input", ({ target }) => (isTyped ||= Boolean(target.closest(".editor"))));
 document.addEventListener("htmx:before:request", () => (isTyped = false));
 document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
-  if (ctx.sourceEvent?.type === "submit") keepTyped();
+  if (ctx.sourceEvent?.type === "submit") sendTyped();
 });
-addEventListener("pagehide", keepTyped);
-function keepTyped() {
+addEventListener("pagehide", sendTyped);
+function sendTyped() {
   const form = document.getElementById("editor");
   if (form && isTyped) navigator.sendBeacon(form.action, new FormData(form));
 }
 
 // --- Focus -------------------------------------------------------------------------------------
 
-// Who has opened a part goes on at its fields; who has taken one away, at the stage where it was; who has undone
-// all, at Redo. Whoever has gone elsewhere before the answer came stays there.
+// Opening a part moves the focus to its fields, deleting one to its stage, undoing the last change to Redo. The focus
+// stays if it was moved before the answer came.
 const NEXT = {
   select: goToPart, add_step: goToPart, add_stage: goToPart, remove: goToStage,
   undo: () => goFrom("undo-last", "redo-next"), redo: () => goFrom("redo-next", "undo-last"),
@@ -68,10 +68,10 @@ const openPart = () => document.querySelector(".editor [data-part][aria-current]
 
 function goToPart() {
   const part = document.getElementById("part");
-  part.parentElement.scrollTop = 0; // where it has a scroll bar of its own
+  part.parentElement.scrollTop = 0; // if it has its own scroll bar
   part.focus({ preventScroll: true });
   const { top } = part.getBoundingClientRect();
-  const hasRoom = top >= 0 && top < innerHeight / 2; // else only its title would be seen
+  const hasRoom = top >= 0 && top < innerHeight / 2; // otherwise only its title would be visible
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   part.scrollIntoView({ block: hasRoom ? "nearest" : "start", behavior: isCalm ? "instant" : "smooth" });
 }
@@ -85,7 +85,7 @@ function goFrom(pressed, other) {
   if (document.getElementById(pressed).disabled) document.getElementById(other).focus();
 }
 
-// Escape leads back to where the part was opened, except from fields in which the key has a meaning of its own.
+// Escape moves the focus back to the open part, except from fields that use the key themselves.
 document.addEventListener("keydown", ({ key, target, isComposing }) => {
   if (key !== "Escape" || isComposing || !target.closest("#panel") || target.matches("[data-code], [list], select")) return;
   (openPart() ?? document.getElementById("open-workflow")).focus();
@@ -93,7 +93,7 @@ document.addEventListener("keydown", ({ key, target, isComposing }) => {
 
 // --- Code --------------------------------------------------------------------------------------
 
-// The numbers stand beside a textarea[data-code] and scroll with it; they are no part of what the server sends.
+// Numbers the lines of a textarea[data-code]; the numbers scroll with it.
 function numberLines(code) {
   const lines = code.previousElementSibling;
   const count = code.value.split("\n").length;
@@ -109,7 +109,7 @@ document.addEventListener("htmx:after:swap", numberAll);
 document.addEventListener("input", ({ target }) => target.matches("[data-code]") && numberLines(target));
 document.addEventListener("scroll", ({ target }) => target.matches?.("[data-code]") && numberLines(target), true);
 
-// Tab indents. Who has pressed Escape goes on with the next Tab, so that nobody is caught (WCAG 2.1.2).
+// Tab indents. After Escape it leaves the field, so that there is no keyboard trap (WCAG 2.1.2).
 let isLeaving = false;
 document.addEventListener("focusout", () => (isLeaving = false));
 document.addEventListener("keydown", (event) => {
@@ -124,7 +124,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// As the text does it already; else two spaces.
+// The indentation that the text uses, by default two spaces.
 const unitOf = (text) => text.match(/^(\t| {2,8})\S/m)?.[1] ?? "  ";
 const startOfLine = (text, at) => text.lastIndexOf("\n", at - 1) + 1;
 
@@ -144,7 +144,7 @@ function outdent(code) {
   changeLines(code, (line) => line.replace(new RegExp(`^(\\t| {1,${width}})`), ""));
 }
 
-// The lines that the selection touches, each made anew; the selection stays on the same text.
+// Changes each selected line; the selection stays on the same text.
 function changeLines(code, make) {
   const { value, selectionStart, selectionEnd } = code;
   const first = startOfLine(value, selectionStart);
@@ -160,7 +160,7 @@ function changeLines(code, make) {
   code.setSelectionRange(Math.max(first, selectionStart + grown[0]), Math.max(first, selectionEnd + all));
 }
 
-// In the place of the selection, so that the browser's undo takes it back; setting the value would empty its memory.
+// Replaces the selection so that the browser can undo it; setting the value would clear its history.
 function replace(code, text) {
   const done = document.execCommand(text ? "insertText" : "delete", false, text);
   if (done) return;

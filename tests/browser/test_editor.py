@@ -313,7 +313,7 @@ def test_an_old_revision_is_looked_at_and_restored(
     expect(page.locator(".differences")).to_contain_text(re.compile(r"Queue\s+default.*gpu", re.S))
     page.get_by_role("link", name="History").click()
     page.get_by_role("button", name="Restore revision 1").click()
-    expect(page.get_by_text("Revision 1 is back, as revision 3.")).to_be_visible()
+    expect(page.get_by_text("Revision 1 restored as revision 3.")).to_be_visible()
     assert galley.api.get(path).json()["stages"] == before["stages"]
 
 

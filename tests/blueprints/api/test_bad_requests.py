@@ -214,7 +214,7 @@ def test_a_huge_number_of_faults_is_answered_with_the_first_thousand(client, peo
     body = {"script": "true", **{f"x{number}": 1 for number in range(3000)}}
     path = "/api/projects/pond/testsuites/unit"
     response = client.put(path, json=body, headers=people.superuser.headers())
-    assert error_of(response)["message"] == "3000 faults were found."
+    assert error_of(response)["message"] == "3000 errors were found."
     assert len(error_of(response)["details"]) == 1000
 
 

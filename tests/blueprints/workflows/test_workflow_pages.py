@@ -296,7 +296,7 @@ def test_a_wrong_form_comes_back_with_its_faults_and_what_was_typed(
     assert response.text.startswith("<form") is bool(headers)
     assert response.text.count('aria-invalid="true"') == 3
     assert 'value="&lt;high&gt;"' in response.text
-    for sentence in ("must not be empty", "must be a number", "must be one of north, south"):
+    for sentence in ("Must not be empty", "Must be a number", "Must be one of north, south"):
         assert sentence in response.text
     assert "&#39;extra&#39; is not a parameter of this workflow" in response.text
     assert not Run.select().exists()
