@@ -4,7 +4,7 @@ The schemas, the use cases and the required role are those of the project's sett
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import request
@@ -29,25 +29,16 @@ MAX_NAMES = 200
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing that steps name."""
+    """A kind of thing that steps name; one field besides the name is enough to create it."""
 
     noun: str
     member: str
     """The member of the configuration that names it."""
     column: Any
     """The column of its name."""
-    at: str
-    """The pointer of errors in the name."""
-    settings: str
-    """The page with all fields, among the project's settings."""
-    fields: Sequence[str]
-    """The fields to fill in, besides the name."""
-    create: Callable[[Project, str, Mapping[str, str]], None]
-
-    @property
-    def pointers(self) -> list[str]:
-        """The pointers of errors in the fields."""
-        return ["/" + name.replace(".", "/") for name in self.fields]
+    field: str
+    create: Callable[[Project, str, str], None]
+    """Create it with a name and the value of the field. Raises Invalid, Conflict."""
 
     def names(self, project: Project) -> list[str]:
         """Return the names in the project, for a field to offer."""
@@ -69,19 +60,16 @@ class Missing:
 
     kind: Kind
     name: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    """The input for creating it."""
+    value: str
+    """The input for its field."""
     errors: Sequence[FieldError] = ()
 
 
 def typed(kind: str) -> dict[str, str]:
     """Return the input for creating what a step of this type names. kind: such as Build."""
-    fields = KINDS[kind].fields if kind in KINDS else ()
-    return {
-        name: request.form[PREFIX + name].replace("\r\n", "\n")
-        for name in fields
-        if PREFIX + name in request.form
-    }
+    field = KINDS[kind].field if kind in KINDS else ""
+    text = request.form.get(PREFIX + field)
+    return {} if text is None else {field: text.replace("\r\n", "\n")}
 
 
 def missing_of(
@@ -92,29 +80,28 @@ def missing_of(
     name = str(part["configuration"].get(kind.member) or "").strip() if kind else ""
     if kind is None or not name or kind.exists(project, name):
         return None
-    return Missing(kind, name, draft.get(operations.CREATING, {}).get(part["id"], {}))
+    inputs = draft.get(operations.CREATING, {}).get(part["id"], {})
+    return Missing(kind, name, inputs.get(kind.field, ""))
 
 
 # ---- the three kinds -------------------------------------------------------------------------
 
 
-def _create_ingredient(project: Project, name: str, typed: Mapping[str, str]) -> None:
-    given = {"id": name, "projectId": project.id, "name": typed.get("name") or name}
+def _create_ingredient(project: Project, name: str, label: str) -> None:
+    given = {"id": name, "projectId": project.id, "name": label or name}
     body = check(NewIngredient, given, strict=False)
     ingredients.create_ingredient(current_actor(), project, body.id, body.name)
 
 
-def _create_test_suite(project: Project, name: str, typed: Mapping[str, str]) -> None:
-    given = {"name": name, "script": typed.get("script", "")}
-    body = check(NamedTestSuite, given, strict=False)
+def _create_test_suite(project: Project, name: str, script: str) -> None:
+    body = check(NamedTestSuite, {"name": name, "script": script}, strict=False)
     refuse_taken("test suite", body.name, test_suites.get_test_suite, project)
     values = body.model_dump(exclude={"name"})
     test_suites.put_test_suite(current_actor(), project, body.name, values)
 
 
-def _create_environment(project: Project, name: str, typed: Mapping[str, str]) -> None:
-    settings = {"path": path} if (path := typed.get("settings.path")) else {}
-    given = {"name": name, "driver": "directory", "settings": settings}
+def _create_environment(project: Project, name: str, path: str) -> None:
+    given = {"name": name, "driver": "directory", "settings": {"path": path} if path else {}}
     body = check(NamedEnvironment, given, strict=False)
     refuse_taken("environment", body.name, environments.get_environment, project)
     values = body.model_dump(exclude={"name"})
@@ -122,32 +109,8 @@ def _create_environment(project: Project, name: str, typed: Mapping[str, str]) -
 
 
 KINDS: Mapping[str, Kind] = {
-    "Build": Kind(
-        "ingredient",
-        "ingredientId",
-        Ingredient.id,
-        "/id",
-        "new-ingredient",
-        ("name",),
-        _create_ingredient,
-    ),
-    "Test": Kind(
-        "test suite",
-        "testSuite",
-        TestSuite.name,
-        "/name",
-        "new-testsuite",
-        ("script",),
-        _create_test_suite,
-    ),
-    "Deploy": Kind(
-        "environment",
-        "target",
-        Environment.name,
-        "/name",
-        "new-environment",
-        ("settings.path",),
-        _create_environment,
-    ),
+    "Build": Kind("ingredient", "ingredientId", Ingredient.id, "name", _create_ingredient),
+    "Test": Kind("test suite", "testSuite", TestSuite.name, "script", _create_test_suite),
+    "Deploy": Kind("environment", "target", Environment.name, "settings.path", _create_environment),
 }
 """Type of a step → the kind that it names."""

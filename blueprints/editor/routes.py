@@ -97,7 +97,7 @@ def _create(session: EditorSession) -> ResponseReturnValue:
     step = session.opened
     if missing := missing_of(session.project, session.present.definition, step):
         try:
-            missing.kind.create(session.project, missing.name, missing.values)
+            missing.kind.create(session.project, missing.name, missing.value)
         except (Invalid, Conflict) as error:
             return editor_page(session, missing=replace(missing, errors=error.errors)), error.status
         with session.editing() as editing:  # it stays, so undo reverts only what was typed

@@ -42,19 +42,15 @@ def _artifact(text: str) -> str:
     return text
 
 
-def _line(max_length: int) -> AfterValidator:
-    return trimmed(max_length, min_length=1)
-
-
 ParameterName = Annotated[
     str,
-    _line(MAX_NAME),
+    trimmed(MAX_NAME, min_length=1),
     AfterValidator(one_line),
     documented(pattern=patterns.NAME, minLength=1, maxLength=MAX_NAME),
 ]
 ArtifactPath = Annotated[
     str,
-    _line(1000),
+    trimmed(1000, min_length=1),
     AfterValidator(one_line),
     AfterValidator(_artifact),
     documented(pattern=patterns.ARTIFACT_PATH, minLength=1, maxLength=1000),

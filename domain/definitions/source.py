@@ -66,9 +66,6 @@ class Source:
             pointer = pointer.rpartition("/")[0]
         return self.places.get(pointer, (1, 1))
 
-    def line_of(self, pointer: str) -> int:
-        return self.place_of(pointer)[0]
-
 
 def located(errors: Iterable[FieldError], source: Source) -> list[LocatedError]:
     """Return the errors of a definition, in the order of its text."""

@@ -97,7 +97,7 @@ def _parameter_deleted(before: Draft, _: Draft, __: str, arguments: tuple[str, .
 
 def _picked(_: Draft, after: Draft, opened: str, arguments: tuple[str, ...]) -> str:
     step, reference = operations.part_of(after, opened), arguments[1]
-    verb = "chosen" if release_choices.is_picked(step, reference) else "no longer chosen"
+    verb = "chosen" if reference in release_choices.picked(step) else "no longer chosen"
     return f"{reference} {verb} for {called(step)}"
 
 

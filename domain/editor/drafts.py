@@ -55,7 +55,7 @@ class Overtaken:
 def begin(actor: Actor, project: Project, name: str) -> Draft:
     """Create a draft of a new workflow."""
     with write():
-        return _new(actor, project.id, None, operations.empty(name, project.id))
+        return _new(actor, project.id, operations.empty(name, project.id))
 
 
 def take_up(actor: Actor, workflow: Workflow) -> Draft:
@@ -64,24 +64,19 @@ def take_up(actor: Actor, workflow: Workflow) -> Draft:
     try:
         with write():
             draft: Draft | None = Draft.get_or_none(of_it)
-            is_old = draft is not None and draft.base_revision != workflow.revision
-            if draft is not None and is_old and _is_untouched(draft):
+            if draft and draft.base_revision != workflow.revision and _is_untouched(draft):
                 draft.delete_instance()
                 draft = None
-            return draft or _new(actor, workflow.project_id, workflow, _definition(workflow))
+            return draft or _new(actor, workflow.project_id, _definition(workflow), workflow)
     except IntegrityError:  # another tab was faster
         return Draft.get(of_it)
 
 
 def _new(
-    actor: Actor, project_id: str, workflow: Workflow | None, definition: operations.Draft
+    actor: Actor, project: str, definition: operations.Draft, workflow: Workflow | None = None
 ) -> Draft:
-    draft = Draft.create(
-        user=actor.user_id,
-        project=project_id,
-        workflow=workflow and workflow.id,
-        base_revision=workflow and workflow.revision,
-    )
+    of_it = {"workflow": workflow.id, "base_revision": workflow.revision} if workflow else {}
+    draft = Draft.create(user=actor.user_id, project=project, **of_it)
     DraftState.create(draft=draft.id, number=0, definition=definition, said="")
     return draft
 
@@ -238,8 +233,7 @@ def save(state: Present, actor: Actor, comment: str = "") -> Detail:
     """
     body, workflow = operations.body_of(state.definition), _workflow(state.draft)
     if workflow is None:
-        new = parse(body, NewWorkflow)
-        saved = workflows.create(new, actor=actor, comment=comment)
+        saved = workflows.create(parse(body, NewWorkflow), actor=actor, comment=comment)
     else:
         changed = parse(body, ChangedWorkflow, project_id=workflow.project_id)
         known = {workflows.version_of(workflow)}

@@ -5,7 +5,6 @@ prefix of its path: `larder@run:dist/*.whl`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from peewee import fn
 
@@ -23,14 +22,6 @@ SEEN = 200
 """Releases to search for the newest versions."""
 
 
-@dataclass(frozen=True)
-class Offer:
-    """References of releases of one kind."""
-
-    title: str
-    references: Sequence[str]
-
-
 # ---- pure ------------------------------------------------------------------------------------
 
 
@@ -45,21 +36,19 @@ def built_before(draft: Draft, part_id: str) -> list[str]:
 
 def offers(
     draft: Draft, part_id: str, ingredients: Sequence[str], versions: Mapping[str, Sequence[str]]
-) -> list[Offer]:
-    """Return the releases that the step can choose.
+) -> dict[str, list[str]]:
+    """Return the releases that the step can choose, by a title for each group.
 
     ingredients: those of the project. versions: ingredient → its newest, the last one first.
     """
-    built = built_before(draft, part_id)
     known = among(draft, ingredients)
-    numbered = [f"{name}@{version}" for name in known for version in versions.get(name, ())]
-    found = (
-        Offer("Built by this run", [f"{name}@run" for name in built]),
-        Offer("Latest release", [f"{name}@latest" for name in known]),
-        Offer("Recent versions", numbered),
-    )
-    taken = [Offer(offer.title, list(_fitting(offer.references))) for offer in found]
-    return [offer for offer in taken if offer.references]
+    groups = {
+        "Built by this run": [f"{name}@run" for name in built_before(draft, part_id)],
+        "Latest release": [f"{name}@latest" for name in known],
+        "Recent versions": [f"{name}@{v}" for name in known for v in versions.get(name, ())],
+    }
+    valid = {title: list(_fitting(references)) for title, references in groups.items()}
+    return {title: references for title, references in valid.items() if references}
 
 
 def among(draft: Draft, ingredients: Sequence[str]) -> list[str]:
@@ -82,14 +71,10 @@ def pick(draft: Draft, part_id: str, reference: str) -> tuple[Draft, str]:
         members: Part = {"releaseIds": left if reference in chosen else [*chosen, reference]}
     elif step.get("type") == "Deploy":
         path = _path(step)
-        members = {"artifactPath": path if is_picked(step, reference) else f"{reference}:{path}"}
+        members = {"artifactPath": path if reference in picked(step) else f"{reference}:{path}"}
     else:
         raise ValueError(step.get("type"))
     return operations.fill_in(draft, part_id, {"configuration": members})
-
-
-def is_picked(step: Part, reference: str) -> bool:
-    return reference in picked(step)
 
 
 def picked(step: Part) -> list[str]:

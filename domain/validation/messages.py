@@ -9,35 +9,21 @@ from domain.errors import FieldError
 Path = tuple[str | int, ...]
 """The place of a value in a body: ("stages", 0, "name")."""
 
-CODES = {
-    "missing": "required",
-    "string_too_short": "required",
-    "extra_forbidden": "unknown_field",
-    "too_short": "too_few",
-    "too_long": "too_many",
-    "string_too_long": "too_long",
-    "literal_error": "unknown_value",
-    "greater_than_equal": "out_of_range",
-    "less_than_equal": "out_of_range",
-    "string_pattern_mismatch": "invalid_format",
-    "string_unicode": "invalid_text",
-    "invalid_key": "unknown_field",
+KINDS = {
+    "missing": ("required", "{owner} needs {a_field}."),
+    "string_too_short": ("required", "{owner} needs {a_field}."),
+    "extra_forbidden": ("unknown_field", "{owner} has no field {field}."),
+    "invalid_key": ("unknown_field", "{owner} has a field whose name is not text."),
+    "too_short": ("too_few", "{owner} needs at least {limits[min_length]} {fields}."),
+    "too_long": ("too_many", "{owner} takes at most {limits[max_length]} {fields}."),
+    "string_too_long": ("too_long", "{subject} must have at most {limits[max_length]} characters."),
+    "string_pattern_mismatch": ("invalid_format", "{subject} does not have the required format."),
+    "string_unicode": ("invalid_text", "{subject} must be valid Unicode text."),
+    "literal_error": ("unknown_value", "{subject} must be {limits[expected]}."),
+    "greater_than_equal": ("out_of_range", "{subject} must be at least {limits[ge]}."),
+    "less_than_equal": ("out_of_range", "{subject} must be at most {limits[le]}."),
 }
-"""pydantic's types of error → our codes. All types that end with `_type` are invalid_type."""
-
-SENTENCES = {
-    "missing": "{owner} needs {a_field}.",
-    "string_too_short": "{owner} needs {a_field}.",
-    "extra_forbidden": "{owner} has no field {field}.",
-    "too_short": "{owner} needs at least {limits[min_length]} {fields}.",
-    "too_long": "{owner} takes at most {limits[max_length]} {fields}.",
-    "string_too_long": "{subject} must have at most {limits[max_length]} characters.",
-    "literal_error": "{subject} must be {limits[expected]}.",
-    "greater_than_equal": "{subject} must be at least {limits[ge]}.",
-    "less_than_equal": "{subject} must be at most {limits[le]}.",
-    "invalid_key": "{owner} has a field whose name is not text.",
-    "string_unicode": "{subject} must be valid Unicode text.",
-}
+"""pydantic's types of error → our code and sentence. See `error_of` for all others."""
 
 EXPECTED = {
     "string": "text",
@@ -76,8 +62,7 @@ def error_of(error: Mapping[str, Any], path: Path, whole: str) -> FieldError:
     elif kind.endswith("_type"):
         code, template = "invalid_type", "{subject} must be {wanted}{given}."
     else:
-        code = CODES.get(kind, kind)
-        template = SENTENCES.get(kind, "{subject} is not valid: {text}.")
+        code, template = KINDS.get(kind, (kind, "{subject} is not valid: {text}."))
     message = template.format(**words)
     if template.startswith("{subject}"):
         label = "each" if words["field"].startswith("each") else ""

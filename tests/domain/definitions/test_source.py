@@ -91,11 +91,11 @@ def test_both_languages_hold_the_same() -> None:
 
 def test_what_is_missing_is_where_the_object_is_that_lacks_it() -> None:
     source = read(YAML, "yaml")
-    assert source.line_of("/stages/0/steps/1/name") == 10
-    assert source.line_of("/stages/0/steps/1/configuration/releaseIds/7") == 11
-    assert source.line_of("/concurrency") == 2
-    assert source.line_of("") == 2
-    assert read("[", "yaml").line_of("/name") == 1
+    assert source.place_of("/stages/0/steps/1/name")[0] == 10
+    assert source.place_of("/stages/0/steps/1/configuration/releaseIds/7")[0] == 11
+    assert source.place_of("/concurrency")[0] == 2
+    assert source.place_of("")[0] == 2
+    assert read("[", "yaml").place_of("/name")[0] == 1
 
 
 @pytest.mark.parametrize(

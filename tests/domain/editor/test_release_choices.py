@@ -3,7 +3,6 @@
 import pytest
 
 from domain.editor import operations, release_choices
-from domain.editor.release_choices import Offer
 from tests.domain.editor.test_operations import a_stage
 
 
@@ -30,11 +29,11 @@ def test_only_what_went_before_has_been_built(draft: operations.Draft) -> None:
 
 def test_offers_begin_with_what_the_run_builds(draft: operations.Draft) -> None:
     versions = {"duck": ["2", "1/broken"], "swan": ["7"]}
-    assert release_choices.offers(draft, "unit", ["duck", "swan"], versions) == [
-        Offer("Built by this run", ["duck@run", "goose@run"]),
-        Offer("Latest release", ["duck@latest", "swan@latest"]),
-        Offer("Recent versions", ["duck@2", "swan@7"]),
-    ]
+    assert release_choices.offers(draft, "unit", ["duck", "swan"], versions) == {
+        "Built by this run": ["duck@run", "goose@run"],
+        "Latest release": ["duck@latest", "swan@latest"],
+        "Recent versions": ["duck@2", "swan@7"],
+    }
 
 
 def test_what_is_built_nowhere_comes_last_and_not_without_end(draft: operations.Draft) -> None:
