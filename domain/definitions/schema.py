@@ -5,14 +5,7 @@ Pure. They also document the API. Rules that involve several fields are in `vali
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetJsonSchemaHandler,
-    Tag,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 

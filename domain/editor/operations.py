@@ -193,14 +193,13 @@ def move(draft: Draft, part_id: str, way: str) -> str:
     siblings, place, part = find(draft, part_id)
     if way in ("left", "right"):
         stages = draft["stages"]
-        here = next(n for n, stage in enumerate(stages) if stage["steps"] is siblings)
-        there = min(max(here + (1 if way == "right" else -1), 0), len(stages) - 1)
-        if there != here:
+        there = stages.index(stage_of(draft, part_id)) + (1 if way == "right" else -1)
+        if 0 <= there < len(stages):
             siblings.remove(part)
-            stages[there]["steps"].insert(min(place, len(stages[there]["steps"])), part)
+            stages[there]["steps"].insert(place, part)
         return part_id
-    target = {"back": place - 1, "on": place + 1, "first": 0, "last": len(siblings) - 1}[way]
-    siblings.insert(min(max(target, 0), len(siblings) - 1), siblings.pop(place))
+    target = {"back": place - 1, "on": place + 1, "first": 0, "last": len(siblings)}[way]
+    siblings.insert(max(target, 0), siblings.pop(place))
     return part_id
 
 
@@ -209,11 +208,10 @@ def place(draft: Draft, part_id: str, stage_id: str, position: int) -> str:
     """Move a step to a position in a stage, or (stage_id "") a stage to one in the workflow."""
     siblings, before, part = find(draft, part_id)
     goal = find(draft, stage_id)[2]["steps"] if stage_id else draft["stages"]
-    is_stage = "steps" in part
-    if is_stage != (not stage_id):
+    if ("steps" in part) == bool(stage_id):
         raise NoSuchPartError(stage_id)
     del siblings[before]
-    goal.insert(min(max(position, 0), len(goal)), part)
+    goal.insert(max(position, 0), part)
     return part_id
 
 
@@ -268,13 +266,7 @@ def remove_parameter(draft: Draft, number: int) -> str:
 
 
 def _new_stage(name: str) -> Part:
-    return {
-        "id": NEW + new_id(),
-        "name": name,
-        "runIf": "success",
-        "approval": None,
-        "steps": [],
-    }
+    return {"id": NEW + new_id(), "name": name, "runIf": "success", "approval": None, "steps": []}
 
 
 def _new_step(kind: str, name: str) -> Part:

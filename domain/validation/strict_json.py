@@ -97,9 +97,8 @@ def _errors(value: Any) -> Iterator[FieldError]:
         members = container.items() if isinstance(container, dict) else enumerate(container)
         for key, item in members:
             if isinstance(key, str) and not is_storable(key):
-                yield FieldError(
-                    pointer(path[1:]), "invalid_text", "A key contains a forbidden character."
-                )
+                message = "A key contains a forbidden character."
+                yield FieldError(pointer(path[1:]), "invalid_text", message)
             elif isinstance(item, dict | list):
                 waiting.append(((*path, key), item))
             elif found := problem(item):

@@ -55,6 +55,7 @@ def test_a_message_about_a_part_without_a_name() -> None:
     [
         "move:gone:on",
         "move:a1:sideways",
+        "move:A:right",
         "move:a1",
         "place:a1:B:soon",
         "add_step:A:Bake",
