@@ -46,7 +46,7 @@ def steps(page: Page, stage: int) -> Locator:
     return page.locator(".editor .stage").nth(stage).locator(".step-name")
 
 
-def test_a_pipeline_is_built_from_nothing_saved_and_run(hand: Mouse, galley: Galley) -> None:
+def test_a_new_pipeline_is_built_saved_and_run(hand: Mouse, galley: Galley) -> None:
     page, name = hand.page, f"Built {next(_numbers)} {type(hand).__name__}"
     page.goto("/workflows/new?projectId=pond")
     hand.fill("Name", name)
@@ -121,7 +121,7 @@ def test_parts_are_moved_by_drag_and_by_keys_and_the_focus_is_never_lost(
     expect(page.get_by_role("button", name="Redo")).to_be_focused()
 
 
-def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> None:
+def test_typing_is_validated_without_losing_the_focus(visitor: Page, spare: str) -> None:
     page = visitor
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").click()
@@ -141,7 +141,7 @@ def test_typing_is_checked_and_disturbs_nobody(visitor: Page, spare: str) -> Non
     expect(script).to_have_value(f"{SCRIPT}# a comment typed while an answer comes")
 
 
-def test_what_is_typed_while_another_part_is_opened_is_kept(visitor: Page, spare: str) -> None:
+def test_text_typed_while_another_part_opens_is_stored(visitor: Page, spare: str) -> None:
     page, held = visitor, []
 
     def hold(route: Route) -> None:
@@ -167,7 +167,7 @@ def test_what_is_typed_while_another_part_is_opened_is_kept(visitor: Page, spare
     eventually(is_kept, 10, "what was typed to be in the draft")
 
 
-def test_who_closes_the_tab_goes_on_where_they_were(visitor: Page, spare: str) -> None:
+def test_a_closed_tab_loses_no_input(visitor: Page, spare: str) -> None:
     again, page = visitor, visitor.context.new_page()
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").click()
@@ -178,7 +178,7 @@ def test_who_closes_the_tab_goes_on_where_they_were(visitor: Page, spare: str) -
     expect(again.get_by_label("Queue")).to_have_value("gpu")
 
 
-def test_two_who_change_the_same_choose_and_lose_nothing(
+def test_conflicting_changes_are_resolved_without_loss(
     visitor: Page, galley: Galley, spare: str
 ) -> None:
     page, path = visitor, f"/api/workflows/{spare}"
@@ -198,9 +198,7 @@ def test_two_who_change_the_same_choose_and_lose_nothing(
     assert (saved["queue"], saved["retries"], saved["timeoutSeconds"]) == ("mine", 2, 77)
 
 
-def test_code_takes_the_key_tab_lets_go_of_who_wants_on_and_has_its_lines_numbered(
-    visitor: Page, spare: str
-) -> None:
+def test_code_fields_indent_with_tab_and_number_their_lines(visitor: Page, spare: str) -> None:
     page, keys = visitor, visitor.keyboard
     page.goto(f"/workflows/{spare}/edit")
     card(page, "wheel").click()
@@ -247,7 +245,9 @@ def test_code_takes_the_key_tab_lets_go_of_who_wants_on_and_has_its_lines_number
 
 
 @pytest.mark.parametrize("hand", ["keys", "without JavaScript"], indirect=True)
-def test_what_is_not_there_yet_is_made_on_the_way(hand: Mouse, galley: Galley, spare: str) -> None:
+def test_a_missing_ingredient_is_created_on_the_way(
+    hand: Mouse, galley: Galley, spare: str
+) -> None:
     page, number = hand.page, next(_numbers)
     page.goto(f"/workflows/{spare}/edit")
     hand.press("wheel Build")
@@ -273,7 +273,7 @@ def test_what_is_not_there_yet_is_made_on_the_way(hand: Mouse, galley: Galley, s
     expect(page.get_by_text("was saved as revision 2.")).to_be_visible()
 
 
-def test_yaml_with_three_errors_shows_each_at_its_line(
+def test_each_error_in_yaml_is_shown_with_its_line(
     visitor: Page, spare: str, complaints: list[str]
 ) -> None:
     page = visitor
@@ -296,9 +296,7 @@ def test_yaml_with_three_errors_shows_each_at_its_line(
     expect(steps(page, 0)).to_have_text(["wheel"])
 
 
-def test_an_old_revision_is_looked_at_and_restored(
-    visitor: Page, galley: Galley, spare: str
-) -> None:
+def test_an_old_revision_is_restored(visitor: Page, galley: Galley, spare: str) -> None:
     page, path = visitor, f"/api/workflows/{spare}"
     before = galley.api.get(path).json()
     page.goto(f"/workflows/{spare}/edit")
@@ -317,7 +315,7 @@ def test_an_old_revision_is_looked_at_and_restored(
     assert galley.api.get(path).json()["stages"] == before["stages"]
 
 
-def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
+def test_the_editor_is_accessible_in_every_state(
     visitor: Page, galley: Galley, spare: str, complaints: list[str]
 ) -> None:
     path = f"/api/workflows/{spare}"

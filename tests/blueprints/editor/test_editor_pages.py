@@ -53,7 +53,7 @@ def step(name: str) -> dict:
 
 
 def form_of(known_as: str, **changed: str) -> dict[str, str]:
-    """What the panel of a Build step sends."""
+    """Return the form of a Build step."""
     found = step(known_as)
     return {
         "part": found["id"],
@@ -69,7 +69,7 @@ def form_of(known_as: str, **changed: str) -> dict[str, str]:
 
 
 def edit_elsewhere(workflow: Workflow, **changed: object) -> None:
-    """Somebody else saves the first step with another script or name."""
+    """Save the first step as another user, with another script or name."""
     present = Workflow.get_by_id(workflow.id)
     revision = WorkflowRevision.get(
         WorkflowRevision.workflow == present.id, WorkflowRevision.number == present.revision
@@ -79,7 +79,7 @@ def edit_elsewhere(workflow: Workflow, **changed: object) -> None:
     workflows.update(present, parse(body, ChangedWorkflow), actor=ACTOR)
 
 
-def test_a_workflow_is_made_from_nothing(visitor: FlaskClient, project: Project) -> None:
+def test_a_new_workflow_is_created_and_saved(visitor: FlaskClient, project: Project) -> None:
     assert 'href="/workflows/new"' in visitor.get("/workflows").text
     begun = visitor.post("/workflows/new", data={"projectId": "pond", "name": "Fresh"})
     assert begun.status_code == 303
@@ -98,7 +98,7 @@ def test_a_workflow_is_made_from_nothing(visitor: FlaskClient, project: Project)
     assert Draft.select().count() == 0
 
 
-def test_a_draft_waits_until_its_person_comes_back(
+def test_a_draft_is_private_and_survives_a_break(
     visitor: FlaskClient, people: People, workflow: Workflow, draft: str
 ) -> None:
     visitor.post(draft, data=form_of("wheel", buildScript="half a tho"))
@@ -109,7 +109,7 @@ def test_a_draft_waits_until_its_person_comes_back(
     assert people.admin.browser().get(f"/workflows/{workflow.id}/edit").location != draft
 
 
-def test_a_draft_that_nobody_touched_begins_anew(
+def test_an_untouched_draft_is_replaced_by_a_current_one(
     visitor: FlaskClient, workflow: Workflow, draft: str
 ) -> None:
     edit_elsewhere(workflow, buildScript="make")
@@ -117,7 +117,7 @@ def test_a_draft_that_nobody_touched_begins_anew(
     assert step("wheel")["configuration"]["buildScript"] == "make"
 
 
-def test_opening_another_part_keeps_what_was_typed(visitor: FlaskClient, draft: str) -> None:
+def test_opening_another_part_stores_the_typed_fields(visitor: FlaskClient, draft: str) -> None:
     other = step("sign")["id"]
     answer = visitor.post(
         draft, data=form_of("wheel", queue="gpu", do=f"select:{other}", comment="Half a tho")
@@ -145,7 +145,7 @@ def test_opening_another_part_keeps_what_was_typed(visitor: FlaskClient, draft: 
         ("nonsense", [["wheel", "docs"], ["sign"]]),
     ],
 )
-def test_a_button_does_what_it_says_and_undo_takes_it_back(
+def test_undo_and_redo_revert_and_repeat_a_command(
     visitor: FlaskClient, draft: str, act: str, left: list[list[str]]
 ) -> None:
     ids = {name: step(name)["id"] for name in ("wheel", "docs", "sign")}
@@ -159,9 +159,7 @@ def test_a_button_does_what_it_says_and_undo_takes_it_back(
     assert names() == (left if changed else [["wheel", "docs"], ["sign"]])
 
 
-def test_undo_takes_back_all_that_was_typed_about_a_part_at_once(
-    visitor: FlaskClient, draft: str
-) -> None:
+def test_undo_reverts_all_typing_in_a_part_at_once(visitor: FlaskClient, draft: str) -> None:
     for script in ("m", "ma", "mak", "make"):
         visitor.post(draft, data=form_of("wheel", buildScript=script), headers=PIECE)
     assert step("wheel")["configuration"]["buildScript"] == "make"
@@ -169,9 +167,7 @@ def test_undo_takes_back_all_that_was_typed_about_a_part_at_once(
     assert step("wheel")["configuration"]["buildScript"] == "true"
 
 
-def test_typing_is_answered_with_what_is_wrong_beside_the_field(
-    visitor: FlaskClient, draft: str
-) -> None:
+def test_typing_shows_errors_beside_the_fields(visitor: FlaskClient, draft: str) -> None:
     page = visitor.post(
         draft, data=form_of("wheel", name="docs", timeoutSeconds="soon"), headers=PIECE
     ).text
@@ -192,22 +188,20 @@ def test_errors_of_parameters_say_which_parameter(visitor: FlaskClient, draft: s
 
 
 @pytest.mark.parametrize("typed", ["9" * 5000, "٣", "-1", "1e3", ""])
-def test_whatever_is_typed_for_a_number_is_kept(
-    visitor: FlaskClient, draft: str, typed: str
-) -> None:
+def test_text_that_is_no_number_is_stored(visitor: FlaskClient, draft: str, typed: str) -> None:
     sent = form_of("wheel", retries=typed, **{f"parameters.{typed}.name": "x"})
     assert visitor.post(draft, data=sent, headers=PIECE).status_code == 200
     assert step("wheel")["retries"] == typed
 
 
-def test_what_a_run_would_lack_is_a_warning(visitor: FlaskClient, draft: str) -> None:
+def test_missing_references_are_warnings(visitor: FlaskClient, draft: str) -> None:
     page = visitor.post(draft, data=form_of("wheel", ingredientId="goose"), headers=PIECE).text
     assert "Ready to save" in page
     assert "Missing for a run" in page
     assert "goose" in page
 
 
-def test_a_step_of_another_type_begins_that_anew(visitor: FlaskClient, draft: str) -> None:
+def test_a_new_type_resets_the_configuration(visitor: FlaskClient, draft: str) -> None:
     page = visitor.post(draft, data=form_of("wheel", type="Test"), headers=PIECE).text
     assert step("wheel")["configuration"] == {"testSuite": "", "releaseIds": []}
     assert "Test suite" in page
@@ -237,7 +231,7 @@ def test_approval_and_its_roles(visitor: FlaskClient, draft: str) -> None:
     assert definition()["stages"][1]["approval"] is None
 
 
-def test_a_draft_with_errors_is_not_saved_and_says_why(
+def test_a_draft_with_errors_is_not_saved(
     visitor: FlaskClient, workflow: Workflow, draft: str
 ) -> None:
     typed = form_of("wheel", ingredientId="")
@@ -257,7 +251,7 @@ def test_a_draft_with_errors_is_not_saved_and_says_why(
     assert step("wheel")["configuration"]["ingredientId"] == ""
 
 
-def test_what_two_change_in_different_places_is_kept_of_both(
+def test_changes_in_different_places_are_merged(
     visitor: FlaskClient, workflow: Workflow, draft: str
 ) -> None:
     visitor.post(draft, data=form_of("docs", buildScript="make docs"))
@@ -270,7 +264,7 @@ def test_what_two_change_in_different_places_is_kept_of_both(
 
 
 @pytest.mark.parametrize(("choice", "left"), [("yours", "mine"), ("theirs", "others")])
-def test_what_two_change_in_the_same_place_is_asked_about(
+def test_conflicting_changes_need_a_choice(
     visitor: FlaskClient, workflow: Workflow, draft: str, choice: str, left: str
 ) -> None:
     visitor.post(draft, data=form_of("wheel", buildScript="mine"))
@@ -292,10 +286,10 @@ def test_what_two_change_in_the_same_place_is_asked_about(
     assert newest["stages"][0]["steps"][0]["configuration"]["buildScript"] == left
 
 
-def test_a_merge_that_cannot_be_saved_yet_cannot_be_undone_either(
+def test_a_merge_with_errors_cannot_be_undone(
     visitor: FlaskClient, workflow: Workflow, draft: str
 ) -> None:
-    """Saved from before it, the draft would take back what others saved."""
+    """An earlier state would revert changes of others."""
     visitor.post(draft, data=form_of("docs", ingredientId=""))
     edit_elsewhere(workflow, buildScript="make wheel")
     assert visitor.post(f"{draft}/save").status_code == 422
@@ -307,20 +301,20 @@ def test_a_merge_that_cannot_be_saved_yet_cannot_be_undone_either(
     assert newest["stages"][0]["steps"][0]["configuration"]["buildScript"] == "make wheel"
 
 
-def test_a_draft_can_be_thrown_away(visitor: FlaskClient, workflow: Workflow, draft: str) -> None:
+def test_a_draft_can_be_discarded(visitor: FlaskClient, workflow: Workflow, draft: str) -> None:
     visitor.post(draft, data=form_of("wheel", buildScript="make"))
     assert visitor.post(f"{draft}/discard").location == f"/workflows/{workflow.id}"
     assert Draft.select().count() == 0
 
 
-def test_who_may_not_define_cannot_edit(people: People, workflow: Workflow) -> None:
+def test_a_user_cannot_edit(people: People, workflow: Workflow) -> None:
     reader = people.user.browser()
     assert reader.get(f"/workflows/{workflow.id}/edit").status_code == 403
     assert "/edit" not in reader.get(f"/workflows/{workflow.id}").text
     assert reader.post("/workflows/new", data={"projectId": "pond", "name": "x"}).status_code == 403
 
 
-def test_who_lost_the_role_cannot_save_an_old_draft(
+def test_a_draft_cannot_be_saved_after_losing_the_role(
     visitor: FlaskClient, people: People, draft: str
 ) -> None:
     from domain.models import Member
@@ -336,12 +330,12 @@ def test_a_script_in_a_draft_is_text(visitor: FlaskClient, draft: str) -> None:
     assert "&lt;script&gt;alert" in page
 
 
-# ---- what there is to choose, and what is made on the way ------------------------------------
+# ---- choices and missing things --------------------------------------------------------------
 
 
 @pytest.fixture
 def full_draft(visitor: FlaskClient, project: Project) -> str:
-    """The address of a draft that builds, tests and deploys with what is not there yet."""
+    """The address of a draft that names a missing suite and environment."""
     workflow = a_workflow(
         [build("wheel")], [a_test("unit", "quick")], [deploy("out", "nest", "dist/*")], name="Full"
     )
@@ -349,7 +343,7 @@ def full_draft(visitor: FlaskClient, project: Project) -> str:
 
 
 def create_form(known_as: str, **typed: str) -> dict[str, str]:
-    """What the button sends that makes what the step names."""
+    """Return the form that creates the missing thing of a step."""
     found = step(known_as)
     plain = {"part": found["id"], "name": known_as, "type": found["type"], "do": "create"}
     texts = {key: value for key, value in found["configuration"].items() if isinstance(value, str)}
@@ -357,7 +351,7 @@ def create_form(known_as: str, **typed: str) -> dict[str, str]:
     return {**plain, **texts, **rest, **typed}
 
 
-def test_an_ingredient_is_made_beside_the_field_that_names_it(
+def test_a_missing_ingredient_is_created_in_the_editor(
     visitor: FlaskClient, full_draft: str
 ) -> None:
     typed = create_form("wheel", ingredientId="goose", queue="gpu")
@@ -383,7 +377,7 @@ def test_an_ingredient_is_made_beside_the_field_that_names_it(
     assert Ingredient.get_by_id("swan").name == "swan"
 
 
-def test_a_suite_is_made_once_its_script_is_there_and_nothing_typed_is_lost(
+def test_a_missing_suite_needs_a_script_and_no_input_gets_lost(
     visitor: FlaskClient, full_draft: str
 ) -> None:
     refused = visitor.post(full_draft, data=create_form("unit", **{"new.script": ""}))
@@ -401,7 +395,9 @@ def test_a_suite_is_made_once_its_script_is_there_and_nothing_typed_is_lost(
     assert "making" not in definition()
 
 
-def test_an_environment_is_made_with_its_folder(visitor: FlaskClient, full_draft: str) -> None:
+def test_a_missing_environment_is_created_with_its_folder(
+    visitor: FlaskClient, full_draft: str
+) -> None:
     bad = create_form("out", **{"new.settings.path": "nest"})
     refused = visitor.post(full_draft, data=bad, headers=PIECE)
     assert refused.status_code == 422
@@ -419,9 +415,7 @@ def test_an_environment_is_made_with_its_folder(visitor: FlaskClient, full_draft
     assert visitor.post(f"{full_draft}/save", data={**good, "do": ""}).status_code == 303
 
 
-def test_a_name_that_cannot_be_is_refused_beside_the_field_that_names_it(
-    visitor: FlaskClient, full_draft: str
-) -> None:
+def test_an_invalid_name_is_refused_beside_its_field(visitor: FlaskClient, full_draft: str) -> None:
     with_spaces = create_form("wheel", ingredientId="Grey goose")
     refused = visitor.post(full_draft, data=with_spaces, headers=PIECE)
     assert refused.status_code == 422
@@ -433,9 +427,7 @@ def test_a_name_that_cannot_be_is_refused_beside_the_field_that_names_it(
     assert "is taken" in taken.text
 
 
-def test_releases_are_chosen_by_a_press_and_let_go_by_another(
-    visitor: FlaskClient, full_draft: str
-) -> None:
+def test_releases_are_chosen_by_buttons(visitor: FlaskClient, full_draft: str) -> None:
     unit = step("unit")["id"]
     page = visitor.get(f"{full_draft}?part={unit}").text
     assert re.search('value="pick:[^"]*:duck@run" aria-pressed="false"', page)
@@ -450,7 +442,9 @@ def test_releases_are_chosen_by_a_press_and_let_go_by_another(
     assert step("out")["configuration"]["artifactPath"] == "duck@latest:dist/*"
 
 
-def test_what_was_done_is_told_and_what_undo_takes_back(visitor: FlaskClient, draft: str) -> None:
+def test_messages_name_the_last_change_and_what_undo_reverts(
+    visitor: FlaskClient, draft: str
+) -> None:
     wheel = step("wheel")["id"]
     for part, told in (
         (wheel, "Step wheel is open"),
@@ -470,7 +464,7 @@ def test_what_was_done_is_told_and_what_undo_takes_back(visitor: FlaskClient, dr
     assert 'aria-label="Redo: wheel moved to 2 of 2 in stage 1"' in page
 
 
-def test_a_type_that_two_changed_is_shown_with_what_belongs_to_it(
+def test_a_conflicting_type_is_shown_with_its_configuration(
     visitor: FlaskClient, workflow: Workflow, draft: str
 ) -> None:
     visitor.post(draft, data=form_of("wheel", type="Test"))
@@ -512,7 +506,7 @@ stages:
 
 
 @pytest.mark.parametrize("language", ["yaml", "json"])
-def test_the_source_that_is_shown_can_be_taken_as_it_is(
+def test_the_shown_source_can_be_applied_unchanged(
     visitor: FlaskClient, draft: str, language: str
 ) -> None:
     before = definition()
@@ -523,7 +517,7 @@ def test_the_source_that_is_shown_can_be_taken_as_it_is(
     assert definition() == before
 
 
-def test_source_becomes_the_draft_and_undo_takes_it_back(visitor: FlaskClient, draft: str) -> None:
+def test_a_source_replaces_the_draft(visitor: FlaskClient, draft: str) -> None:
     kept = step("wheel")["id"]
     text = BROKEN.replace("soon", "1").partition("  - name: wheel\n    type: Bake")[0]
     assert visitor.post(f"{draft}/source", data={"text": text}).status_code == 303
@@ -533,7 +527,7 @@ def test_source_becomes_the_draft_and_undo_takes_it_back(visitor: FlaskClient, d
     assert WorkflowRevision.get(WorkflowRevision.number == 2).definition["stages"][0]["steps"]
 
 
-def test_every_error_of_a_source_is_told_at_its_line(visitor: FlaskClient, draft: str) -> None:
+def test_errors_of_a_source_show_their_lines(visitor: FlaskClient, draft: str) -> None:
     refused = visitor.post(f"{draft}/source", data={"text": BROKEN})
     assert refused.status_code == 422
     lines = re.findall(r"<strong>Line (\d+):", refused.text)
@@ -547,7 +541,7 @@ def test_every_error_of_a_source_is_told_at_its_line(visitor: FlaskClient, draft
 # ---- history ---------------------------------------------------------------------------------
 
 
-def test_the_history_tells_what_changed_and_brings_it_back(
+def test_the_history_shows_changes_and_restores_revisions(
     visitor: FlaskClient, people: People, workflow: Workflow, draft: str
 ) -> None:
     visitor.post(draft, data=form_of("wheel", buildScript="make\nmake install", queue="gpu"))
@@ -572,9 +566,7 @@ def test_the_history_tells_what_changed_and_brings_it_back(
     assert visitor.get(f"{path}/9").status_code == 404
 
 
-def test_a_difference_says_where_lines_are_left_out(
-    visitor: FlaskClient, workflow: Workflow
-) -> None:
+def test_a_difference_shows_gaps(visitor: FlaskClient, workflow: Workflow) -> None:
     lines = [f"line {number}" for number in range(20)]
     edit_elsewhere(workflow, buildScript="\n".join(lines))
     edit_elsewhere(workflow, buildScript="\n".join([*lines[:15], "other", *lines[16:]]))

@@ -1,4 +1,4 @@
-"""What is told of two definitions."""
+"""Differences between two definitions."""
 
 from domain.definitions.diff import differences, text_lines
 from domain.editor import operations
@@ -21,7 +21,7 @@ def test_two_that_are_the_same_differ_in_nothing():
     assert told(draft()) == []
 
 
-def test_fields_are_told_with_what_they_were():
+def test_fields_show_their_old_values():
     changed = after(
         (operations.fill_in, "", {"description": "New."}),
         (operations.fill_in, "a1", {"queue": "gpu", "configuration": {"buildScript": "make"}}),
@@ -45,12 +45,12 @@ def test_parts_come_go_and_move():
     ]
 
 
-def test_only_what_moved_is_told_and_not_what_it_passed():
+def test_only_the_moved_part_is_shown():
     moved = after((operations.move, "a1", "last"))
     assert [(d.kind, d.where) for d in differences(draft(), moved)] == [("moved", ("A", "a1"))]
 
 
-def test_parameters_are_told_by_name():
+def test_parameters_are_compared_by_name():
     one = {"name": "level", "type": "number", "default": 1}
     before = {**draft(), "parameters": [one, {"name": "gone", "type": "string"}]}
     now = {**draft(), "parameters": [{**one, "default": 2}, {"name": "fresh", "type": "string"}]}
@@ -62,7 +62,7 @@ def test_parameters_are_told_by_name():
     ]
 
 
-def test_scripts_are_told_by_lines():
+def test_scripts_are_compared_line_by_line():
     lines = text_lines("a\nb\nc", "a\nB\nc")
     assert lines == [("@", "…"), (" ", "a"), ("-", "b"), ("+", "B"), (" ", "c")]
     assert text_lines(None, "x") == [("@", "…"), ("+", "x")]

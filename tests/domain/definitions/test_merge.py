@@ -59,7 +59,7 @@ def test_the_same_change_on_both_sides_is_none() -> None:
     assert (merged.definition, merged.conflicts) == (same, [])
 
 
-def test_what_one_removes_and_the_other_left_alone_goes() -> None:
+def test_a_part_that_one_side_removes_is_removed() -> None:
     merged = merge(draft(), after((operations.remove, "a2")), after(script("a1", "x")))
     assert (shape(merged.definition), merged.conflicts) == ({"A": ["a1", "a3"], "B": ["b1"]}, [])
 
@@ -67,7 +67,7 @@ def test_what_one_removes_and_the_other_left_alone_goes() -> None:
 @pytest.mark.parametrize(
     ("side", "left"), [("yours", ["a1", "a3"]), ("theirs", ["a1", "a2", "a3"])]
 )
-def test_what_one_removes_and_the_other_changes_is_asked_about(side: str, left: list[str]) -> None:
+def test_removing_a_changed_part_is_a_conflict(side: str, left: list[str]) -> None:
     merged = merge(draft(), after((operations.remove, "a2")), after(script("a2", "x")))
     (conflict,) = merged.conflicts
     assert (conflict.field, conflict.yours) == (None, None)
@@ -81,7 +81,7 @@ def test_a_stage_that_one_removes_while_the_other_works_in_it_is_asked_about() -
     assert list(shape(settle(merged, {conflict.key: "yours"}))) == ["A"]
 
 
-def test_what_both_add_is_there_in_its_place() -> None:
+def test_additions_of_both_sides_keep_their_places() -> None:
     yours = after((operations.copy, "a1"))
     theirs = after((operations.add_step, "B", "Test"), (operations.add_stage, "A"))
     merged = merge(draft(), yours, theirs)
@@ -137,7 +137,7 @@ def test_a_step_that_one_adds_to_a_stage_that_the_other_removes_is_asked_about_o
     assert shape(settle(merged, {conflict.key: "theirs"}))["B"] == ["b1", "test"]
 
 
-def test_what_was_moved_to_a_stage_that_the_other_removes_is_asked_about_with_it() -> None:
+def test_moving_a_step_to_a_removed_stage_is_a_conflict() -> None:
     yours = after((operations.remove, "a2"), (operations.remove, "B"))
     merged = merge(draft(), yours, after((operations.place, "a2", "B", 1)))
     (conflict,) = merged.conflicts
@@ -172,7 +172,7 @@ def test_a_step_moved_to_a_stage_that_is_removed_in_the_end_stays_where_the_othe
     assert script_of(settled, "a1") == "x"
 
 
-def test_what_is_merged_shares_nothing_with_what_it_was_merged_from() -> None:
+def test_a_merge_shares_no_objects_with_its_input() -> None:
     yours = after(script("a1", "x"))
     merged = merge(draft(), yours, draft())
     merged.definition["stages"][0]["steps"][0]["configuration"]["buildScript"] = "y"
@@ -196,7 +196,7 @@ def test_a_part_without_an_id_is_merged_with_its_namesake() -> None:
     assert shape(merged.definition) == shape(draft())
 
 
-def test_what_both_add_under_one_name_to_two_stages_is_in_both() -> None:
+def test_equal_names_in_two_stages_are_two_steps() -> None:
     sides = []
     for stage in ("A", "B"):
         side, step = operations.add_step(draft(), stage, "Test")
@@ -212,7 +212,7 @@ def test_only_a_version_can_be_chosen() -> None:
         settle(merged, {merged.conflicts[0].key: "ours"})
 
 
-def test_a_step_leaves_a_stage_that_is_removed_with_what_the_other_changed_of_it() -> None:
+def test_a_step_keeps_its_changes_when_it_leaves_a_removed_stage() -> None:
     yours = after((operations.move, "b1", "left"), (operations.remove, "B"))
     merged = merge(draft(), yours, after(script("b1", "x")))
     assert (shape(merged.definition), merged.conflicts) == (
@@ -281,14 +281,14 @@ def test_parameters_are_merged_by_name() -> None:
     assert merge(base, declaring(), base).definition["parameters"] is None
 
 
-def test_what_both_add_under_one_name_is_there_twice() -> None:
+def test_different_parts_of_one_name_are_both_added() -> None:
     yours, theirs = declaring(parameter("level", "1")), declaring(parameter("level", "2"))
     merged = merge(draft(), yours, theirs)
     assert [found["default"] for found in merged.definition["parameters"]] == ["1", "2"]
     assert merged.conflicts == []
 
 
-def test_numbers_that_were_typed_again_and_defaults_that_are_left_out_are_no_change() -> None:
+def test_retyped_numbers_and_omitted_defaults_are_no_change() -> None:
     base = {**draft(), "concurrency": 2}
     yours, _ = operations.fill_in({**base, "concurrency": "2"}, "a1", {"timeoutSeconds": "60"})
     del yours["stages"][0]["runIf"], yours["description"]
@@ -310,7 +310,7 @@ def test_the_numbers_of_stages_follow_their_order() -> None:
     assert orders == [1, 2]
 
 
-def test_conflicts_are_told_in_reading_order() -> None:
+def test_conflicts_are_in_reading_order() -> None:
     def changed(text: str) -> operations.Draft:
         changes = [filled(part, name=text + part) for part in ("b1", "a2", "B", "", "A")]
         return after(*changes, script("a2", text))
@@ -350,16 +350,14 @@ SOME = st.lists(EDITS, max_size=4).map(changed_by)
 
 
 @given(SOME)
-def test_what_only_one_changed_is_as_that_one_left_it(side: operations.Draft) -> None:
+def test_changes_of_one_side_are_applied(side: operations.Draft) -> None:
     for yours, theirs in ((side, draft()), (draft(), side), (side, deepcopy(side))):
         merged = merge(draft(), yours, theirs)
         assert (merged.definition["stages"], merged.conflicts) == (side["stages"], [])
 
 
 @given(SOME, SOME)
-def test_whatever_two_do_nothing_of_it_is_lost(
-    yours: operations.Draft, theirs: operations.Draft
-) -> None:
+def test_no_addition_is_ever_lost(yours: operations.Draft, theirs: operations.Draft) -> None:
     merged, swapped = merge(draft(), yours, theirs), merge(draft(), theirs, yours)
     assert {(c.key, repr(c.yours), repr(c.theirs)) for c in merged.conflicts} == {
         (c.key, repr(c.theirs), repr(c.yours)) for c in swapped.conflicts

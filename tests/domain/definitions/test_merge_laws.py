@@ -266,7 +266,7 @@ def test_nothing_that_was_typed_is_lost(three: tuple[Definition, list[Edit], lis
 
 
 @given(THREE)
-def test_a_conflict_is_told_once_and_is_one(
+def test_a_conflict_is_real_and_listed_once(
     three: tuple[Definition, list[Edit], list[Edit]],
 ) -> None:
     base = three[0]
@@ -284,7 +284,7 @@ def test_a_conflict_is_told_once_and_is_one(
 
 
 @given(THREE, st.lists(st.sampled_from(["yours", "base", "theirs"]), min_size=20, max_size=20))
-def test_whatever_is_chosen_no_part_is_twice_and_each_is_of_somebody(
+def test_no_choice_duplicates_or_invents_a_part(
     three: tuple[Definition, list[Edit], list[Edit]], picks: list[str]
 ) -> None:
     base = three[0]

@@ -1,4 +1,4 @@
-"""How parts of two definitions are found to be the same, and what is told of them."""
+"""Identity of parts in two definitions, and their differences."""
 
 from copy import deepcopy
 
@@ -26,9 +26,7 @@ def keys(names: str) -> list[tuple[str, str]]:
         ("m", "x", "mx"),
     ],
 )
-def test_what_only_another_has_goes_behind_its_neighbour(
-    first: str, other: str, woven: str
-) -> None:
+def test_other_keys_follow_their_neighbor(first: str, other: str, woven: str) -> None:
     assert weave(keys(first), keys(other)) == keys(woven)
 
 
@@ -60,7 +58,7 @@ def test_a_part_with_another_name_and_the_same_id_is_the_same() -> None:
     assert told(draft(), after) == [("changed", ("A", "lint"), "name", "a2", "lint")]
 
 
-def test_what_a_check_would_fill_in_and_the_numbers_of_stages_are_not_told() -> None:
+def test_defaults_and_stage_numbers_are_no_difference() -> None:
     before, after = draft(), draft()
     for number, stage in enumerate(before["stages"], 1):
         stage["order"] = 10 * number
@@ -69,7 +67,7 @@ def test_what_a_check_would_fill_in_and_the_numbers_of_stages_are_not_told() -> 
     assert told(before, after) == []
 
 
-def test_who_approves_is_told_without_the_object_around_it() -> None:
+def test_approvers_are_shown_as_a_list() -> None:
     after, _ = operations.fill_in(
         draft(), "A", {"approval": {"required": True, "roles": ["Admin"]}}
     )
@@ -83,18 +81,18 @@ def test_a_number_is_not_the_same_number_with_a_point_and_true_is_not_one() -> N
         assert told(one, after) == [("changed", ("Parameters", "n"), "default", 1, other)]
 
 
-def test_a_list_is_told_where_its_values_are_other_ones() -> None:
+def test_a_changed_list_is_a_difference() -> None:
     one = {**draft(), "parameters": [{"name": "n", "choices": [1]}]}
     after = {**draft(), "parameters": [{"name": "n", "choices": [True]}]}
     assert [d.field for d in differences(one, after)] == ["choices"]
 
 
-def test_that_parameters_are_declared_at_all_is_told() -> None:
+def test_declaring_parameters_is_a_difference() -> None:
     after = {**draft(), "parameters": []}
     assert told(draft(), after) == [("changed", (), "parameters", None, [])]
 
 
-def test_a_step_that_moved_is_told_with_its_ways_and_its_changes() -> None:
+def test_a_moved_step_shows_its_places_and_its_changes() -> None:
     after, _ = operations.move(draft(), "a3", "first")
     after, _ = operations.fill_in(after, "a3", {"retries": 2})
     assert told(draft(), after) == [
@@ -103,14 +101,14 @@ def test_a_step_that_moved_is_told_with_its_ways_and_its_changes() -> None:
     ]
 
 
-def test_what_follows_something_new_has_not_moved() -> None:
+def test_a_part_after_a_new_one_has_not_moved() -> None:
     before = {**draft(), "stages": [a_stage("A", "1", "2", "3", "4")]}
     after = {**draft(), "stages": [a_stage("A", "new", "1", "4", "2", "3")]}
     found = [(d.kind, d.where[-1]) for d in differences(before, after)]
     assert found == [("added", "new"), ("moved", "4")]
 
 
-def test_the_steps_of_a_new_stage_are_told_each() -> None:
+def test_each_step_of_a_new_stage_is_a_difference() -> None:
     before = {**draft(), "stages": [a_stage("A", "1", "2")]}
     after = {**draft(), "stages": [a_stage("A", "1"), a_stage("B", "2", "3")]}
     assert [(d.kind, d.where, d.path) for d in differences(before, after)] == [
@@ -120,7 +118,7 @@ def test_the_steps_of_a_new_stage_are_told_each() -> None:
     ]
 
 
-def test_another_type_of_step_is_told_with_each_member_of_its_configuration() -> None:
+def test_a_new_type_shows_each_member_of_its_configuration() -> None:
     after, _ = operations.fill_in(
         draft(), "a1", {"type": "Test", "configuration": {"testSuite": "u"}}
     )
@@ -128,7 +126,7 @@ def test_another_type_of_step_is_told_with_each_member_of_its_configuration() ->
     assert sorted(filter(None, found)) == ["buildScript", "ingredientId", "testSuite", "type"]
 
 
-def test_lines_far_from_a_change_are_not_told() -> None:
+def test_lines_far_from_a_change_are_omitted() -> None:
     text = "".join(f"{n}\n" for n in range(20))
     found = text_lines(text, text.replace("2\n", "two\n", 1).replace("18\n", "eighteen\n"))
     assert [line for line in found if line[0] != " "] == [
@@ -139,7 +137,7 @@ def test_lines_far_from_a_change_are_not_told() -> None:
     assert (" ", "6") not in found
 
 
-def test_a_last_line_without_a_break_is_told_where_only_one_text_ends_so() -> None:
+def test_a_missing_line_break_at_the_end_is_shown() -> None:
     assert text_lines("a", "a\n") == [
         *(("@", "…"), ("-", "a"), ("\\", "No line break at the end"), ("+", "a")),
     ]

@@ -33,7 +33,7 @@ def test_a_script_sees_a_parameter_in_upper_case(name: str, variable: str) -> No
     assert variable_name(name) == variable
 
 
-def test_deerrors_fill_in_what_was_not_given() -> None:
+def test_defaults_fill_in_missing_values() -> None:
     parameters = [
         declared("version", required=True),
         declared("level", type="number", default=2),
@@ -47,7 +47,7 @@ def test_deerrors_fill_in_what_was_not_given() -> None:
     }
 
 
-def test_a_required_parameter_with_a_deerror_need_not_be_given() -> None:
+def test_a_required_parameter_with_a_default_need_not_be_given() -> None:
     assert check_parameters([declared(required=True, default="x")], {}) == {"target": "x"}
 
 
@@ -106,7 +106,7 @@ def test_without_a_declaration_any_flat_object_is_taken() -> None:
         ({f"n{n}": n for n in range(101)}, "/parameters", "too_many"),
     ],
 )
-def test_what_no_script_could_be_given_is_refused(
+def test_values_that_no_script_can_get_are_refused(
     given: dict[str, Any], field: str, code: str
 ) -> None:
     assert errors_of(None, given) == [(field, code)]

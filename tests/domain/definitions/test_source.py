@@ -1,4 +1,4 @@
-"""A definition as YAML and JSON: what is read, where its faults are, and that nothing changes."""
+"""Definitions as YAML and JSON: reading, places of errors, and lossless writing."""
 
 import time
 from typing import Any
@@ -89,7 +89,7 @@ def test_both_languages_hold_the_same() -> None:
     assert read(YAML, "yaml").definition == read(JSON, "json").definition
 
 
-def test_what_is_missing_is_where_the_object_is_that_lacks_it() -> None:
+def test_a_missing_member_has_the_place_of_its_object() -> None:
     source = read(YAML, "yaml")
     assert source.place_of("/stages/0/steps/1/name")[0] == 10
     assert source.place_of("/stages/0/steps/1/configuration/releaseIds/7")[0] == 11
@@ -146,7 +146,7 @@ def test_yaml_has_the_values_of_json_only(word: str, value: Any) -> None:
     assert type((source.definition or {})["a"]) is type(value)
 
 
-def test_names_are_text_whatever_they_look_like() -> None:
+def test_names_are_always_text() -> None:
     assert read("1: a\ntrue: b\n~: c\n2026-01-31: d", "yaml").definition == {
         "1": "a",
         "true": "b",
@@ -242,7 +242,7 @@ def test_messages_are_written_for_people() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_too_much_is_refused(language: str) -> None:
+def test_texts_beyond_the_limits_are_refused(language: str) -> None:
     def nested(depth: int) -> str:
         return '{"a": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
 
@@ -338,7 +338,7 @@ def build(script: str) -> dict[str, Any]:
 @example(build("\n  a\r\nb\n"))
 @example(build("# a\n--- \n...\n" + "x" * 60_000))
 @example({"a": {}, "b": [], "c": [[], [{}], [[1]]], "": ""})
-def test_what_was_written_is_read_again_as_it_was(definition: dict[str, Any]) -> None:
+def test_a_written_definition_is_read_unchanged(definition: dict[str, Any]) -> None:
     for language in LANGUAGES:
         source = read(write(definition, language), language)
         assert source.errors == []
@@ -397,7 +397,7 @@ def schemas() -> list[type[BaseModel]]:
     return [s for s in found if issubclass(s, workflow_schema.Schema) and s.model_fields]
 
 
-def test_order_and_deerrors_are_those_of_the_schema() -> None:
+def test_order_and_defaults_are_those_of_the_schema() -> None:
     aliases = set()
     for schema in schemas():
         for field in schema.model_fields.values():
@@ -408,7 +408,7 @@ def test_order_and_deerrors_are_those_of_the_schema() -> None:
     assert set(DEFAULTS) < aliases
 
 
-def test_what_is_left_out_is_filled_in_again() -> None:
+def test_omitted_members_are_filled_in() -> None:
     full = parse(NEW, NewWorkflow).model_dump()
     brief = short(full)
     assert len(write(brief, "yaml")) < len(write(full, "yaml"))
@@ -417,7 +417,7 @@ def test_what_is_left_out_is_filled_in_again() -> None:
         assert parse(source.definition, NewWorkflow).model_dump() == full
 
 
-def test_only_what_is_a_deerror_is_left_out() -> None:
+def test_only_defaults_are_omitted() -> None:
     kept = {"isEnabled": True, "retries": False, "description": None, "default": "", "queue": "x"}
     assert short({**kept, "timeoutSeconds": 3600, "parameters": None}) == kept
     assert short({"parameters": [], "approval": {"required": True}}) == {

@@ -48,7 +48,7 @@ def messages(sent: object) -> list[str]:
     return [error.message for error in refused.value.errors]
 
 
-def test_the_normal_form_has_every_deerror_filled_in() -> None:
+def test_the_normal_form_has_every_default_filled_in() -> None:
     plain = normalize(parse(body(), Definition))
     [only_stage] = plain["stages"]
     [only_step] = only_stage["steps"]
@@ -334,7 +334,7 @@ def test_a_new_workflow_needs_a_project_and_may_be_switched_off() -> None:
     ]
 
 
-def test_what_a_get_gave_can_be_sent_back_in_a_put() -> None:
+def test_the_answer_of_get_is_accepted_by_put() -> None:
     read_only = {
         "id": "x",
         "revision": 3,

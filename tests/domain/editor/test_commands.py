@@ -71,6 +71,6 @@ def test_a_command_of_an_outdated_page_is_refused(command: str) -> None:
         commands.perform(draft(), name, *rest.split(":"))
 
 
-def test_a_stage_whose_name_says_so_is_not_called_a_stage_twice() -> None:
+def test_the_word_stage_is_not_repeated() -> None:
     assert commands.called(a_stage("stage 1")) == "stage 1"
     assert commands.called(a_stage("Release")) == "Stage Release"

@@ -1,4 +1,4 @@
-"""What can be done to a draft: each edit alone, and that none ever loses or doubles a part."""
+"""Operations on drafts: each one alone, and that none ever loses or duplicates a part."""
 
 import pytest
 from hypothesis import given
@@ -70,7 +70,7 @@ def test_a_stage_moves_with_its_steps() -> None:
     assert list(shape(changed)) == ["B", "A"]
 
 
-def test_what_was_dragged_is_put_where_it_was_dropped() -> None:
+def test_a_dragged_part_lands_where_it_was_dropped() -> None:
     changed, _ = operations.place(draft(), "a1", "B", 1)
     assert shape(changed) == {"A": ["a2", "a3"], "B": ["b1", "a1"]}
     changed, _ = operations.place(draft(), "B", "", 0)
@@ -79,7 +79,7 @@ def test_what_was_dragged_is_put_where_it_was_dropped() -> None:
         operations.place(draft(), "B", "A", 0)
 
 
-def test_a_copy_has_names_and_ids_of_its_own() -> None:
+def test_a_copy_has_new_names_and_ids() -> None:
     changed, twin = operations.copy(draft(), "A")
     assert shape(changed) == {
         "A": ["a1", "a2", "a3"],
@@ -90,7 +90,7 @@ def test_a_copy_has_names_and_ids_of_its_own() -> None:
     assert twin.startswith(operations.NEW)
 
 
-def test_what_is_removed_leaves_its_neighbour_open() -> None:
+def test_deleting_a_part_opens_its_neighbor() -> None:
     assert operations.remove(draft(), "a3")[1] == "a2"
     assert operations.remove(draft(), "a1")[1] == "a2"
     assert operations.remove(draft(), "b1")[1] == "B"
@@ -98,7 +98,7 @@ def test_what_is_removed_leaves_its_neighbour_open() -> None:
     assert operations.remove(alone, "B")[1] == ""
 
 
-def test_new_parts_have_names_that_are_free() -> None:
+def test_new_parts_have_unused_names() -> None:
     changed, part = operations.add_step(draft(), "B", "Build")
     changed, _ = operations.add_step(changed, "B", "Build")
     assert shape(changed)["B"] == ["b1", "build", "build 2"]
@@ -110,7 +110,7 @@ def test_new_parts_have_names_that_are_free() -> None:
     assert list(shape(changed)) == ["A", "Stage 3", "B"]
 
 
-def test_an_edit_leaves_the_draft_that_it_was_given_alone() -> None:
+def test_operations_do_not_change_their_input() -> None:
     before = draft()
     operations.fill_in(before, "a1", {"name": "x", "configuration": {"buildScript": "y"}})
     operations.copy(before, "A")
@@ -118,7 +118,7 @@ def test_an_edit_leaves_the_draft_that_it_was_given_alone() -> None:
     assert before == draft()
 
 
-def test_fields_are_filled_in_where_they_belong() -> None:
+def test_fields_are_set_in_their_part() -> None:
     changed, _ = operations.fill_in(
         draft(), "a1", {"name": "x", "configuration": {"buildScript": "y"}}
     )
@@ -131,7 +131,7 @@ def test_fields_are_filled_in_where_they_belong() -> None:
     assert changed["name"] == "Other"
 
 
-def test_a_draft_becomes_a_body_that_can_be_saved() -> None:
+def test_a_draft_becomes_a_valid_body() -> None:
     changed, part = operations.add_step(draft(), "B", "Build")
     fields = {"timeoutSeconds": "90", "retries": "2", "configuration": {"ingredientId": "duck"}}
     changed, _ = operations.fill_in(changed, part, fields)
@@ -148,7 +148,7 @@ def test_a_draft_becomes_a_body_that_can_be_saved() -> None:
     assert parsed.concurrency == 3
 
 
-def test_what_is_no_number_stays_to_be_found_wrong() -> None:
+def test_text_that_is_no_number_stays_text() -> None:
     changed, _ = operations.fill_in(draft(), "a1", {"timeoutSeconds": "soon"})
     assert operations.body_of(changed)["stages"][0]["steps"][0]["timeoutSeconds"] == "soon"
 
@@ -159,7 +159,7 @@ MOVES = st.lists(st.tuples(st.sampled_from(PARTS), st.sampled_from(WAYS)), max_s
 
 
 @given(MOVES)
-def test_however_parts_are_moved_none_is_lost_or_doubled(moves: list[tuple[str, str]]) -> None:
+def test_moves_never_lose_or_duplicate_a_part(moves: list[tuple[str, str]]) -> None:
     changed = draft()
     for part, way in moves:
         if part.isupper() and way in ("left", "right"):

@@ -1,4 +1,4 @@
-"""Which releases a step is offered, and what choosing one does."""
+"""Releases that a step can choose, and the effect of choosing one."""
 
 import pytest
 
@@ -21,13 +21,13 @@ def step(name: str, kind: str, **configuration: object) -> operations.Part:
     return {"id": name, "name": name, "type": kind, "configuration": configuration}
 
 
-def test_only_what_went_before_has_been_built(draft: operations.Draft) -> None:
+def test_only_earlier_stages_count_as_built(draft: operations.Draft) -> None:
     assert release_choices.built_before(draft, "a1") == []
     assert release_choices.built_before(draft, "unit") == ["duck", "goose"]
     assert release_choices.built_before(draft, "nest") == ["duck", "goose", "egg"]
 
 
-def test_offers_begin_with_what_the_run_builds(draft: operations.Draft) -> None:
+def test_releases_of_the_run_are_offered_first(draft: operations.Draft) -> None:
     versions = {"duck": ["2", "1/broken"], "swan": ["7"]}
     assert release_choices.offers(draft, "unit", ["duck", "swan"], versions) == {
         "Built by this run": ["duck@run", "goose@run"],
@@ -36,7 +36,7 @@ def test_offers_begin_with_what_the_run_builds(draft: operations.Draft) -> None:
     }
 
 
-def test_what_is_built_nowhere_comes_last_and_not_without_end(draft: operations.Draft) -> None:
+def test_other_ingredients_come_last_and_are_limited(draft: operations.Draft) -> None:
     many = [f"bird{n}" for n in range(100)]
     found = release_choices.among(draft, [*many, "egg"])
     assert found[0] == "egg"
@@ -72,6 +72,6 @@ def test_a_deployment_takes_one_and_keeps_its_path(
 
 
 @pytest.mark.parametrize("reference", ["duck", "duck@", "@run", "duck@a b", "duck@1:x", ""])
-def test_what_is_no_reference_cannot_be_chosen(draft: operations.Draft, reference: str) -> None:
+def test_an_invalid_reference_cannot_be_chosen(draft: operations.Draft, reference: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         release_choices.pick(draft, "unit", reference)

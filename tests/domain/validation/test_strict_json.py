@@ -34,7 +34,7 @@ def test_json_is_read_as_it_is():
     ],
     ids=lambda body: repr(body[:20]),
 )
-def test_what_is_not_json_is_refused_as_malformed(body):
+def test_invalid_json_is_malformed(body):
     with pytest.raises(BadRequest) as error:
         parse(body)
     assert error.value.code == "malformed_json"
@@ -60,13 +60,13 @@ def test_a_body_must_be_an_object(body):
     ],
     ids=lambda value: repr(value[:24]),
 )
-def test_what_no_field_can_hold_is_refused_where_it_stands(body, field, code):
+def test_unstorable_values_are_refused_with_their_pointer(body, field, code):
     with pytest.raises(Invalid) as error:
         parse(body)
     assert [(f.field, f.code) for f in error.value.errors] == [(field, code)]
 
 
-def test_every_error_is_named_not_only_the_first():
+def test_all_errors_are_named():
     with pytest.raises(Invalid) as error:
         parse(rb'{"a": "\u0000", "b": [1e999], "c": 1}')
     assert [f.field for f in error.value.errors] == ["/a", "/b/0"]
