@@ -1,1 +1,1 @@
-"""Galley's rules and data. Knows nothing of HTTP, Redis or processes."""
+"""Galley's rules and data, independent of HTTP, Redis and processes."""

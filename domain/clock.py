@@ -1,4 +1,4 @@
-"""Time as the product keeps it: integer epoch milliseconds, UTC."""
+"""Times as Galley stores them: integer epoch milliseconds in UTC."""
 
 import time
 from datetime import UTC, datetime
@@ -7,17 +7,17 @@ DAY_MS = 24 * 3600 * 1000
 
 
 def now() -> int:
-    """Milliseconds since the epoch."""
+    """Return the milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def elapsed(start: int | None, end: int | None) -> int | None:
-    """Milliseconds between two moments; a clock that was set back makes no negative duration."""
+    """Return the milliseconds from start to end, never negative even if the clock was set back."""
     return None if start is None or end is None else max(0, end - start)
 
 
 def rfc3339(ms: int | None) -> str | None:
-    """`2026-11-23T10:20:30.456Z`, the form of every time in the API."""
+    """Format a time as the API does: `2026-11-23T10:20:30.456Z`."""
     if ms is None:
         return None
     moment = datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,4 +1,4 @@
-"""Room on the disks that Galley writes to, and two marks: to warn, and to begin no more runs."""
+"""Free space on the disks that Galley writes to, with one mark to warn and one to start no runs."""
 
 import errno
 import functools
@@ -14,54 +14,53 @@ OK, LOW, FULL = "ok", "low", "full"
 
 WARN_BYTES, WARN_SHARE = 5 * GIB, 0.10
 STOP_BYTES, STOP_SHARE = GIB, 0.02
-"""The smaller of the two counts, so that small disks can be used. A setting counts as it is."""
-
+"""The smaller of the two applies, so that small disks are usable; a setting overrides both."""
 
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
-_FULL_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the latter at opening
+_FULL_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the latter when opening
 _FULL_POSTGRESQL = "53100"
 
 
 class Room(NamedTuple):
-    """What is left on the disk where there is least of it."""
+    """Free space on one disk."""
 
     state: str
     folder: str
     free_bytes: int
 
     def __str__(self) -> str:
-        left = f"{self.free_bytes / MIB:,.0f} MiB are free on the disk of {self.folder}"
+        free = f"{self.free_bytes / MIB:,.0f} MiB free on the disk of {self.folder}"
         if self.state == FULL:
-            return f"{left}: no run begins before there is more (GALLEY_DISK_STOP_BYTES)."
+            return f"{free}. Free more space to start runs (GALLEY_DISK_STOP_BYTES)."
         if self.state == LOW:
-            return f"{left}: that is little (GALLEY_DISK_WARN_BYTES)."
-        return f"{left}: enough."
+            return f"{free}. Free more space soon (GALLEY_DISK_WARN_BYTES)."
+        return f"{free}: enough space."
 
 
 def look(settings: Settings) -> Room:
-    """As it is on this host now; takes microseconds. Never raises."""
+    """Return the fullest of this host's disks. Takes microseconds and never raises."""
     return min((_room(settings, folder) for folder in _folders(settings)), key=_by_need)
 
 
 def marks(settings: Settings, folder: str) -> tuple[int, int]:
-    """Below how many free bytes on the disk of `folder` it warns, and no run begins."""
-    found = _disk_of(folder)
-    return _marks(settings, found.f_blocks * found.f_frsize)
+    """Return the free bytes on the disk of `folder` below which to warn, and to start no runs."""
+    disk = _disk_of(folder)
+    return _marks(settings, disk.f_blocks * disk.f_frsize)
 
 
 def has_room(settings: Settings) -> bool:
-    """Whether this host may begin new runs."""
+    """Return whether this host has enough space to start runs."""
     return look(settings).state != FULL
 
 
 def storage_folder(settings: Settings) -> str | None:
-    """Where the storage lies on this host's disks; None when it is a remote one."""
+    """Return the folder of the package storage, or None for remote storage."""
     storage = urlsplit(settings.storage_url)
     return storage.path if storage.scheme in ("", "file") else None
 
 
 def ran_out(error: BaseException | None) -> bool:
-    """Whether a full disk is behind an error of a file or of a database, however wrapped."""
+    """Return whether a full disk caused an error of a file or database, however deeply wrapped."""
     while error is not None:
         if (
             getattr(error, "errno", None) in _FULL_ERRNOS
@@ -88,9 +87,9 @@ def _folders(settings: Settings) -> tuple[str, ...]:
 
 
 def _room(settings: Settings, folder: str) -> Room:
-    found = _disk_of(folder)
-    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    warn, stop = _marks(settings, total)
+    disk = _disk_of(folder)
+    free = disk.f_bavail * disk.f_frsize
+    warn, stop = _marks(settings, disk.f_blocks * disk.f_frsize)
     if free < stop:
         return Room(FULL, folder, free)
     if free < warn:
@@ -99,19 +98,18 @@ def _room(settings: Settings, folder: str) -> Room:
 
 
 def _marks(settings: Settings, total: int) -> tuple[int, int]:
-    """total: the size of the disk."""
     return (
         _mark(settings.disk_warn_bytes, WARN_BYTES, WARN_SHARE * total),
         _mark(settings.disk_stop_bytes, STOP_BYTES, STOP_SHARE * total),
     )
 
 
-def _mark(given: int | None, usual: int, share: float) -> int:
-    return min(usual, int(share)) if given is None else given
+def _mark(given: int | None, default: int, share: float) -> int:
+    return min(default, int(share)) if given is None else given
 
 
 def _disk_of(folder: str) -> os.statvfs_result:
-    """Of the nearest folder that there is: it may not have been made yet."""
+    """Return the disk of the nearest folder that exists, as this one may not exist yet."""
     try:
         return os.statvfs(folder)
     except OSError:

@@ -1,37 +1,37 @@
-"""Pages of lists: by number, and by cursor where a list grows without bound."""
+"""Pages of lists, by number or, where a list grows without bound, by cursor."""
 
 from dataclasses import dataclass
 from typing import Any
 
 COUNTED_TO = 10_000
-"""Up to here it is said exactly how long a list without bound is: a million costs 50 ms."""
+"""Unbounded lists are counted only this far: counting a million rows takes 50 ms."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list: `number` counts from 1."""
+    """One part of a list; `number` counts from 1."""
 
     number: int = 1
     size: int = 50
 
 
 def fetch(query: Any, page: Page) -> tuple[list[Any], int]:
-    """The rows of the page and how many rows there are in all; `query` says the order."""
+    """Return the rows of the page and the total; `query` sets the order."""
     return list(query.paginate(page.number, page.size)), query.count()
 
 
 def count(query: Any) -> int:
-    """How many rows there are, as far as they are counted."""
+    """Count the rows, up to COUNTED_TO."""
     return int(query.limit(COUNTED_TO).count())
 
 
 def fetch_after(
     query: Any, key: Any, page: Page, cursor: str | None, *, counted: Any = None
 ) -> tuple[list[Any], int, str | None]:
-    """Newest first by the id `key`: rows, how many in all (`count`), the next page's cursor.
+    """Return the rows, newest first by the id `key`, the total (see `count`), and the next cursor.
 
-    cursor: the last id of the page before; it beats the page number and, unlike it, neither skips
-    nor repeats a row when new ones arrive. counted: another query of the same rows, to count them.
+    cursor: the last id of the previous page. It overrides the page number and, unlike it, neither
+    skips nor repeats rows when new ones arrive. counted: a cheaper query to count the same rows.
     """
     ordered = query.order_by(key.desc()).limit(page.size + 1)
     if cursor is None:

@@ -1,7 +1,7 @@
-"""What the installation's secret key is good for besides sessions: signatures and encryption.
+"""Signatures and encryption with keys derived from the installation's secret key.
 
-Each purpose uses a key of its own, derived with HMAC-SHA256, so that nothing made for one purpose
-is worth anything for another.
+Each purpose has its own key, derived with HMAC-SHA256, so that nothing made for one purpose is
+valid for another.
 """
 
 import base64
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class WrongKey(Exception):
-    """What was encrypted cannot be read with this key; the text is a sentence for a person."""
+    """Data that was encrypted with another key; the text is a sentence for a person."""
 
 
 class Keys:
@@ -24,18 +24,18 @@ class Keys:
         self._secret_key = secret_key.encode()
 
     def sign(self, content: Any) -> str:
-        """64 hex characters for what JSON can hold, the same after any round trip through it."""
+        """Return 64 hex characters for a JSON value, the same after any round trip through JSON."""
         text = json.dumps(_normal(content), sort_keys=True, ensure_ascii=True)
         return hmac.new(self._signing, text.encode(), hashlib.sha256).hexdigest()
 
     def fits(self, content: Any, signature: str) -> bool:
-        """Whether `sign` made the signature for this content."""
+        """Return whether `sign` made the signature for this content."""
         return hmac.compare_digest(self.sign(content).encode(), signature.encode())
 
     def capability(self, purpose: str, *names: str) -> str:
-        """43 characters that only this installation makes for this purpose and these names.
+        """Return 43 characters that only this installation can make for this purpose and names.
 
-        names: without spaces.
+        names: must not contain spaces.
         """
         key = self._derived(f"galley: capability: {purpose}".encode())
         digest = hmac.digest(key, " ".join(names).encode(), "sha256")
@@ -43,7 +43,7 @@ class Keys:
 
     @staticmethod
     def is_same(given: str, expected: str) -> bool:
-        """Compares without telling by its time how much is right."""
+        """Compare in constant time."""
         return hmac.compare_digest(given.encode(), expected.encode())
 
     def encrypt(self, text: str) -> bytes:
@@ -51,13 +51,13 @@ class Keys:
         return encrypted
 
     def decrypt(self, data: bytes) -> str:
-        """Raises WrongKey."""
+        """Return the text that `encrypt` was given. Raises WrongKey."""
         from cryptography.fernet import InvalidToken
 
         try:
             text: bytes = self._cipher.decrypt(bytes(data))
         except InvalidToken:
-            raise WrongKey("It was stored under another secret key.") from None
+            raise WrongKey("This value was stored under another secret key.") from None
         return text.decode()
 
     @functools.cached_property
@@ -75,9 +75,9 @@ class Keys:
 
 
 def _normal(value: Any) -> Any:
-    """Whole numbers in one form only: PostgreSQL gives 1e23 back as 100000000000000000000000.
+    """Turn whole floats into integers: PostgreSQL returns 1e23 as 100000000000000000000000.
 
-    By way of the digits that JSON has for it: int(1e23) is 99999999999999991611392.
+    Convert the digits that JSON writes, because int(1e23) is 99999999999999991611392.
     """
     if isinstance(value, dict):
         return {name: _normal(item) for name, item in value.items()}

@@ -1,6 +1,6 @@
-"""The settings: read from the environment once, checked at once.
+"""Settings, read from the environment and checked at start.
 
-A bad setting raises SettingError with one sentence that names the setting and what it takes.
+A bad setting raises SettingError with one sentence that names the setting and its allowed values.
 """
 
 import math
@@ -19,12 +19,12 @@ GIB = 1024 * MIB
 
 
 class SettingError(Exception):
-    """A setting that cannot be used; the text is for the person who set it."""
+    """An invalid setting; the text is for the person who set it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are and how patient to be. Times are in seconds, sizes in bytes."""
+    """The settings of one process. Times are in seconds, sizes in bytes."""
 
     data_dir: Path
     database_url: str
@@ -38,22 +38,22 @@ class Settings:
     log_head_bytes: int
     log_tail_bytes: int
     step_path: str | None = None
-    """PATH of the scripts, if it is not to be the system's usual one."""
+    """The PATH of scripts; None for the system's default."""
     given_secret_key: str | None = None
-    # What a script may use; None: as much as the worker.
+    # Limits of a script; None: those of the worker.
     step_processes: int | None = None
-    """All processes of the worker's user together: so the kernel counts."""
+    """Counts all processes of the worker's user, as the kernel does."""
     step_file_bytes: int | None = None
     step_memory_bytes: int | None = None
     """The address space of each process."""
     step_open_files: int | None = None
-    # How little may be free on a disk; None: a share of it, see domain/disk.py.
+    # Minimum free space on a disk; None for the defaults in domain/disk.py.
     disk_warn_bytes: int | None = None
     disk_stop_bytes: int | None = None
     upload_bytes: int = 100 * MIB
-    """How large a request with log files may be."""
+    """The maximum size of a request with log files."""
     cors_origins: tuple[str, ...] = ()
-    """Whose pages may use the API from a browser, with a token."""
+    """Origins whose pages may call the API from a browser, with a token."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -64,8 +64,8 @@ class Settings:
         return Path(self.database_url.removeprefix("sqlite:///"))
 
     def secret_key(self) -> str:
-        """The given key, else the one in the data folder, which is made (mode 0600) if need be."""
-        return self.given_secret_key or _kept_secret_key(self.data_dir / "secret_key")
+        """Return the given key, else the one in the data folder, created (mode 0600) if missing."""
+        return self.given_secret_key or _stored_secret_key(self.data_dir / "secret_key")
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -119,7 +119,7 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
 
 
 def _limit(environ: Mapping[str, str], name: str, default: int) -> int | None:
-    """0 means that there is none."""
+    """Read a limit, of which 0 means none."""
     return _whole(environ, name, default, 0, 1 << 50) or None
 
 
@@ -155,7 +155,7 @@ def _origins(given: str | None) -> tuple[str, ...]:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
             raise SettingError(
                 "GALLEY_CORS_ORIGINS must be origins such as https://dash.example.com, separated "
-                f"by spaces; {origin!r} is none."
+                f"by spaces, not {origin!r}."
             )
     return origins
 
@@ -166,8 +166,8 @@ def _secret_key(given: str | None) -> str | None:
     return given or None
 
 
-def _kept_secret_key(path: Path) -> str:
-    """Whoever links the file first decides, so that parts which start together agree."""
+def _stored_secret_key(path: Path) -> str:
+    """Read the key. The first process to link a file decides, so parts started together agree."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         mine = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,4 +1,4 @@
-"""The six status words and how the status of a whole follows from its parts."""
+"""The six statuses, and how the status of a whole follows from its parts."""
 
 from collections.abc import Collection
 
@@ -15,18 +15,14 @@ RUN_STATUSES = (PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED)
 
 
 def fold(statuses: Collection[str]) -> str:
-    """The final status of something whose parts have all finished: the worst of theirs."""
+    """Return the final status of a whole whose parts have all finished: the worst of theirs."""
     for worst in (FAILED, CANCELLED):
         if worst in statuses:
             return worst
     return SUCCEEDED
 
 
-# What became of the outside when a worker was lost in the middle of a deployment.
+# The outcome of a deployment whose worker was lost (`StepRun.outside_effect`).
 UNKNOWN = "unknown"
-
-
 HAPPENED = "happened"
-
-
 DID_NOT = "did_not"

@@ -30,7 +30,7 @@ def search_audit(query: AuditQuery) -> ResponseReturnValue:
         require_system_admin(current_actor(), changes=False)
     else:
         load_project(query.project_id, ADMIN, changes=False)
-    wanted = audit.Wanted(
+    filters = audit.Filters(
         object_id=query.object_id,
         actor=query.actor,
         action=query.action,
@@ -39,5 +39,5 @@ def search_audit(query: AuditQuery) -> ResponseReturnValue:
         since=query.since,
         until=query.until,
     )
-    rows, total, cursor = audit.find(wanted, query.as_page(), query.cursor)
+    rows, total, cursor = audit.find(filters, query.as_page(), query.cursor)
     return listing([present.event(row) for row in rows], total, query, nextCursor=cursor)

@@ -50,8 +50,8 @@ class AuditSearch(CursorQuery):
     since: Day = None
     until: Day = None
 
-    def wanted(self) -> audit.Wanted:
-        return audit.Wanted(
+    def filters(self) -> audit.Filters:
+        return audit.Filters(
             object_id=self.object_id,
             actor=self.actor,
             action=self.action,
@@ -74,7 +74,7 @@ def audit_page() -> ResponseReturnValue:
     except Invalid as error:
         nothing = pages.unbounded([], 0, check(CursorQuery, {}), None)
         return _audit(Form(values, error.errors), nothing), error.status
-    rows, total, cursor = audit.find(query.wanted(), query.as_page(), query.cursor)
+    rows, total, cursor = audit.find(query.filters(), query.as_page(), query.cursor)
     return _audit(Form(values), pages.unbounded(_sentences(rows), total, query, cursor))
 
 

@@ -1,1 +1,1 @@
-"""Users, tokens, roles, the audit log, and the records that make a request safe to repeat."""
+"""Users, tokens, roles, the audit log, and idempotency keys."""

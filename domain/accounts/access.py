@@ -1,4 +1,4 @@
-"""Who may do what: pure rules, and the one query that loads a person's roles."""
+"""Permissions: pure rules, and the one query that loads a person's roles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ SYSTEM_ADMIN = "System_Admin"
 
 PROJECT_ROLES = (USER, SUPER_USER, ADMIN)
 ROLES = (*PROJECT_ROLES, SYSTEM_ADMIN)
-"""Each role may do all that the ones before it may."""
+"""In ascending order: each role may do everything that the ones before it may."""
 
 READ = "read"
 WRITE = "write"
@@ -21,7 +21,7 @@ WRITE = "write"
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who acts: a person, at this moment, through a session or a token."""
+    """A person at this moment, acting through a session or a token."""
 
     user_id: str
     username: str
@@ -36,13 +36,13 @@ class Actor:
         return self.scope == WRITE
 
     def role_in(self, project_id: str) -> str | None:
-        """The role in a project; None for a stranger to it."""
+        """Return the role in a project, or None for people outside it."""
         return SYSTEM_ADMIN if self.is_system_admin else self.roles.get(project_id)
 
     def may(self, role: str, project_id: str, *, changes: bool = True) -> bool:
-        """Whether what needs `role` in the project is allowed.
+        """Return whether the actor has `role` in the project.
 
-        changes: False for what only reads, though it needs more than the role User.
+        changes: False for reading something that needs more than the role User.
         """
         own = self.role_in(project_id)
         if own is None or ROLES.index(own) < ROLES.index(role):
@@ -50,7 +50,7 @@ class Actor:
         return role == USER or not changes or self.may_write
 
     def may_somewhere(self, role: str) -> bool:
-        """Whether there is a project in which what needs `role` is allowed."""
+        """Return whether the actor has `role` in any project."""
         return self.is_system_admin or any(self.may(role, project) for project in self.roles)
 
 
@@ -60,19 +60,19 @@ _ROLES = Statement(
 
 
 def actor_of(user: User, *, scope: str = WRITE, address: str = "") -> Actor:
-    """The person with the roles they have now."""
+    """Load a user's current roles."""
     roles = {} if user.is_system_admin else dict(_ROLES.rows(user_id=user.id))
     return Actor(user.id, user.username, user.is_system_admin, roles, scope, address)
 
 
 def console(username: str = "console") -> Actor:
-    """Whoever holds the data folder and uses the command line on it: may do everything."""
+    """Return the user of the command line on the data folder, who may do everything."""
     return Actor("", username, is_system_admin=True, address="console")
 
 
 def missing(kind: str, name: str) -> NotFound:
-    """The one answer for what does not exist and for what a stranger may not know of."""
-    return NotFound(f"There is no {kind} {name!r} that you may see.")
+    """Return the same error for missing objects and for those hidden from this person."""
+    return NotFound(f"There is no {kind} {name!r}, or you may not see it.")
 
 
 def require(
@@ -84,11 +84,10 @@ def require(
     name: str | None = None,
     changes: bool = True,
 ) -> None:
-    """Let through who has `role` in the project.
+    """Check that the actor has `role` in the project.
 
-    kind, name: what the caller asked for, for the sentence that a stranger gets.
-    changes: False for what only reads.
-    Raises NotFound for strangers, Forbidden for members who may not.
+    kind, name: the object requested, named in NotFound. changes: False for reading.
+    Raises NotFound for people outside the project, Forbidden for members without the role.
     """
     if actor.role_in(project_id) is None:
         raise missing(kind, project_id if name is None else name)
@@ -97,14 +96,14 @@ def require(
 
 
 def require_system_admin(actor: Actor, *, changes: bool = True) -> None:
-    """Let through System_Admins; `changes` is False for what only reads."""
+    """Check that the actor is a System_Admin; `changes` is False for reading."""
     if not actor.is_system_admin or (changes and not actor.may_write):
         own = SYSTEM_ADMIN if actor.is_system_admin else None
         raise _forbidden(SYSTEM_ADMIN, own)
 
 
 def require_write(actor: Actor) -> None:
-    """Let through who may change at least what is their own."""
+    """Check that the actor may change at least their own account."""
     if not actor.may_write:
         raise _read_only(required=None, own=None)
 
@@ -112,7 +111,7 @@ def require_write(actor: Actor) -> None:
 def _forbidden(role: str, own: str | None) -> Forbidden:
     if own is not None and ROLES.index(own) >= ROLES.index(role):
         return _read_only(role, own)
-    mine = f"yours is {own}" if own else "you have none that counts here"
+    mine = f"yours is {own}" if own else "you have none here"
     who = "A System_Admin" if role == SYSTEM_ADMIN else "An Admin of the project"
     return Forbidden(
         f"This needs the role {role}; {mine}. {who} can change that.",
@@ -124,7 +123,7 @@ def _forbidden(role: str, own: str | None) -> Forbidden:
 
 def _read_only(required: str | None, own: str | None) -> Forbidden:
     return Forbidden(
-        "This token may only read; use one with the scope write.",
+        "This token is read-only. Use one with the scope write.",
         code="read_only_token",
         requiredRole=required,
         yourRole=own,

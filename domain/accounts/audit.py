@@ -1,4 +1,4 @@
-"""The record of who did what to what, when and from where."""
+"""The audit log: each change with its actor, time and address."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SHOWN = frozenset(
     requiresApproval role timeoutSeconds
     """.split()  # noqa: SIM905
 )
-"""Fields whose values a change tells: none that may hold a script or a secret."""
+"""Fields whose values are recorded. None of them may hold a script or a secret."""
 
 MAX_SHOWN = 200
 
@@ -35,9 +35,9 @@ def record(
     project_id: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note a change; call it inside the change's own transaction, so that neither is alone.
+    """Record a change, inside the change's own transaction, so that both are stored or neither.
 
-    action: what was done to the kind of object, such as `create`; detail: plain JSON, no secrets.
+    action: a verb such as `create`. detail: plain JSON without secrets.
     """
     AuditEvent.create(
         actor=actor.username,
@@ -51,18 +51,17 @@ def record(
 
 
 def changed(before: Mapping[str, Any] | Base | None, after: Mapping[str, Any]) -> dict[str, Any]:
-    """For `detail`: each field that differs, and from what to what where that may be told.
+    """Return a `detail` with each field that differs, with both values if it is one of SHOWN.
 
-    before: the row with these columns, or None for something new. Scripts, lists and long texts are
-    only named, and so is every field that is not among SHOWN. Members of an object are fields of
-    their own, such as `settings.path`.
+    before: the row with these columns, or None for a new row. Scripts, lists and long texts are
+    only named. Members of an object are fields of their own, such as `settings.path`.
     """
     if isinstance(before, Base):
         before = {name: getattr(before, name) for name in after}
     old, new = dict(_fields(before or {})), dict(_fields(after))
     return {
         "changed": {
-            name: _told(name, old.get(name), new.get(name))
+            name: _values(name, old.get(name), new.get(name))
             for name in {**old, **new}
             if old.get(name) != new.get(name)
         }
@@ -70,21 +69,21 @@ def changed(before: Mapping[str, Any] | Base | None, after: Mapping[str, Any]) -
 
 
 def put(before: Base | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """As `changed`, for a row that may not have been there before."""
+    """Return the `detail` of a row that was created or replaced; see `changed`."""
     return {"isNew": before is None, **changed(before, values)}
 
 
 def _fields(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         first, *rest = name.split("_")
-        outside = first + "".join(part.capitalize() for part in rest)
+        public_name = first + "".join(part.capitalize() for part in rest)
         if isinstance(value, Mapping):
-            yield from ((f"{outside}.{inner}", held) for inner, held in _fields(value))
+            yield from ((f"{public_name}.{inner}", held) for inner, held in _fields(value))
         else:
-            yield outside, value
+            yield public_name, value
 
 
-def _told(name: str, old: Any, new: Any) -> dict[str, Any]:
+def _values(name: str, old: Any, new: Any) -> dict[str, Any]:
     is_shown = name.rpartition(".")[2] in SHOWN and _is_short(old) and _is_short(new)
     return {"from": old, "to": new} if is_shown else {}
 
@@ -97,8 +96,8 @@ def _is_short(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to look for; None: whatever it is. Times are epoch milliseconds, `until` left out."""
+class Filters:
+    """Conditions on events; None matches all. Times are epoch milliseconds, `until` exclusive."""
 
     object_id: str | None = None
     actor: str | None = None
@@ -110,34 +109,35 @@ class Wanted:
 
 
 def find(
-    wanted: Wanted, page: Page, cursor: str | None
+    filters: Filters, page: Page, cursor: str | None
 ) -> tuple[list[AuditEvent], int, str | None]:
-    """Newest first; see `fetch_after`."""
-    return fetch_after(matching(wanted), AuditEvent.id, page, cursor)
+    """Return a page of the matching events, newest first; see `fetch_after`."""
+    return fetch_after(matching(filters), AuditEvent.id, page, cursor)
 
 
-def matching(wanted: Wanted) -> Any:
-    """A query of the events, in no order."""
+def matching(filters: Filters) -> Any:
+    """Return a query of the events, in no order."""
     query = AuditEvent.select()
-    for condition in (*_conditions(wanted), *_times(wanted)):
+    for condition in (*_conditions(filters), *_times(filters)):
         query = query.where(condition)
     return query
 
 
-def _conditions(wanted: Wanted) -> Iterator[Any]:
-    """Each filter leads to its events by an index; on SQLite only the rarest of them may do so.
+def _conditions(filters: Filters) -> Iterator[Any]:
+    """Let each filter use its index; on SQLite only the rarest, by hiding the other columns.
 
-    SQLite keeps no statistics here. Left to itself it takes the index with the shortest column,
-    which is the kind of object, and reads a million runs to find the history of one.
+    SQLite keeps no statistics here. Left alone it uses the index with the shortest column, the
+    kind of object, and reads a million runs to find the history of one.
     """
-    filters = [
-        (AuditEvent.object_id, wanted.object_id),
-        (AuditEvent.actor, wanted.actor),
-        (AuditEvent.action, wanted.action),
-        (AuditEvent.project_id, wanted.project_id),
-        (AuditEvent.object_kind, wanted.object_kind),
-    ]
-    given = [(column, value) for column, value in filters if value is not None]
+    columns = (
+        AuditEvent.object_id,
+        AuditEvent.actor,
+        AuditEvent.action,
+        AuditEvent.project_id,
+        AuditEvent.object_kind,
+    )
+    values = ((column, getattr(filters, column.name)) for column in columns)
+    given = [(column, value) for column, value in values if value is not None]
     if not is_sqlite() or len(given) < 2:
         yield from (column == value for column, value in given)
         return
@@ -147,41 +147,43 @@ def _conditions(wanted: Wanted) -> Iterator[Any]:
 
 
 def _count(column: Any, value: str) -> int:
-    """How many events there are of it, as far as they are counted at all."""
     return count(AuditEvent.select().where(column == value))
 
 
-def _times(wanted: Wanted) -> Iterator[Any]:
-    """By the ids too, which hold the time: they lead straight to the events, and `at` is exact.
+def _times(filters: Filters) -> Iterator[Any]:
+    """Compare the ids too, which hold the time and are indexed; `at` is exact.
 
-    Both are taken in one statement; an hour is for a process that was paused in between.
+    The hour allows for a process that was paused between taking the id and the time.
     """
-    if wanted.since is not None:
-        yield AuditEvent.id >= first_id(wanted.since - HOUR_MS)
-        yield AuditEvent.at >= wanted.since
-    if wanted.until is not None:
-        yield AuditEvent.id < first_id(wanted.until + HOUR_MS)
-        yield AuditEvent.at < wanted.until
+    if filters.since is not None:
+        yield AuditEvent.id >= first_id(filters.since - HOUR_MS)
+        yield AuditEvent.at >= filters.since
+    if filters.until is not None:
+        yield AuditEvent.id < first_id(filters.until + HOUR_MS)
+        yield AuditEvent.at < filters.until
+
+
+# ---- writing rows with their audit detail ----------------------------------------------------
 
 
 def put_row(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Insert or update the row that `key` names, inside a transaction: the row, and as it was.
+    """Insert or update the row with this key, in a transaction. Returns it, and the row before.
 
-    Not an upsert, which would not tell; instead the loser of a race between two inserts updates.
+    Not an upsert, which does not return the old row. The loser of a race of two inserts updates.
     """
     condition = [getattr(model, name) == value for name, value in key.items()]
     before = None
     while not model.insert(**key, **values).on_conflict_ignore().execute():
         before = locked(model.select().where(*condition)).first()
-        if before is not None:  # else it was deleted at this very moment
+        if before is not None:  # else it was deleted just now
             model.update(**values).where(*condition).execute()
             break
     return model.get(*condition), before
 
 
 def change_row(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Update a row by its id, inside a transaction. Returns what changed, for the audit."""
-    of_it = type(row).id == row.id
-    before = locked(type(row).select().where(of_it)).get()
-    type(row).update(**values).where(of_it).execute()
+    """Update a row by its id, inside a transaction. Returns the audit detail."""
+    model, condition = type(row), type(row).id == row.id
+    before = locked(model.select().where(condition)).get()
+    model.update(**values).where(condition).execute()
     return changed(before, values)

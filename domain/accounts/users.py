@@ -1,4 +1,4 @@
-"""Users, passwords, and sessions."""
+"""Users, passwords and sessions."""
 
 import functools
 import secrets
@@ -16,9 +16,9 @@ from domain.models import Lookup, User, given, locked, write
 from domain.pagination import Page, fetch
 
 PASSWORD_HASH = "scrypt:32768:8:1"  # noqa: S105
-"""Takes 32 MiB and a tenth of a second, for us as for who tries passwords."""
+"""Takes 32 MiB and a tenth of a second, for the server and for an attacker alike."""
 MAX_NAME = 100
-"""Characters of a username that are kept of what somebody typed."""
+"""Characters recorded of a username as typed."""
 
 # ---- users -----------------------------------------------------------------------------------
 
@@ -32,7 +32,7 @@ def create_user(
     email: str = "",
     is_system_admin: bool = False,
 ) -> User:
-    """A user; without a password only tokens let them in. Raises Conflict for a taken name."""
+    """Create a user. Without a password only tokens work. Raises Conflict `duplicate_name`."""
     password_hash = _hashed(password) if password is not None else None
     try:
         with write():
@@ -62,13 +62,13 @@ def list_users(page: Page) -> tuple[list[User], int]:
 
 
 def change_user(actor: Actor, username: str, values: Mapping[str, Any]) -> User:
-    """Give a user other facts: display_name, email, is_system_admin, whichever of them.
+    """Change any of a user's display_name, email and is_system_admin.
 
     Raises NotFound, Conflict `last_system_admin`.
     """
     with write():
         if not values.get("is_system_admin", True):
-            _keep_an_admin_beside(username, "/isSystemAdmin")
+            _require_another_admin(username, "/isSystemAdmin")
         before = _locked_user(username)
         User.update(**values).where(User.id == before.id).execute()
         audit.record(actor, "change", "user", username, detail=audit.changed(before, values))
@@ -76,16 +76,16 @@ def change_user(actor: Actor, username: str, values: Mapping[str, Any]) -> User:
 
 
 def delete_user(actor: Actor, username: str) -> None:
-    """Take a user away, with their tokens, sessions and roles; what they did keeps their name.
+    """Delete a user with their tokens, sessions and roles. Records of their actions stay.
 
     Raises NotFound, Conflict: `own_account`, `last_system_admin`.
     """
     if username == actor.username:
-        message = f"You are {username}: nobody deletes their own account."
+        message = "You cannot delete your own account. Ask another System_Admin."
         details = [FieldError("", "not_allowed", message)]
         raise Conflict(message, code="own_account", details=details)
     with write():
-        _keep_an_admin_beside(username, "")
+        _require_another_admin(username, "")
         user = _locked_user(username)
         User.delete().where(User.id == user.id).execute()
         audit.record(actor, "delete", "user", username)
@@ -98,14 +98,14 @@ def _locked_user(username: str) -> User:
     return user
 
 
-def _keep_an_admin_beside(username: str, field: str) -> None:
-    """Before this user ceases to be a System_Admin: two who do it to each other wait in turn.
+def _require_another_admin(username: str, field: str) -> None:
+    """Check that a System_Admin remains. The locks keep two from demoting each other.
 
-    field: what of the request asks for it. Raises Conflict `last_system_admin`.
+    field: the part of the request to blame. Raises Conflict `last_system_admin`.
     """
     admins = locked(User.select().where(User.is_system_admin).order_by(User.id))
     if [admin.username for admin in admins] == [username]:
-        message = f"{username} is the only System_Admin; make another one first."
+        message = f"{username} is the only System_Admin. Appoint another one first."
         details = [FieldError(field, "not_allowed", message)]
         raise Conflict(message, code="last_system_admin", details=details)
 
@@ -114,7 +114,7 @@ def _keep_an_admin_beside(username: str, field: str) -> None:
 
 
 def set_password(actor: Actor, username: str, password: str) -> User:
-    """Change a password and so end every session of that user. Returns them as they are then."""
+    """Change a password, which ends every session of that user."""
     user = get_user(username)
     password_hash = _hashed(password)
     with write():
@@ -126,20 +126,20 @@ def set_password(actor: Actor, username: str, password: str) -> User:
 
 
 def change_own_password(actor: Actor, current: str | None, password: str) -> User:
-    """Change the actor's password and so end their sessions, this one as well.
+    """Change the actor's password, which ends their sessions, including this one.
 
-    Raises Forbidden `wrong_credentials` unless `current` is their present password: who found a
-    token or an open browser must not keep the account.
+    Raises Forbidden `wrong_credentials` unless `current` is the current password, so that a stolen
+    token or an unlocked browser cannot take over the account.
     """
     if current is None:
-        raise _unproven("required", "Your present password is needed to change it.")
+        raise _wrong_credentials("required", "Enter your current password.")
     if not _is_password_of(get_user(actor.username), current):
-        _note(actor, "change_password_failed", actor.username)
-        raise _unproven("wrong_password", "This is not your present password.")
+        _record(actor, "change_password_failed", actor.username)
+        raise _wrong_credentials("wrong_password", "This is not your current password.")
     return set_password(actor, actor.username, password)
 
 
-def _unproven(code: str, message: str) -> Forbidden:
+def _wrong_credentials(code: str, message: str) -> Forbidden:
     return Forbidden(
         message,
         code="wrong_credentials",
@@ -150,25 +150,25 @@ def _unproven(code: str, message: str) -> Forbidden:
 
 
 def sign_in(username: str, password: str, *, address: str = "") -> User:
-    """The user with this name and password. Raises NotSignedIn, and does not say which is wrong.
+    """Return the user with this name and password, and record the attempt with its address.
 
-    address: where from, for the audit. It also tells of who did not get in: the name as typed.
+    Raises NotSignedIn, which does not say which of the two is wrong.
     """
     user = User.get_or_none(User.username == username)
     if not _is_password_of(user, password) or user is None:
-        _note(Actor("", "", address=address), "sign_in_failed", username[:MAX_NAME])
+        _record(Actor("", "", address=address), "sign_in_failed", username[:MAX_NAME])
         raise NotSignedIn("The username or the password is wrong.", code="wrong_credentials")
-    _note(Actor(user.id, user.username, address=address), "sign_in", username)
+    _record(Actor(user.id, user.username, address=address), "sign_in", username)
     return user
 
 
 def sign_out(actor: Actor) -> None:
-    """Note that a session ended because its person said so; the session itself is the caller's."""
-    _note(actor, "sign_out", actor.username)
+    """Record that a person signed out; the caller ends the session."""
+    _record(actor, "sign_out", actor.username)
 
 
-def _note(actor: Actor, action: str, username: str) -> None:
-    """What changes nothing but the audit: a full disk keeps nobody from coming to look."""
+def _record(actor: Actor, action: str, username: str) -> None:
+    """Record an audit event. A full disk must not keep people from signing in."""
     try:
         with write():
             audit.record(actor, action, "user", username)
@@ -183,12 +183,12 @@ def _hashed(password: str) -> str:
 
 def _is_password_of(user: User | None, password: str) -> bool:
     known = user.password_hash if user is not None else None
-    return check_password_hash(known or _nobodys_hash(), password) and bool(known)
+    return check_password_hash(known or _dummy_hash(), password) and bool(known)
 
 
 @functools.cache
-def _nobodys_hash() -> str:
-    """Checked when the user does not exist, so that the time taken tells nobody who does."""
+def _dummy_hash() -> str:
+    """Return a hash to check for unknown users, so that the time taken does not reveal users."""
     return _hashed(secrets.token_hex())
 
 
@@ -199,5 +199,5 @@ _OF_SESSION = Lookup(
 
 
 def of_session(user_id: str, session_number: int) -> User | None:
-    """The user of a session; None if it has ended."""
+    """Return the user of a session, or None if it has ended."""
     return _OF_SESSION.row(user_id=user_id, session_number=session_number)

@@ -13,13 +13,13 @@ from domain.projects.named_rows import get_named, list_named, put_named
 from domain.statuses import LIVE
 
 MAX_NAMED = 10
-"""Runs that are named where they are in the way."""
+"""Runs named in a conflict at most."""
 
 
 def put_environment(
     actor: Actor, project: Project, name: str, values: Mapping[str, Any]
 ) -> tuple[Environment, bool]:
-    """Make or replace an environment; True if it is new. `values` are columns of Environment."""
+    """Create or replace an environment; True if it is new. `values` are columns of Environment."""
     return put_named(actor, Environment, "environment", project, name, values)
 
 
@@ -32,9 +32,9 @@ def list_environments(project: Project, page: Page) -> tuple[list[Environment], 
 
 
 def delete_environment(actor: Actor, project: Project, name: str) -> None:
-    """Forget an environment and its deployments.
+    """Delete an environment and its deployments.
 
-    Raises Conflict while a run that is in progress deploys to it, or is about to.
+    Raises Conflict `environment_busy` while a run in progress deploys to it, or will.
     """
     environment = get_environment(project, name)
     with write():
@@ -44,21 +44,20 @@ def delete_environment(actor: Actor, project: Project, name: str) -> None:
 
 
 def _refuse_while_deployed_to(environment: Environment) -> None:
-    """By the locks of the steps, which are theirs from the start of the run on."""
-    of_it = StepRun.lock_key == environment_lock(environment.id)
-    runs = (
+    """Look at the steps' lock keys, which are set when a run starts."""
+    deploys_here = StepRun.lock_key == environment_lock(environment.id)
+    query = (
         Run.select(Run.id, Run.number)
         .join(StepRun)
-        .where(of_it & StepRun.status.in_(LIVE) & Run.completed_at.is_null())
+        .where(deploys_here & StepRun.status.in_(LIVE) & Run.completed_at.is_null())
     )
-    found = {run.id: run.number for run in runs.limit(MAX_NAMED)}
-    if found:
+    numbers = {run.id: run.number for run in query.limit(MAX_NAMED)}
+    if numbers:
         raise Conflict(
-            f"Runs that are in progress deploy into {environment.name!r}; wait for them or abort "
-            "them first.",
+            f"Runs in progress deploy to {environment.name!r}. Wait for them or abort them first.",
             code="environment_busy",
             details=[
                 state("run_in_progress", f"Run {number} deploys here.", runId=run_id)
-                for run_id, number in found.items()
+                for run_id, number in numbers.items()
             ],
         )

@@ -1,4 +1,4 @@
-"""What test suites and environments have in common: rows of a project with a name."""
+"""Named rows of a project: the common part of test suites and environments."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -9,19 +9,14 @@ from domain.accounts.access import Actor, missing
 from domain.accounts.audit import change_row, put_row
 from domain.accounts.users import get_user
 from domain.errors import taken
-from domain.models import (
-    Member,
-    Project,
-    User,
-    write,
-)
+from domain.models import Member, Project, User, write
 from domain.pagination import Page, fetch
 
 # ---- projects --------------------------------------------------------------------------------
 
 
 def create_project(actor: Actor, project_id: str, name: str, description: str = "") -> Project:
-    """Raises Conflict if the id is taken."""
+    """Create a project. Raises Conflict if the id is taken."""
     try:
         with write():
             project = Project.create(
@@ -42,7 +37,7 @@ def change_project(actor: Actor, project: Project, name: str, description: str) 
 
 
 def list_projects(actor: Actor, page: Page) -> tuple[list[Project], int]:
-    """The projects that the actor may read."""
+    """Return the projects that the actor may read."""
     query = Project.select().order_by(Project.id)
     if not actor.is_system_admin:
         query = query.where(Project.id.in_(list(actor.roles)))
@@ -82,7 +77,7 @@ def list_members(project: Project, page: Page) -> tuple[list[Member], int]:
 
 
 def list_memberships(user_id: str, page: Page) -> tuple[list[Member], int]:
-    """Where a user has a role, each with its project."""
+    """Return a user's roles, each with its project."""
     query = Member.select(Member, Project).join(Project).where(Member.user == user_id)
     return fetch(query.order_by(Member.project), page)
 

@@ -1,4 +1,4 @@
-"""Setting and deleting the secrets of a project. Nobody gets a value back, only workers do."""
+"""The secrets of a project. Values are write-only; only workers read them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from domain.projects.secret_values import encrypted, is_everyday
 from domain.secret_key import Keys
 
 MAX_SECRETS = 100
-"""In a project; each of them is looked for in all that its steps print."""
+"""Per project; everything its steps print is searched for each of them."""
 
 
 def put_secret(
@@ -29,26 +29,26 @@ def put_secret(
         row, before = put_row(Secret, {"project": project.id, "name": name}, values)
         is_new = before is None
         if is_new and _all(project).count() > MAX_SECRETS:
-            fault = FieldError("", "too_many", f"A project takes at most {MAX_SECRETS} secrets.")
-            raise Invalid([fault], fault.message)
-        detail = {"isNew": is_new}  # nothing about the value, not even whether it is another
+            error = FieldError("", "too_many", f"A project takes at most {MAX_SECRETS} secrets.")
+            raise Invalid([error], error.message)
+        detail = {"isNew": is_new}  # nothing about the value, not even whether it changed
         audit.record(actor, "put", "secret", name, project_id=project.id, detail=detail)
     return row, is_new
 
 
 def warnings(value: str) -> list[FieldError]:
-    """What to tell who set the value: it is kept and masked all the same."""
+    """Return warnings about a value, which is stored and masked regardless."""
     if not is_everyday(value):
         return []
     text = (
-        "The value is short or looks like a word or a number: logs show *** wherever it stands by "
-        "chance, and a release whose version or file names hold it is refused."
+        "The value is short or looks like a word or a number. Logs show *** wherever it occurs by "
+        "chance, and releases with it in their version or file names are refused."
     )
     return [FieldError("/value", "easily_guessed", text)]
 
 
 def get_secret(project: Project, name: str) -> Secret:
-    """All about it but its value. Raises NotFound."""
+    """Return a secret without its value. Raises NotFound."""
     row = _all(project).where(Secret.name == name).first()
     if row is None:
         raise missing("secret", name)
@@ -67,6 +67,6 @@ def delete_secret(actor: Actor, project: Project, name: str) -> None:
 
 
 def _all(project: Project) -> Any:
-    """Without their values, which no page and no answer needs."""
-    facts = (Secret.id, Secret.project, Secret.name, Secret.updated_at, Secret.updated_by)
-    return Secret.select(*facts).where(Secret.project == project.id)
+    """Return a query of the secrets without their values."""
+    columns = (Secret.id, Secret.project, Secret.name, Secret.updated_at, Secret.updated_by)
+    return Secret.select(*columns).where(Secret.project == project.id)

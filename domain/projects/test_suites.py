@@ -13,7 +13,7 @@ from domain.projects.named_rows import get_named, list_named, put_named
 def put_test_suite(
     actor: Actor, project: Project, name: str, values: Mapping[str, Any]
 ) -> tuple[TestSuite, bool]:
-    """Make or replace a suite; True if it is new. `values` are columns of TestSuite."""
+    """Create or replace a suite; True if it is new. `values` are columns of TestSuite."""
     return put_named(actor, TestSuite, "test_suite", project, name, values)
 
 

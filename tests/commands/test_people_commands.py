@@ -66,7 +66,7 @@ def test_who_changes_their_own_password_over_the_api_has_to_know_it(server, gall
     command = ("user", "password", name, "--password", "another one")
     wrong = galley(*command, typed="a guess\n", **own)
     assert (wrong.returncode, signs_in(server, name, GOOD)) == (1, True)
-    assert "This is not your present password." in wrong.stderr
+    assert "This is not your current password." in wrong.stderr
     right = galley(*command, typed=f"{GOOD}\n", **own)
     assert (right.returncode, signs_in(server, name, "another one")) == (0, True)
 

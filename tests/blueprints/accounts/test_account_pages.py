@@ -133,8 +133,8 @@ def test_the_session_that_goes_on_can_change_things(of_ann: FlaskClient, ann: Pe
 @pytest.mark.parametrize(
     ("given", "status", "field", "sentence"),
     [
-        ({"currentPassword": "guessed it"}, 403, "currentPassword", "not your present password"),
-        ({"currentPassword": ""}, 403, "currentPassword", "needed to change it"),
+        ({"currentPassword": "guessed it"}, 403, "currentPassword", "not your current password"),
+        ({"currentPassword": ""}, 403, "currentPassword", "Enter your current password"),
         ({"password": "short!!"}, 422, "password", "at least 8 characters"),
         ({"password": ""}, 422, "password", "at least 8 characters"),
     ],

@@ -268,5 +268,5 @@ def test_nobody_deletes_their_own_account_and_reads_who_can(root: FlaskClient) -
     assert "Ask another System_Admin." in page
     refused = root.post("/admin/users/sysadmin/delete")
     assert refused.status_code == 409
-    assert "nobody deletes their own account" in refused.text.partition("fault-list")[2]
+    assert "cannot delete your own account" in refused.text.partition("fault-list")[2]
     assert root.get("/admin/users").status_code == 200

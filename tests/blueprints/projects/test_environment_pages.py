@@ -176,7 +176,7 @@ def test_an_environment_stays_while_something_is_deployed_there(
     step = world.run(type="Deploy", lock_key=environment_lock(place.id))
     response = visitor.post(f"{PLACES}/{place.name}/delete")
     assert response.status_code == 409
-    assert "Runs that are in progress deploy into" in response.text
+    assert "Runs in progress deploy to" in response.text
     assert f'href="/runs/{step.run_id}"' in response.text
     assert fields_of(response.text)["settings.script"].value == "true"
     assert Environment.select().count() == 1

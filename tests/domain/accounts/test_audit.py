@@ -7,7 +7,7 @@ import pytest
 from domain import engine, pagination
 from domain.accounts import audit
 from domain.accounts.access import Actor
-from domain.accounts.audit import Wanted, changed
+from domain.accounts.audit import Filters, changed
 from domain.clock import now
 from domain.definitions.schema import ChangedWorkflow
 from domain.definitions.validate import parse
@@ -245,13 +245,13 @@ def events() -> list[str]:
 
 
 def found(size: int = 200, **wanted: object) -> list[str]:
-    return [row.id for row in audit.find(Wanted(**wanted), Page(1, size), None)[0]]
+    return [row.id for row in audit.find(Filters(**wanted), Page(1, size), None)[0]]
 
 
 def test_the_newest_come_first_and_the_cursor_goes_on_where_the_page_ended(events):
     seen, cursor = [], None
     while True:
-        rows, total, cursor = audit.find(Wanted(), Page(1, 7), cursor)
+        rows, total, cursor = audit.find(Filters(), Page(1, 7), cursor)
         assert total == 60
         seen += [row.id for row in rows]
         if cursor is None:
@@ -282,7 +282,7 @@ def test_every_filter_holds_alone_and_with_others(events, names):
 
 
 def test_what_nobody_did_is_not_found(events):
-    assert audit.find(Wanted(actor="nobody"), Page(), None) == ([], 0, None)
+    assert audit.find(Filters(actor="nobody"), Page(), None) == ([], 0, None)
 
 
 def test_since_takes_the_moment_itself_and_until_does_not(events):
@@ -311,9 +311,9 @@ def test_times_beyond_all_ids_leave_out_all_or_nothing(events, ms):
 
 def test_so_many_are_counted_and_no_more(events, monkeypatch):
     monkeypatch.setattr(pagination, "COUNTED_TO", 20)
-    assert audit.find(Wanted(), Page(1, 10), None)[1] == 20
-    assert audit.find(Wanted(object_id="o3"), Page(1, 10), None)[1] == 12
-    assert audit.find(Wanted(), Page(1, 100), None)[1] == 60
+    assert audit.find(Filters(), Page(1, 10), None)[1] == 20
+    assert audit.find(Filters(object_id="o3"), Page(1, 10), None)[1] == 12
+    assert audit.find(Filters(), Page(1, 100), None)[1] == 60
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_so_many_are_counted_and_no_more(events, monkeypatch):
 )
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)  # PostgreSQL has statistics
 def test_sqlite_goes_straight_to_the_newest_by_the_rarest_of_the_filters(events, wanted, index):
-    newest = audit.matching(Wanted(**wanted)).order_by(AuditEvent.id.desc()).limit(51)
+    newest = audit.matching(Filters(**wanted)).order_by(AuditEvent.id.desc()).limit(51)
     sql, params = newest.sql()
     (plan,) = db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", params).fetchall()
     assert f"USING INDEX {index} " in f"{plan[3]} "  # and no other line: nothing is sorted

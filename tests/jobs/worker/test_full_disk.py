@@ -165,7 +165,7 @@ def test_the_log_of_a_process_tells_of_its_disk_when_it_changes_and_no_more(
     small_disk.clear()
     watch.has_room()
     full, enough = (record.getMessage() for record in caplog.records)
-    assert "0 MiB are free" in full
+    assert "0 MiB free" in full
     assert "GALLEY_DISK_STOP_BYTES" in full
     assert "enough" in enough
 
