@@ -90,7 +90,7 @@ def upload_logs(run_id: str) -> ResponseReturnValue:
                 inbox.refuse(FieldError(field, "unknown_field", f"{part.field!r} is not a file."))
             else:
                 inbox.add(field, part.filename, part.pieces)
-        rows = inbox.keep(current_actor())
+        rows = inbox.store(current_actor())
     body = {"uploads": [present.upload(upload) for upload in rows]}
     return created(body, f"/api/workflowruns/{row.id}/logs")
 

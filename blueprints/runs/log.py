@@ -84,7 +84,7 @@ def opening(step: StepRun, attempt: int) -> dict[str, Any]:
     }
 
 
-def _error(log: AttemptLog) -> error_lines.Found | None:
+def _error(log: AttemptLog) -> error_lines.ErrorSearch | None:
     """Return the error line of a failed attempt; None while it runs, or if no line matches."""
     if not (log.is_over and log.has_failed):
         return None
@@ -93,7 +93,7 @@ def _error(log: AttemptLog) -> error_lines.Found | None:
 
 
 def _window(
-    log: AttemptLog, place: LogPlace, error: error_lines.Found | None = None
+    log: AttemptLog, place: LogPlace, error: error_lines.ErrorSearch | None = None
 ) -> tuple[Window, int | None]:
     """Return a window of lines, and the line that it was chosen to show."""
     if place.line:

@@ -74,7 +74,7 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
         rows = [opened, *rows]  # it was asked for, wherever in the list it is
     histories = result_queries.histories(run, step, rows)
     items = [{**present.test(row), **_history(histories[row.id])} for row in rows]
-    origin = run_facts.really_ran(step)
+    origin = run_facts.origin_of(step)
     return render_template(
         "runs/test_results.html",
         run={
@@ -126,7 +126,7 @@ def _history(history: History) -> Mapping[str, Any]:
         "failingRuns": history.failing_runs,
         "isSinceBefore": history.is_since_before,
         "isNewlyFailing": history.is_newly_failing,
-        "isMended": history.is_mended,
+        "isFixed": history.is_fixed,
         "isFlaky": history.is_flaky,
         "changes": history.changes,
     }

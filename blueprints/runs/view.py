@@ -24,7 +24,7 @@ from domain.comparison import compare as run_comparison
 from domain.errors import NotFound
 from domain.logs import run_logs
 from domain.models import Deployment, Run, StepRun
-from domain.models.run_facts import really_ran, runs_by_id
+from domain.models.run_facts import origin_of, runs_by_id
 from domain.releases import deployments as release_deployments
 from domain.runs import approvals, durations, external_completion, timeline
 from domain.runs.queries import Details
@@ -191,7 +191,7 @@ def _chosen_attempt(step: Mapping[str, Any], row: StepRun, view: RunView) -> int
     For a reused step, it is an attempt of the original step; 0 if that was deleted.
     """
     if row.kept_from is not None:
-        is_gone = really_ran(row) is row
+        is_gone = origin_of(row) is row
         return 0 if is_gone else run_logs.of_step(settings().data_dir, row, view.attempt).attempt
     if row.is_outside:
         return 0

@@ -1,1 +1,1 @@
-"""Read, index, search, and upload the log files of steps and runs."""
+"""Read, index, search and upload the log files of steps and runs."""

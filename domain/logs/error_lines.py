@@ -1,4 +1,4 @@
-"""Which line of a failed step's log says what went wrong: the first that looks like an error."""
+"""Find the line of a failed step's log that explains it: the first that looks like an error."""
 
 import re
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from domain.logs.search import Piece, pieces
 from domain.settings import MIB
 
 HEAD_BYTES, TAIL_BYTES = 2 * MIB, 4 * MIB
-"""Of a longer log only so much of its beginning and its end is looked through when it is opened."""
+"""Parts of a longer log that are searched when it is opened."""
 MAX_CANDIDATES = 3_000
-"""So many lines are looked at closely at most."""
+"""Lines examined closely at most."""
 _LOOKED_AT = 500
-"""Bytes of a line in which it has to look like an error."""
+"""Bytes examined of each line."""
 
 _PATTERNS = {
     "error": r"""
@@ -46,12 +46,12 @@ _PATTERNS = {
     "no such": r": \s (?i: no\ such\ file\ or\ directory ) \s* $",
     "denied": r": \s (?i: permission\ denied ) \b",
 }
-"""A word in small letters, without which a line needs no closer look, and what it then must fit."""
+"""Lowercase word → pattern. Only lines with the word are matched, as patterns are slow."""
 _COMPILED = {word: re.compile(text, re.VERBOSE) for word, text in _PATTERNS.items()}
 _ALSO = {"assert": "failed"}
-"""A second word that the line must have: without it a pattern is tried in vain, and slowly."""
+"""A second required word, for patterns that are slow to fail."""
 _GAPS = re.compile(r"[ \t]{2,}")
-"""Patterns that allow for gaps would try each way to share one out."""
+"""Collapsed first: patterns with optional spaces would try every way to split a long gap."""
 _HARMLESS = re.compile(
     r"""
       \b(?: 0 | no | zero | without ) \s+ (?: \w+ \s+ )?
@@ -63,11 +63,11 @@ _HARMLESS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NEVER = re.compile(r"\s*\++ |\[galley\] Attempt \d")
-"""What a shell traces with `set -x`, and how the attempt before has ended."""
+"""The trace of `set -x`, and the note on how the previous attempt ended."""
 
 
 def looks_like_error(line: str) -> bool:
-    """Whether a line (without escape sequences) seems to say that something went wrong."""
+    """Return whether a line (without escape sequences) seems to report an error."""
     line = _GAPS.sub(" ", line[:_LOOKED_AT])
     small = line.lower()
     return any(
@@ -83,47 +83,47 @@ def _fits(word: str, line: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Found:
+class ErrorSearch:
     number: int | None
     """The line that looks like an error, if one was found."""
     is_first: bool = True
-    """Nothing before it was passed over."""
+    """False if an earlier part of the log was skipped."""
     next_line: int | None = None
-    """Where to look on if none was found; None at the end of the log."""
+    """Where to continue if none was found; None at the end of the log."""
 
 
-def first_error(path: Path) -> Found:
-    """The first line of a log that looks like an error, in a time that does not grow with it."""
+def first_error(path: Path) -> ErrorSearch:
+    """Find the first line that looks like an error, in a time independent of the log's size."""
     with LogFile(path) as log:
-        found = _look(log, 1, HEAD_BYTES)
-        if found.next_line is None:
-            return found
-        start = max(found.next_line, log.number_at(log.size - TAIL_BYTES) + 1)
-        is_first = start == found.next_line
-        return Found(_look(log, start, TAIL_BYTES + MIB).number, is_first)
+        head = _search(log, 1, HEAD_BYTES)
+        if head.next_line is None:
+            return head
+        start = max(head.next_line, log.number_at(log.size - TAIL_BYTES) + 1)
+        is_first = start == head.next_line
+        return ErrorSearch(_search(log, start, TAIL_BYTES + MIB).number, is_first)
 
 
-def next_error(path: Path, after: int) -> Found:
-    """The next such line behind line `after`; it may say that there is more to look at."""
+def next_error(path: Path, after: int) -> ErrorSearch:
+    """Find the next such line after line `after`, in a bounded part of the log."""
     with LogFile(path) as log:
-        return _look(log, after + 1, HEAD_BYTES + TAIL_BYTES)
+        return _search(log, after + 1, HEAD_BYTES + TAIL_BYTES)
 
 
-def _look(log: LogFile, first: int, limit: int) -> Found:
-    left = MAX_CANDIDATES
+def _search(log: LogFile, first: int, limit: int) -> ErrorSearch:
+    left, following = MAX_CANDIDATES, None
     for piece in pieces(log, first, limit):
         for number, line in _candidates(piece):
             if looks_like_error(line):
-                return Found(number)
+                return ErrorSearch(number)
             left -= 1
             if not left:
-                return Found(None, next_line=number + 1 if number < log.lines else None)
+                return ErrorSearch(None, next_line=number + 1 if number < log.lines else None)
         following = piece.following
-    return Found(None, next_line=following) if log.size and first <= log.lines else Found(None)
+    return ErrorSearch(None, next_line=following)
 
 
 def _candidates(piece: Piece) -> list[tuple[int, str]]:
-    """Lines that may look like an error, in order. Plain searches cost a tenth of a pattern."""
+    """Return lines that may look like an error. Plain searches take a tenth of a pattern's time."""
     text = piece.data.lower()
     lines = {
         number: (start, stop)

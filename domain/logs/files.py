@@ -1,4 +1,4 @@
-"""The read side of step logs: where a log is, and what came after a given byte of it."""
+"""Locate the log files of steps, and read them from a given byte on."""
 
 from pathlib import Path
 
@@ -11,29 +11,29 @@ _LONGEST_CHARACTER = 4
 
 
 def log_path(data_dir: Path, run_id: str, step_run_id: str, attempt: int) -> Path:
-    """The file of one attempt (counted from 1). Raises NotFound for what cannot be an id."""
+    """Return the file of one attempt (counted from 1). Raises NotFound for an invalid id."""
     if not (is_id(run_id) and is_id(step_run_id) and attempt >= 1):
         raise NotFound("There is no such log.")
     return run_folder(data_dir, run_id) / f"{step_run_id}.{attempt}.log"
 
 
 def run_folder(data_dir: Path, run_id: str) -> Path:
-    """Where all logs of a run lie."""
+    """Return the folder of a run's logs."""
     return data_dir / "logs" / run_id
 
 
 def times_path(log: Path) -> Path:
-    """The file beside a log that knows when it was written; see `domain.logs.timestamps`."""
+    """Return the file with the times of a log's lines; see `domain.logs.timestamps`."""
     return log.with_suffix(TIMES_SUFFIX)
 
 
 def read_log(
     path: Path, offset: int, limit: int = READ_BYTES, complete: bool = False
 ) -> tuple[bytes, int]:
-    """What a log holds from byte `offset` on, at most `limit` bytes, and the offset to go on from.
+    """Return at most `limit` bytes from byte `offset` on, and the offset to continue from.
 
-    It ends with a line, or at least not within a character, unless it is the end of a log that is
-    complete: one that will not grow any more. A log that does not exist (yet) reads as empty.
+    They end with a whole line, or at least a whole character, except at the end of a complete log:
+    one that will not grow any more. A log that does not exist (yet) reads as empty.
     """
     offset, limit = max(0, offset), max(_LONGEST_CHARACTER, limit)
     try:
@@ -48,7 +48,7 @@ def read_log(
 
 
 def whole_characters(data: bytes) -> int:
-    """The length without a UTF-8 character that is cut off at the end."""
+    """Return the length without a UTF-8 character that is cut off at the end."""
     for length in range(1, min(_LONGEST_CHARACTER, len(data) + 1)):
         first = data[-length]
         if first >= 0xC0:  # begins a character of 2, 3 or 4 bytes

@@ -1,7 +1,7 @@
-"""A log as numbered lines: where a line begins, and which line a byte is in.
+"""Map line numbers of a log to bytes and back.
 
-Kept is only how many lines end before every 64th KiB: 13 kB of memory for a log of 100 MiB. A log
-that has grown is counted on from where it was; one that was replaced is counted anew.
+The index stores one line count per 64 KiB: 13 kB of memory for a log of 100 MiB. When a log has
+grown, counting continues where it stopped; when it was replaced, counting starts over.
 """
 
 import os
@@ -17,11 +17,11 @@ from domain.settings import MIB
 CHUNK = 64 * 1024
 LOGS_KEPT = 64
 _MARK = 64
-"""Bytes by which a log is known again: those before the place up to which it was counted."""
+"""Bytes that identify a log: the last ones counted."""
 
 
 class _Index:
-    """How many lines end before each chunk of a file that only grows."""
+    """The number of lines that end before each chunk of a growing file."""
 
     def __init__(self, file: tuple[int, int]) -> None:
         self.file = file
@@ -32,12 +32,12 @@ class _Index:
         self._mark = b""
 
     def fits(self, fd: int, size: int) -> bool:
-        """Whether the file begins with what was counted."""
+        """Return whether the file still begins with the bytes counted so far."""
         known = os.pread(fd, len(self._mark), self.size - len(self._mark))
         return size >= self.size and known == self._mark
 
     def grow(self, fd: int) -> None:
-        """Count what the file has grown by."""
+        """Count the lines added to the file."""
         while data := os.pread(fd, MIB - self.size % CHUNK, self.size):
             done = 0
             while done < len(data):
@@ -55,9 +55,9 @@ _lock = threading.Lock()
 
 
 class LogFile:
-    """A log as it is now; what it grows by while it is open is not seen.
+    """A context manager with the log as it is now; growth while it is open is not seen.
 
-    A context manager. A log that does not exist (yet) is an empty one. Lines are counted from 1.
+    A log that does not exist (yet) is empty. Lines are counted from 1.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class LogFile:
         self.size = 0
         """In bytes."""
         self.lines = 0
-        """With the last one, even if its end has not been written."""
+        """Including the last one, even if it is unfinished."""
 
     def __enter__(self) -> "LogFile":
         try:
@@ -93,12 +93,12 @@ class LogFile:
             os.close(self._fd)
 
     def read(self, offset: int, limit: int) -> bytes:
-        """At most `limit` bytes from byte `offset` on; less only at the end of the log."""
+        """Return `limit` bytes from byte `offset` on; fewer only at the end of the log."""
         limit = min(limit, self.size - offset)
         return os.pread(self._fd, limit, offset) if limit > 0 else b""
 
     def offset_of(self, number: int) -> int:
-        """The byte where a line begins; the size of the log for a line that there is not."""
+        """Return the byte where a line begins; the size of the log for a line beyond its end."""
         ends = number - 1
         if ends <= 0:
             return 0
@@ -109,12 +109,12 @@ class LogFile:
         data, found = self.read(start, CHUNK), -1
         for _ in range(ends):
             found = data.find(b"\n", found + 1)
-            if found < 0:  # somebody cuts the file off meanwhile
+            if found < 0:  # the file was truncated meanwhile
                 return self.size
         return start + found + 1
 
     def number_at(self, offset: int) -> int:
-        """The line in which a byte is."""
+        """Return the number of the line that holds a byte."""
         offset = max(0, min(offset, self.size))
         chunk = offset // CHUNK
         start = chunk * CHUNK
@@ -122,7 +122,7 @@ class LogFile:
 
 
 def _index_of(path: Path, fd: int) -> tuple[_Index, int, int]:
-    """Up to date, with its size and ends of now: another thread may count on."""
+    """Return the updated index with its current size and ends: another thread may continue it."""
     state = os.fstat(fd)
     file = (state.st_dev, state.st_ino)
     with _lock:
@@ -132,7 +132,7 @@ def _index_of(path: Path, fd: int) -> tuple[_Index, int, int]:
         _indexes.move_to_end(path)
         while len(_indexes) > LOGS_KEPT:
             _indexes.popitem(last=False)
-    with index.lock:  # only who reads the same log waits
+    with index.lock:  # readers of other logs do not wait
         if index.fits(fd, state.st_size):
             index.grow(fd)
             return index, index.size, index.ends

@@ -1,4 +1,4 @@
-"""The logs of a run and where they are: those of its steps, of steps it kept, uploaded ones."""
+"""The logs of a run and their files: those of its steps, of reused steps, and uploaded ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +18,24 @@ class AttemptLog:
     """The log of one attempt of a step."""
 
     path: Path
-    """There is no file before the first output."""
+    """The file does not exist before the first output."""
     attempt: int
     is_over: bool
-    """Nothing will be printed any more. Known before anything is read, so it never lies."""
+    """Nothing more will be printed. Read before the log, so the log is then complete."""
     has_failed: bool = False
     started_at: int | None = None
-    """Epoch milliseconds; None if it has not started, or nobody knows."""
+    """Epoch milliseconds; None if it has not started, or is unknown."""
 
 
 def of_step(data_dir: Path, step: StepRun, attempt: int | None = None) -> AttemptLog:
-    """The log of one attempt, without a number that of the last.
+    """Return the log of one attempt, by default the last. A reused step has its original's log.
 
-    Of a step that a rerun kept, it is that of the step that really ran. Raises NotFound for an
-    attempt that there is not (yet).
+    Raises NotFound for an attempt that does not exist (yet).
     """
-    step = run_facts.really_ran(step)
+    step = run_facts.origin_of(step)
     number = step.attempt if attempt is None else attempt
     if not 1 <= number <= step.attempt:
-        raise NotFound("This step has no such attempt.")
+        raise NotFound(f"This step has no attempt {number}.")
     path = log_path(data_dir, step.run_id, step.id, number)
     is_over = run_facts.attempt_is_over(step, number)
     row = Attempt.get_or_none((Attempt.step == step.id) & (Attempt.number == number))
@@ -46,10 +45,9 @@ def of_step(data_dir: Path, step: StepRun, attempt: int | None = None) -> Attemp
 
 
 def all_of(data_dir: Path, run: Run) -> list[tuple[str, Path]]:
-    """Every log that the run may have, as a path for people, such as
-    `01-compile/02-build.attempt-1.log`, and its file, which need not exist (yet, or any more).
+    """Return the readable path of every log of the run, and its file, which may not exist.
 
-    A step that was kept from run #7: `01-compile/02-build.run-7.attempt-1.log`.
+    Such as `01-compile/02-build.attempt-1.log`; `….run-7.attempt-1.log` if reused from run #7.
     """
     steps = list(
         StepRun.select(StepRun, StageRun)
@@ -57,27 +55,27 @@ def all_of(data_dir: Path, run: Run) -> list[tuple[str, Path]]:
         .where(StepRun.run == run.id)
         .order_by(StageRun.position, StepRun.position)
     )
-    kept = [step.kept_from for step in steps if step.kept_from is not None]
+    reused = [step.kept_from for step in steps if step.kept_from is not None]
     origins = {
-        row.id: row for row in StepRun.select(StepRun, Run).join(Run).where(StepRun.id.in_(kept))
+        row.id: row for row in StepRun.select(StepRun, Run).join(Run).where(StepRun.id.in_(reused))
     }
-    found = []
+    logs = []
     for step in steps:
         origin = origins.get(step.kept_from)
-        where = f"{numbered(step.stage.position, step.stage.name)}/"
-        where += numbered(step.position, step.name)
-        where += f".run-{origin.run.number}" if origin else ""
-        really = origin or step
-        for number in range(1, really.attempt + 1):
-            path = log_path(data_dir, really.run_id, really.id, number)
-            found.append((f"{where}.attempt-{number}.log", path))
+        name = f"{numbered(step.stage.position, step.stage.name)}/"
+        name += numbered(step.position, step.name)
+        name += f".run-{origin.run.number}" if origin else ""
+        source = origin or step
+        for number in range(1, source.attempt + 1):
+            path = log_path(data_dir, source.run_id, source.id, number)
+            logs.append((f"{name}.attempt-{number}.log", path))
     for upload in uploads.of_run(run):
-        found.append((f"uploads/{upload.name}", uploads.path_of(data_dir, upload)))
-    return found
+        logs.append((f"uploads/{upload.name}", uploads.path_of(data_dir, upload)))
+    return logs
 
 
 def numbered(position: int, name: str) -> str:
-    """In the order of the run, and safe as a part of a path on any system: `02-unit tests`."""
+    """Return a file name, safe on any system, that sorts in order: `02-unit tests`."""
     safe = "".join("_" if char in UNSAFE or not char.isprintable() else char for char in name)
     cut = safe.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     return f"{position + 1:02d}-{cut.strip(' .')}"

@@ -1,4 +1,4 @@
-"""Looking through a long log, a bounded part of it at a time."""
+"""Search a long log, a bounded part of it at a time."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from domain.settings import MIB
 PIECE = 256 * 1024
 HITS = 100
 SCANNED_BYTES = 16 * MIB
-"""How much one search looks at."""
+"""The part of a log that one search covers."""
 _ESCAPED_COST = 4
-"""How much longer a piece takes from which escape sequences have to be removed."""
+"""Factor of time for a piece with escape sequences, which have to be removed."""
 EXCERPT = 200
 _EXCERPT_BEFORE = 40
 
@@ -28,7 +28,7 @@ ESCAPE_SEQUENCE = re.compile(
 @dataclass(frozen=True)
 class Hit:
     number: int
-    """Of the line."""
+    """The line's number."""
     before: str
     match: str
     after: str
@@ -38,15 +38,15 @@ class Hit:
 class Hits:
     found: list[Hit]
     next_line: int | None
-    """Where to look on; None when the whole rest of the log was looked at."""
+    """Where to continue; None when the search reached the end of the log."""
     total: int
-    """The lines of the log."""
+    """The number of lines in the log."""
 
 
 def search(path: Path, wanted: str, first: int = 1, limit: int = HITS) -> Hits:
-    """The lines from line `first` on that show a text; ends after `limit`, or SCANNED_BYTES.
+    """Find the lines from line `first` on with a text, up to `limit` lines or SCANNED_BYTES.
 
-    Letters A to Z may be small or large, unless `wanted` has large ones.
+    Ignores the case of A to Z unless `wanted` has uppercase letters.
     """
     needle = wanted.encode("utf-8", "replace")
     folds = needle == needle.lower()
@@ -82,16 +82,16 @@ class Piece:
     """Whole lines of a log, or a part of a very long one."""
 
     number: int
-    """Of its first line."""
+    """The number of its first line."""
     data: bytes
     """Without escape sequences."""
     following: int | None
-    """The number of the line to go on with; None at the end of the log."""
+    """The number of the line to continue with; None at the end of the log."""
 
     def lines_with(self, text: bytes, needle: bytes) -> Iterator[tuple[int, int, int]]:
-        """Number, begin and end of each line that has the needle.
+        """Yield number, start and end of each line with the needle.
 
-        text: the data, or the same in small letters.
+        text: the data, or the data in lowercase.
         """
         number, counted, at = self.number, 0, text.find(needle)
         while at >= 0:
@@ -104,7 +104,7 @@ class Piece:
 
 
 def pieces(log: LogFile, first: int, limit: int) -> Iterator[Piece]:
-    """About `limit` bytes from line `first` on; less where there are many escape sequences."""
+    """Yield about `limit` bytes from line `first` on; fewer if there are many escape sequences."""
     number, offset = first, log.offset_of(first)
     while limit > 0 and offset < log.size:
         data = log.read(offset, PIECE)
@@ -114,7 +114,7 @@ def pieces(log: LogFile, first: int, limit: int) -> Iterator[Piece]:
         offset += len(data)
         limit -= len(data)
         ends = data.count(b"\n")
-        # The rest of a line that is longer than `limit` is passed over: the next search goes on.
+        # Skip the rest of a line longer than `limit`, so that the next search makes progress.
         following = number + (ends or limit <= 0)
         if b"\x1b" in data:
             limit -= (_ESCAPED_COST - 1) * len(data)

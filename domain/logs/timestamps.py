@@ -1,8 +1,7 @@
-"""When the lines of a log were written: a file of pairs beside it, an offset and a time each.
+"""The times at which the lines of a log were written: a file of pairs of offset and time.
 
-A pair says that from this byte on nothing was written before that time. They are made about every
-100 ms at most, so a time is known to that precision. A log without the file, or with a broken one,
-just has no times.
+A pair means that nothing from this byte on was written before that time. Pairs are at least about
+100 ms apart, which is their precision. A log whose file is missing or broken just has no times.
 """
 
 import struct
@@ -12,17 +11,16 @@ from bisect import bisect_right
 from pathlib import Path
 
 PAIR = struct.Struct("<QQ")
-"""A byte of the log; epoch milliseconds."""
+"""An offset in the log, and epoch milliseconds."""
 EVERY_MS = 100
 _FAR = 1 << 43
-"""Milliseconds: no time that people will see is later."""
+"""Milliseconds; later times are invalid."""
 
 
 class Times:
-    """What the file of times says."""
+    """The times of one log, read from its file (see `domain.logs.files.times_path`)."""
 
     def __init__(self, path: Path) -> None:
-        """path: of the times, see `domain.logs.times_path`."""
         try:
             data = path.read_bytes()
         except OSError:
@@ -36,7 +34,7 @@ class Times:
         return bool(self._offsets)
 
     def at(self, offset: int) -> int | None:
-        """When the byte there was written, in epoch milliseconds; None if nobody knows."""
+        """Return when the byte there was written, in epoch milliseconds; None if unknown."""
         known = bisect_right(self._offsets, offset) - 1
         if known < 0 or not 0 < self._times[known] < _FAR:
             return None

@@ -1,8 +1,8 @@
-"""Log files that people and scripts add to a run: taken in as they arrive, kept as they are.
+"""Log files that people and scripts upload to a run, stored unchanged.
 
-They lie in `logs/<run id>/uploads/`, each under the id of its row, so that what somebody calls a
-file is never a path of ours; on their way they lie in `logs/.incoming/`. No secret is masked in
-them: what was masked while it was printed is for step logs only.
+They lie in `logs/<run id>/uploads/`, each under the id of its row, so that a name from a request
+is never used as a path; while they arrive they lie in `logs/.incoming/`. Secrets are not masked
+in them, as masking applies only to the output of steps.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from domain.models import Run, UploadedLog, new_id, write
 from domain.models.run_facts import touch
 
 MAX_FILES = 500
-"""Of a run: its JSON lists them all."""
+"""Per run, as its JSON lists them all."""
 MAX_NAME_BYTES = 200
 GIVEN_UP_SECONDS = 24 * 3600
 
@@ -40,7 +40,7 @@ class _Received:
 
 @contextlib.contextmanager
 def inbox(data_dir: Path, run: Run) -> Iterator["Inbox"]:
-    """Where the files of one upload to the run arrive; what is not kept is gone afterwards."""
+    """Open an inbox for the files of one upload; files that are not stored are deleted."""
     incoming = data_dir / "logs" / ".incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=incoming, ignore_cleanup_errors=True) as folder:
@@ -48,23 +48,23 @@ def inbox(data_dir: Path, run: Run) -> Iterator["Inbox"]:
 
 
 class Inbox:
-    """Takes in one file after the other, then makes them logs of the run: all, or none."""
+    """The files of one upload, which become logs of the run all together or not at all."""
 
     def __init__(self, data_dir: Path, run: Run, folder: Path) -> None:
         self._data_dir, self._run, self._folder = data_dir, run, folder
         self._files: list[_Received] = []
-        self._faults: list[FieldError] = []
+        self._errors: list[FieldError] = []
 
     def add(self, field: str, name: str, pieces: Iterable[bytes]) -> None:
-        """Write a file to the disk, piece by piece; one that may not be called so is left out.
+        """Write a file to the disk, piece by piece, unless its name is invalid.
 
-        field: where the request has it, a JSON pointer. What is wrong so far, `keep` will say;
-        only of too many files Invalid is raised at once.
+        field: its place in the request, a JSON pointer. Errors are collected until `store`; only
+        too many files raise Invalid at once.
         """
-        if len(self._files) + len(self._faults) == MAX_FILES:
+        if len(self._files) + len(self._errors) == MAX_FILES:
             raise Invalid([_too_many(field)])
-        if fault := _fault_in(field, name):
-            self._faults.append(fault)
+        if error := _name_error(field, name):
+            self._errors.append(error)
             return
         path = self._folder / str(len(self._files))
         digest, size = hashlib.sha256(), 0
@@ -77,20 +77,20 @@ class Inbox:
             os.fsync(file.fileno())
         self._files.append(_Received(field, name, path, size, digest.hexdigest()))
 
-    def refuse(self, fault: FieldError) -> None:
-        """Something else is wrong with the request; `keep` will say it with the rest."""
-        self._faults.append(fault)
+    def refuse(self, error: FieldError) -> None:
+        """Add another error of the request, which `store` will raise with the others."""
+        self._errors.append(error)
 
-    def keep(self, actor: Actor) -> list[UploadedLog]:
+    def store(self, actor: Actor) -> list[UploadedLog]:
         """Make the files logs of the run, in the actor's name.
 
-        Raises Invalid with every fault of the request, Conflict where the run has such names or
-        too many files already, NotFound when the run was removed meanwhile.
+        Raises Invalid with every error of the request, Conflict for taken names or too many files,
+        NotFound if the run was deleted meanwhile.
         """
-        if not (self._files or self._faults):
-            self._faults.append(FieldError("", "required", "The form holds no file."))
-        if self._faults:
-            raise Invalid(self._faults)
+        if not (self._files or self._errors):
+            self._errors.append(FieldError("", "required", "The form has no file. Add one."))
+        if self._errors:
+            raise Invalid(self._errors)
         with write(self._run.id):
             self._refuse_conflicts()
             rows = [self._row_of(file, actor) for file in self._files]
@@ -109,21 +109,21 @@ class Inbox:
         return rows
 
     def _refuse_conflicts(self) -> None:
-        """With the run locked: nobody else adds to it, or removes it, until this is over."""
+        """Check names and number while the run is locked, so that nobody else changes them."""
         if not Run.select().where(Run.id == self._run.id).exists():
             raise missing("run", self._run.id)
-        there: dict[str, UploadedLog | _Received] = {row.name: row for row in of_run(self._run)}
-        before, taken = len(there), []
+        present: dict[str, UploadedLog | _Received] = {row.name: row for row in of_run(self._run)}
+        before, taken = len(present), []
         for file in self._files:
-            if (other := there.setdefault(file.name, file)) is not file:
+            if (other := present.setdefault(file.name, file)) is not file:
                 taken.append(_taken(file, other))
         if taken:
             raise Conflict(
-                f"{taken[0].message} Nothing of this upload was kept.",
+                f"{taken[0].message} No file of this upload was stored.",
                 code="duplicate_name",
                 details=taken,
             )
-        if len(there) > MAX_FILES:
+        if len(present) > MAX_FILES:
             raise Conflict(f"The run has {before} uploaded logs already.", details=[_too_many("")])
 
     def _row_of(self, file: _Received, actor: Actor) -> UploadedLog:
@@ -137,11 +137,10 @@ class Inbox:
         )
 
     def _move(self, rows: Sequence[UploadedLog]) -> None:
-        """To where the rows say, before anybody can see these.
+        """Move the files to their places before their rows become visible.
 
-        Within the transaction, so that who removes the run finds all of it. If that fails at its
-        end, the files stay behind: whether it has failed is not certain then, and nothing else will
-        ever have their names.
+        This happens within the transaction, so that deleting the run finds them all. If the commit
+        fails, the files stay: the failure is not certain, and their names are never reused.
         """
         folder = path_of(self._data_dir, rows[0]).parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,29 +150,29 @@ class Inbox:
             sync_folder(new)
 
 
-# ---- what is there ---------------------------------------------------------------------------
+# ---- stored logs -----------------------------------------------------------------------------
 
 
 def of_run(run: Run) -> list[UploadedLog]:
-    """In the order in which they came."""
+    """Return the uploaded logs of a run, the oldest first."""
     return list(UploadedLog.select().where(UploadedLog.run == run.id).order_by(UploadedLog.id))
 
 
 def get(run: Run, name: str) -> UploadedLog:
-    """Raises NotFound."""
+    """Return an uploaded log. Raises NotFound."""
     row = UploadedLog.get_or_none((UploadedLog.run == run.id) & (UploadedLog.name == name))
     if row is None:
-        raise NotFound("This run has no such uploaded log.")
+        raise NotFound(f"This run has no uploaded log {name!r}.")
     return row
 
 
 def path_of(data_dir: Path, row: UploadedLog) -> Path:
-    """The file with the bytes of an uploaded log."""
+    """Return the file with the bytes of an uploaded log."""
     return run_folder(data_dir, row.run_id) / "uploads" / row.id
 
 
 def remove_unfinished(data_dir: Path) -> None:
-    """Remove what web servers that were killed had begun to take in, a day after they stopped."""
+    """Delete the incoming files of killed web servers a day after the last write."""
     given_up = time.time() - GIVEN_UP_SECONDS
     for folder in (data_dir / "logs" / ".incoming").glob("*"):
         with contextlib.suppress(FileNotFoundError):
@@ -184,8 +183,7 @@ def remove_unfinished(data_dir: Path) -> None:
 # ---- names -----------------------------------------------------------------------------------
 
 
-def _fault_in(field: str, name: str) -> FieldError | None:
-    """What is wrong with a file's name: it shall be one line and no path."""
+def _name_error(field: str, name: str) -> FieldError | None:
     if not name:
         return FieldError(field, "required", "A file needs a name.")
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
@@ -193,7 +191,7 @@ def _fault_in(field: str, name: str) -> FieldError | None:
             field, "too_long", f"{name[:40]!r}… is longer than {MAX_NAME_BYTES} bytes."
         )
     if not name.isprintable() or name != name.strip():
-        message = f"{name!r} must be one line of visible characters, without blanks around it."
+        message = f"{name!r} must be one line of visible characters without spaces around it."
         return FieldError(field, "invalid_text", message)
     if name in (".", "..") or "/" in name or "\\" in name:
         return FieldError(field, "invalid_format", f"{name!r} must be a name, not a path.")
@@ -201,15 +199,15 @@ def _fault_in(field: str, name: str) -> FieldError | None:
 
 
 def _taken(file: _Received, other: UploadedLog | _Received) -> FieldError:
-    """With what is there, so that who sends a file again can see whether it arrived before."""
-    where = "The run has" if isinstance(other, UploadedLog) else "This form has"
-    message = f"{where} a log {file.name!r} already."
+    """Describe the other file as well: clients that retry can see whether theirs has arrived."""
+    owner = "The run" if isinstance(other, UploadedLog) else "This form"
+    message = f"{owner} already has a log {file.name!r}."
     members = {"name": other.name, "size": other.size, "sha256": other.sha256}
     return FieldError(file.field, "duplicate_name", message, members=members)
 
 
 def _too_many(field: str) -> FieldError:
-    return FieldError(field, "too_many", f"A run keeps at most {MAX_FILES} uploaded logs.")
+    return FieldError(field, "too_many", f"A run takes at most {MAX_FILES} uploaded logs.")
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Windows into a log: some hundred whole lines of it, however long it is."""
+"""Windows into a log: a few hundred whole lines, however long the log is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from domain.logs.line_index import LogFile
 
 MAX_LINES = 300
 ON_SCREEN = 30
-"""About so many lines are seen at once."""
+"""The number of lines visible at once, about."""
 MAX_BYTES = 256 * 1024
 LINE_BYTES = 8 * 1024
-"""Of a longer line only so much is shown."""
+"""The part of a longer line that is shown."""
 LOOKED_BACK = 16 * 1024
-"""How far before a window its colours may begin."""
+"""How far before a window its colours may start."""
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     number: int
     """Counted from 1."""
     offset: int
@@ -26,9 +26,9 @@ class Line:
     size: int
     """In bytes, without its end."""
     data: bytes
-    """What is shown of it, with the escape sequences of a terminal."""
+    """The visible part, with the escape sequences of a terminal."""
     is_cut: bool = False
-    """More of it is in the log."""
+    """The log has more of it."""
 
     @property
     def text(self) -> str:
@@ -37,21 +37,21 @@ class Line:
 
 @dataclass(frozen=True)
 class Window:
-    """Consecutive lines, and how long the log was when they were read."""
+    """Consecutive lines, and the length of the log when they were read."""
 
-    lines: list[Line]
+    lines: list[LogLine]
     total: int
-    """The lines of the log."""
+    """The number of lines in the log."""
     size: int
-    """The bytes of the log."""
+    """The size of the log in bytes."""
     resume: int
-    """The byte from which to read on when the log has grown: where an unfinished line begins."""
+    """The byte to read on from when the log has grown: the start of an unfinished line."""
     before: bytes = field(default=b"", repr=False)
-    """A little of what comes before, for colours that go on."""
+    """A few bytes before the window, for colours that continue in it."""
 
     @property
     def first(self) -> int:
-        """The number of the first line; of the one that would come next, if there is none."""
+        """Return the number of the first line, or of the next one if the window is empty."""
         return self.lines[0].number if self.lines else self.total + 1
 
     @property
@@ -60,12 +60,12 @@ class Window:
 
 
 def after(path: Path, number: int, limit: int = MAX_LINES) -> Window:
-    """The lines behind line `number`; the last ones, if there are none."""
+    """Return the lines after line `number`, or the last ones if there are none."""
     return _window(path, lambda log: number + 1 if number < log.lines else None, limit)
 
 
 def before(path: Path, number: int, limit: int = MAX_LINES) -> Window:
-    """The lines before line `number`: as many of the nearest as fit."""
+    """Return the lines before line `number`: as many of the nearest as fit."""
     with LogFile(path) as log:
         end = min(max(number, 2), log.lines + 1)
         first = _first_before(log, end, limit)
@@ -73,10 +73,10 @@ def before(path: Path, number: int, limit: int = MAX_LINES) -> Window:
 
 
 def around(path: Path, number: int, limit: int = MAX_LINES, above: int | None = None) -> Window:
-    """A window with line `number`, or the last line.
+    """Return a window with line `number`, or with the last line.
 
-    above: so many lines before it, or a few more near the end of the log; else a third of the
-    window, which is filled from above near the end.
+    above: the number of lines before it, by default a third of the window. Near the end of the
+    log there are more, to fill the window (or the screen, if `above` is given).
     """
 
     def first(log: LogFile) -> int:
@@ -94,12 +94,12 @@ def around(path: Path, number: int, limit: int = MAX_LINES, above: int | None = 
 
 
 def end(path: Path, limit: int = MAX_LINES) -> Window:
-    """The last lines."""
+    """Return the last lines."""
     return _window(path, lambda _: None, limit)
 
 
 def since(path: Path, offset: int, limit: int = MAX_LINES) -> Window:
-    """The lines from the one on in which byte `offset` is; none at the end of the log."""
+    """Return the lines from the one that holds byte `offset` on; none at the end of the log."""
     with LogFile(path) as log:
         number = log.number_at(offset) if offset < log.size else log.lines + 1
         return _read(log, number, limit)
@@ -112,18 +112,18 @@ def _window(path: Path, first: Callable[[LogFile], int | None], limit: int) -> W
 
 
 def _first_before(log: LogFile, end: int, limit: int, share: int = 1) -> int:
-    """The first of the lines before line `end` that fit into such a part of a window."""
+    """Return the first of the lines before line `end` that fit into this share of a window."""
     stop, room = log.offset_of(end), MAX_BYTES // share
     data = log.read(max(0, stop - room), min(room, stop))
-    # What is not the beginning of the log may begin within a line, which does not fit.
+    # Unless the data starts with the log, its first line may be cut off and does not count.
     fitting = data[:-1].count(b"\n") + (stop <= room)
     return max(1, end - max(1, min(limit, fitting)))
 
 
 def _read(log: LogFile, first: int, limit: int) -> Window:
-    """Lines from line `first` on, until there are `limit` or they have filled the room."""
+    """Read lines from line `first` on, up to `limit` lines or MAX_BYTES."""
     begin = offset = log.offset_of(first)
-    lines: list[Line] = []
+    lines: list[LogLine] = []
     room = MAX_BYTES
     while len(lines) < limit and offset < log.size and room > 0:
         data = log.read(offset, room)
@@ -165,12 +165,12 @@ def _resume(log: LogFile) -> int:
     return log.offset_of(log.lines) if is_open else log.size
 
 
-def _line(number: int, offset: int, size: int, head: bytes, tail: bytes = b"") -> Line:
-    r"""Shown is what a terminal would show in the end: what stands behind the last `\r`."""
+def _line(number: int, offset: int, size: int, head: bytes, tail: bytes = b"") -> LogLine:
+    r"""Return the line as a terminal would finally show it: the text after the last `\r`."""
     text = (tail or head).rstrip(b"\r")
     state = text.rfind(b"\r") + 1
     text = text[state:] if state or not tail else head
     if len(text) <= LINE_BYTES:
-        return Line(number, offset, size, text)
+        return LogLine(number, offset, size, text)
     cut = text[:LINE_BYTES]
-    return Line(number, offset, size, cut[: whole_characters(cut)], is_cut=True)
+    return LogLine(number, offset, size, cut[: whole_characters(cut)], is_cut=True)

@@ -1,4 +1,4 @@
-"""A zip as a stream: it is made while it is sent, so its size costs neither memory nor disk."""
+"""A zip as a stream: created while it is sent, so its size takes neither memory nor disk."""
 
 import os
 import time
@@ -9,14 +9,14 @@ from typing import BinaryIO
 
 CHUNK_BYTES = 256 * 1024
 EARLIEST, LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
-"""What the format can say; times in it are UTC."""
+"""The limits of the format; times in it are UTC."""
 
 
 def stream(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    """A zip of the files under the names given with them, piece by piece.
+    """Yield a zip of named files, piece by piece.
 
-    A file is taken as long as it is when its turn comes, so it may go on growing. One that is not
-    there is left out.
+    Each file has the length that it has when its turn comes, so it may go on growing. Missing
+    files are left out.
     """
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -32,12 +32,12 @@ def stream(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: BinaryIO) -> Iterator[None]:
-    """Copy one file into the archive; yields after each piece."""
+    """Copy one file into the archive, yielding after each piece."""
     about = os.fstat(source.fileno())
     info = zipfile.ZipInfo(name, min(max(time.gmtime(about.st_mtime)[:6], EARLIEST), LATEST))
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
-    left = info.file_size = about.st_size  # decides between the form for small and for large files
+    left = info.file_size = about.st_size  # selects the format for small or for large files
     with archive.open(info, "w") as member:
         while left and (data := source.read(min(left, CHUNK_BYTES))):
             member.write(data)
@@ -46,7 +46,7 @@ def _add(archive: zipfile.ZipFile, name: str, source: BinaryIO) -> Iterator[None
 
 
 class _Pipe:
-    """A file for zipfile that can only be written to: what is in it waits to be taken."""
+    """A write-only file for zipfile, whose content is taken out piece by piece."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -56,12 +56,15 @@ class _Pipe:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def take(self) -> list[bytes]:
-        """What was written since the last time; an empty piece would end a chunked answer."""
+        """Return what was written since the last call.
+
+        Leaves out empty pieces, which would end a chunked response.
+        """
         pieces, self._pieces = self._pieces, []
         return [piece for piece in pieces if piece]

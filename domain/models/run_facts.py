@@ -1,4 +1,4 @@
-"""Facts about runs and steps that many rooms ask for."""
+"""Small queries about runs and steps that many rooms share."""
 
 from collections.abc import Iterable
 
@@ -16,22 +16,19 @@ def touch(run_id: str) -> None:
 
 
 def runs_by_id(run_ids: Iterable[str]) -> dict[str, Run]:
-    """Run id → the run with its number and its workflow's name, of those that are still there."""
+    """Return run id → run, with its number and its workflow's name; deleted runs are missing."""
     columns = (Run.id, Run.number, Workflow.id, Workflow.name)
     rows = Run.select(*columns).join(Workflow).where(Run.id.in_(list(set(run_ids))))
     return {row.id: row for row in rows}
 
 
-def really_ran(step: StepRun) -> StepRun:
-    """The step of an earlier run that a rerun kept in this one's place, if that is still there.
-
-    Else the step itself.
-    """
+def origin_of(step: StepRun) -> StepRun:
+    """Return the step that really ran: the one that a rerun reused here, or the step itself."""
     if step.kept_from is None:
         return step
     return StepRun.get_or_none(StepRun.id == step.kept_from) or step
 
 
 def attempt_is_over(step: StepRun, number: int) -> bool:
-    """Whether an attempt of the step will print nothing more (also if it never will begin)."""
+    """Return whether an attempt will print nothing more, perhaps because it will never start."""
     return number < step.attempt or step.status in FINISHED

@@ -1,1 +1,1 @@
-"""The tests that steps report: storage, queries, history over runs, and reviews."""
+"""Tests reported by steps: storage, queries, history over runs, and reviews."""

@@ -1,8 +1,8 @@
-"""What the last runs say about a test: since when it fails, whether it is flaky. Pure.
+"""The history of a test over the last runs: since when it fails, and whether it is flaky. Pure.
 
-A test is one suite and name in the step of one name. A run *counts* for it if the test passed or
-was bad there (failed, or had an error). Where it was skipped or is not there, nothing is known:
-such a run neither breaks a row of failures nor makes one longer, and is no change.
+A test is one suite and name in the step of one name. A run *counts* if the test passed or failed
+(or had an error) in it. Runs that skipped or lack the test are ignored: they neither end nor extend
+a failure streak, and are no change.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from itertools import pairwise
 from domain.test_results.results import FAILURES
 
 WINDOW = 20
-"""How many of the newest runs are looked at."""
+"""The number of newest runs examined."""
 FLAKY_CHANGES = 3
-"""A test that broke and was mended changed twice; one that changes more often is flaky."""
+"""A test that broke and was fixed changed twice; one that changes more often is flaky."""
 
 GOOD = "Pass"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What became of a test in one run."""
+    """The result of a test in one run."""
 
     run_id: str
     number: int
@@ -32,45 +32,43 @@ class Mark:
 
 @dataclass(frozen=True)
 class History:
-    """Of one test, up to the run that is looked at."""
+    """The marks of one test, up to the run being viewed."""
 
     marks: Sequence[Mark]
-    """The oldest first; only runs in which the test is there."""
+    """The oldest first; only runs that have the test."""
     goes_on: bool = False
-    """It is there in the oldest run that was looked at, and there are runs before that."""
+    """True if the oldest run examined has the test, and there are earlier runs."""
 
     @property
     def failing_since(self) -> Mark | None:
-        """The first of the failures in a row that the newest run that counts ends; None if that
-        passed."""
-        row = self._failures_in_a_row()
-        return row[0] if row else None
+        """Return the first mark of the current failure streak, or None if the test passes."""
+        streak = self._failure_streak()
+        return streak[0] if streak else None
 
     @property
     def failing_runs(self) -> int:
-        """How long that row is."""
-        return len(self._failures_in_a_row())
+        """Return the length of the current failure streak."""
+        return len(self._failure_streak())
 
     @property
     def is_since_before(self) -> bool:
-        """No success is known, and not all runs were looked at: it may fail for longer."""
+        """Return whether the streak may have begun before the runs examined."""
         return self.goes_on and self.failing_runs == len(self._counted()) > 0
 
     @property
     def is_newly_failing(self) -> bool:
-        """It failed, and passed the time before."""
+        """Return whether it failed after it had passed."""
         return self.failing_runs == 1 and len(self._counted()) > 1
 
     @property
-    def is_mended(self) -> bool:
-        """It passed, and was bad the time before."""
+    def is_fixed(self) -> bool:
+        """Return whether it passed after it had failed."""
         last = [mark.result in FAILURES for mark in self._counted()[-2:]]
         return last == [True, False]
 
     @property
     def changes(self) -> int:
-        """How often it turned from passing to failing or back, from one run that counts to the
-        next."""
+        """Return how often it changed from passing to failing or back."""
         return sum(
             (one.result == GOOD) != (other.result == GOOD)
             for one, other in pairwise(self._counted())
@@ -83,7 +81,7 @@ class History:
     def _counted(self) -> list[Mark]:
         return [mark for mark in self.marks if mark.result == GOOD or mark.result in FAILURES]
 
-    def _failures_in_a_row(self) -> list[Mark]:
+    def _failure_streak(self) -> list[Mark]:
         counted = self._counted()
-        passed = [place for place, mark in enumerate(counted) if mark.result == GOOD]
+        passed = [index for index, mark in enumerate(counted) if mark.result == GOOD]
         return counted[passed[-1] + 1 :] if passed else counted

@@ -1,4 +1,4 @@
-"""The tests of a step for its page: filtered, counted, in order, each with its last runs."""
+"""Queries of a step's tests for its page: filtered, counted, sorted, each with its history."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,92 +7,92 @@ from typing import Any
 from peewee import SQL, Case, fn
 
 from domain.models import Run, StepRun, TestResult
-from domain.models.run_facts import really_ran
+from domain.models.run_facts import origin_of
 from domain.pagination import Page
 from domain.test_results.history import GOOD, WINDOW, History, Mark
 from domain.test_results.results import FAILURES, shown_by
 
 RESULTS = ("Fail", "Error", "Skip", GOOD)
-"""In the order of the list: what needs a look comes first."""
+"""In the order of the list: problems first."""
 
 _WORST_FIRST = (*FAILURES, GOOD, "Skip")
 _COLUMNS = [column for column in TestResult._meta.sorted_fields if column is not TestResult.message]
-"""Of a list; a message may have 16 KiB."""
+"""Without the message, which may have 16 KiB."""
 _RANK = Case(TestResult.result, [(word, place) for place, word in enumerate(RESULTS)])
 START_OF_NAME = SQL("substr(name, 1, 100)")
-"""As it is indexed: the whole of a name may be longer than PostgreSQL's indexes take."""
+"""As it is indexed: a whole name may be too long for an index of PostgreSQL."""
 START_LENGTH = 100
 
 
 @dataclass(frozen=True)
-class Found:
+class TestsPage:
+    __test__ = False  # no test class
+
     rows: list[TestResult]
     """Without their messages."""
     counts: dict[str, int]
-    """Result → how many tests fit the text."""
+    """Result → number of tests that match the search."""
     total: int
-    """How many fit the result as well."""
+    """Number of tests that match the search and the result."""
 
 
-def find(step: StepRun, page: Page, *, result: str | None = None, search: str = "") -> Found:
-    """A page of the tests that a step shows, those that failed first, else as they were stored.
+def find(step: StepRun, page: Page, *, result: str | None = None, search: str = "") -> TestsPage:
+    """Return a page of the step's tests, problems first, then in the order of storing.
 
-    search: part of the name or the suite, regardless of case (on SQLite: of A to Z).
+    search: part of the name or the suite, regardless of case (on SQLite only of A to Z).
     """
-    mine = shown_by(really_ran(step))
+    condition = shown_by(step)
     if search:
-        mine &= TestResult.name.contains(search) | TestResult.suite.contains(search)
-    counted = TestResult.select(TestResult.result, fn.COUNT(TestResult.id)).where(mine)
+        condition &= TestResult.name.contains(search) | TestResult.suite.contains(search)
+    counted = TestResult.select(TestResult.result, fn.COUNT(TestResult.id)).where(condition)
     counts = dict(counted.group_by(TestResult.result).tuples())
     if result is not None:
-        mine &= TestResult.result == result
-    ordered = TestResult.select(*_COLUMNS).where(mine).order_by(_RANK, TestResult.id)
+        condition &= TestResult.result == result
+    ordered = TestResult.select(*_COLUMNS).where(condition).order_by(_RANK, TestResult.id)
     total = sum(counts.values()) if result is None else counts.get(result, 0)
-    return Found(list(ordered.paginate(page.number, page.size)), counts, total)
+    return TestsPage(list(ordered.paginate(page.number, page.size)), counts, total)
 
 
 def get(step: StepRun, test_id: str) -> TestResult | None:
-    """One test that the step shows, with its message; None if it shows no such."""
-    found: TestResult | None = TestResult.get_or_none(
-        (TestResult.id == test_id) & shown_by(really_ran(step))
-    )
+    """Return one of the step's tests with its message, or None if it has no such test."""
+    found: TestResult | None = TestResult.get_or_none((TestResult.id == test_id) & shown_by(step))
     return found
 
 
 def histories(run: Run, step: StepRun, tests: Iterable[TestResult]) -> dict[str, History]:
-    """Test id → what became of it in the last runs, up to the one in which it really ran.
+    """Return test id → history over the last runs, up to the one in which the step really ran.
 
-    Two queries for any number of tests. A step that a rerun kept did not run, so its run has no
-    mark; of tests that share a name the worst result counts.
+    Two queries for any number of tests. Runs that reused the step have no mark; of tests that
+    share a name the worst result counts.
     """
     tests = list(tests)
     steps = _steps_of_last_runs(run, step)
     oldest = steps[0] if steps else None
     goes_on = oldest is not None and oldest.run.number > 1
     marks: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
-    """Suite and name → step → how bad it was, and its id."""
+    """Suite and name → step → rank of the result (the worst is 0), and the test's id."""
     for step_id, suite, name, test_id, result in _results(steps, tests):
-        known = marks.setdefault((suite, name), {})
-        worse = (_WORST_FIRST.index(result), test_id)
-        known[step_id] = min(worse, known.get(step_id, worse))
+        of_steps = marks.setdefault((suite, name), {})
+        ranked = (_WORST_FIRST.index(result), test_id)
+        of_steps[step_id] = min(ranked, of_steps.get(step_id, ranked))
     found: dict[str, History] = {}
     for test in tests:
-        of_test = marks.get((test.suite, test.name), {})
-        there = [row for row in steps if row.id in of_test]
+        of_steps = marks.get((test.suite, test.name), {})
+        ran = [row for row in steps if row.id in of_steps]
         found[test.id] = History(
-            [_mark(row, *of_test[row.id]) for row in there],
-            goes_on=goes_on and there[:1] == [oldest],
+            [_mark(row, *of_steps[row.id]) for row in ran],
+            goes_on=goes_on and ran[:1] == [oldest],
         )
     return found
 
 
-def _mark(step: StepRun, badness: int, test_id: str) -> Mark:
-    return Mark(step.run_id, step.run.number, step.id, test_id, _WORST_FIRST[badness])
+def _mark(step: StepRun, rank: int, test_id: str) -> Mark:
+    return Mark(step.run_id, step.run.number, step.id, test_id, _WORST_FIRST[rank])
 
 
 def _steps_of_last_runs(run: Run, step: StepRun) -> list[StepRun]:
-    """The steps of that name in the last runs, where they ran themselves; the oldest first."""
-    newest = really_ran(step).run.number if step.kept_from else run.number
+    """Return the steps of that name that ran in the last runs (not reused), the oldest first."""
+    newest = origin_of(step).run.number if step.kept_from else run.number
     rows = (
         StepRun.select(StepRun.id, StepRun.attempt, StepRun.run, Run.id, Run.number)
         .join(Run)
@@ -111,7 +111,7 @@ def _steps_of_last_runs(run: Run, step: StepRun) -> list[StepRun]:
 def _results(
     steps: Sequence[StepRun], tests: Sequence[TestResult]
 ) -> Iterable[tuple[str, str, str, str, str]]:
-    """Step, suite, name, id and result of the tests of these names in the steps' last attempts."""
+    """Yield step, suite, name, id and result of the tests with these names in last attempts."""
     attempts = {row.id: row.attempt for row in steps}
     if not attempts or not tests:
         return
@@ -126,9 +126,9 @@ def _results(
     )
     rows = TestResult.select(*columns).where(
         TestResult.step.in_(list(attempts))
-        & START_OF_NAME.in_(list(starts))  # which an index has
+        & START_OF_NAME.in_(list(starts))  # uses the index
         & TestResult.name.in_([test.name for test in tests])
     )
-    for step_id, attempt, *found in rows.tuples():
+    for step_id, attempt, *test in rows.tuples():
         if attempt == attempts[step_id]:
-            yield step_id, *found
+            yield step_id, *test

@@ -1,8 +1,9 @@
-"""The single tests of a step run."""
+"""The tests of a step."""
 
 from typing import Any
 
 from domain.models import StepRun, TestResult, given, new_id
+from domain.models.run_facts import origin_of
 from domain.models.statements import Statement
 
 FAILURES = ("Fail", "Error")
@@ -33,7 +34,7 @@ def add(
     duration_ms: int | None,
     message: str,
 ) -> None:
-    """Store one test, inside the caller's transaction; they come back in the order of storing."""
+    """Store one test, inside the caller's transaction."""
     _ADD.change(
         id=new_id(),
         step_id=step_id,
@@ -47,20 +48,16 @@ def add(
 
 
 def find(step: StepRun) -> Any:
-    """A query of the tests of the step's last attempt, in the order of storing.
-
-    Of a step that a rerun kept, they are those of the step that really ran.
-    """
-    if step.kept_from is not None:
-        step = StepRun.get_or_none(StepRun.id == step.kept_from) or step
+    """Return a query of the step's tests, in the order of storing."""
     return TestResult.select().where(shown_by(step)).order_by(TestResult.id)
 
 
 def shown_by(step: StepRun) -> Any:
-    """The condition of tests that a step which really ran shows: those of its last attempt."""
-    return (TestResult.step == step.id) & (TestResult.attempt == step.attempt)
+    """Return the condition for a step's tests: those of its last attempt, or of its original."""
+    origin = origin_of(step)
+    return (TestResult.step == origin.id) & (TestResult.attempt == origin.attempt)
 
 
 def failures(step: StepRun, limit: int) -> list[TestResult]:
-    """The first `limit` of them that did not pass."""
+    """Return the first `limit` tests that failed or had an error."""
     return list(find(step).where(TestResult.result.in_(FAILURES)).limit(limit))

@@ -1,23 +1,22 @@
-"""What people say of single tests: approved, rejected, waived."""
+"""Reviews of single tests: approved, rejected or waived."""
 
 from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.clock import now
 from domain.models import Run, StepRun, TestResult, write
-from domain.models.run_facts import really_ran
+from domain.models.run_facts import origin_of
 from domain.test_results.results import shown_by
 
 MAX_NAME = 200
 
 
 def review(step: StepRun, test_id: str, *, status: str, comment: str, actor: Actor) -> TestResult:
-    """Say what a person thinks of a test that the step shows, in place of what was said before.
+    """Store a person's review of a test in place of the previous one.
 
-    status: Approved, Rejected or Waived. A step that a rerun kept shows the tests of the step that
-    really ran, and so do all that keep it: each of their runs is touched.
-    Returns the test; raises NotFound for one that the step does not show.
+    status: Approved, Rejected or Waived. The version rises of every run that shows the test,
+    because it ran or reused the step. Raises NotFound for a test that the step does not show.
     """
-    origin = really_ran(step)
+    origin = origin_of(step)
     with write(origin.run_id):
         reviewed = list(
             TestResult.update(
@@ -32,17 +31,22 @@ def review(step: StepRun, test_id: str, *, status: str, comment: str, actor: Act
         )
         if not reviewed:
             raise missing("test", test_id)
-        keepers = StepRun.select(StepRun.run).where(StepRun.kept_from == origin.id)
+        reruns = StepRun.select(StepRun.run).where(StepRun.kept_from == origin.id)
         Run.update(version=Run.version + 1).where(
-            (Run.id == origin.run_id) | Run.id.in_(keepers)
+            (Run.id == origin.run_id) | Run.id.in_(reruns)
         ).execute()
-        detail = {"name": reviewed[0].name[:MAX_NAME], "status": status, "comment": comment}
         audit.record(
             actor,
             "review",
             "test",
             test_id,
             project_id=step.run.project_id,
-            detail={"runId": step.run_id, "stepRunId": step.id, **detail},
+            detail={
+                "runId": step.run_id,
+                "stepRunId": step.id,
+                "name": reviewed[0].name[:MAX_NAME],
+                "status": status,
+                "comment": comment,
+            },
         )
     return reviewed[0]

@@ -194,7 +194,7 @@ class World:
         name = self.name("log")
         with uploads.inbox(self.settings.data_dir, step.run) as inbox:
             inbox.add("/file", name, [content])
-            inbox.keep(console())
+            inbox.store(console())
         return name
 
     def ended_run(self, **step: object) -> StepRun:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.logs import error_lines, line_index
-from domain.logs.error_lines import Found, first_error, looks_like_error, next_error
+from domain.logs.error_lines import ErrorSearch, first_error, looks_like_error, next_error
 
 ERRORS = """
 error: expected ';' before '}' token
@@ -66,7 +66,7 @@ HARMLESS = """
 0 errors, 2 warnings
 no error
 No errors: all is well
-Found 0 errors in 12 files
+ErrorSearch 0 errors in 12 files
 Finished with no failures, no errors
 errors: 0
 Errors : 0, Failures: 0, Skipped: 1
@@ -133,7 +133,7 @@ def test_the_first_and_then_the_next_are_found_as_by_reading_every_line(
 
 
 def test_colours_do_not_hide_an_error(path: Path) -> None:
-    assert first_error(written(path, b"ok\n\x1b[31merror\x1b[0m: no duck\n")) == Found(2)
+    assert first_error(written(path, b"ok\n\x1b[31merror\x1b[0m: no duck\n")) == ErrorSearch(2)
 
 
 def test_of_a_long_log_the_middle_is_passed_over(
@@ -144,14 +144,14 @@ def test_of_a_long_log_the_middle_is_passed_over(
     monkeypatch.setattr(error_lines, "MIB", 0)
     monkeypatch.setattr("domain.logs.search.PIECE", 100)
     fine, wrong = b"all is well\n" * 1000, b"error: no duck\n"
-    assert first_error(written(path, fine + wrong + fine)) == Found(None, is_first=False)
-    assert first_error(written(path, fine + wrong)) == Found(1001, is_first=False)
-    assert first_error(written(path, wrong + fine)) == Found(1)
+    assert first_error(written(path, fine + wrong + fine)) == ErrorSearch(None, is_first=False)
+    assert first_error(written(path, fine + wrong)) == ErrorSearch(1001, is_first=False)
+    assert first_error(written(path, wrong + fine)) == ErrorSearch(1)
     written(path, fine + wrong + fine)
     found, looks = next_error(path, 0), 1
     while found.next_line:
         found, looks = next_error(path, found.next_line - 1), looks + 1
-    assert found == Found(1001)
+    assert found == ErrorSearch(1001)
     assert looks < 10
 
 
@@ -160,12 +160,12 @@ def test_no_more_than_so_many_lines_are_looked_at_closely(
 ) -> None:
     monkeypatch.setattr(error_lines, "MAX_CANDIDATES", 10)
     written(path, b"0 errors\n" * 10 + b"error: no duck\n")
-    assert next_error(path, 0) == Found(None, next_line=11)
-    assert next_error(path, 10) == Found(11)
+    assert next_error(path, 0) == ErrorSearch(None, next_line=11)
+    assert next_error(path, 10) == ErrorSearch(11)
 
 
 def test_an_empty_log_has_no_error(tmp_path: Path) -> None:
-    assert first_error(tmp_path / "none") == Found(None)
+    assert first_error(tmp_path / "none") == ErrorSearch(None)
 
 
 @pytest.mark.parametrize("start", ["exit code", "error", "exited with", "failed :", "assert "])

@@ -33,7 +33,7 @@ def upload(settings: Settings, run: Run, **files: bytes) -> list[UploadedLog]:
     with inbox(settings.data_dir, run) as box:
         for name, content in files.items():
             box.add("/file", name, [content])
-        return box.keep(BOB)
+        return box.store(BOB)
 
 
 def in_the_logs(settings: Settings) -> list[Path]:
@@ -43,7 +43,7 @@ def in_the_logs(settings: Settings) -> list[Path]:
 def test_a_file_is_kept_byte_by_byte_with_who_brought_it(settings, run):
     with inbox(settings.data_dir, run) as box:
         box.add("/file", "unit tests.log", [b"ok\n", b"", b"\xff\x00"])
-        (row,) = box.keep(BOB)
+        (row,) = box.store(BOB)
     assert uploads.path_of(settings.data_dir, row).read_bytes() == b"ok\n\xff\x00"
     row = uploads.get(run, "unit tests.log")
     assert (row.size, row.uploaded_by) == (5, "bob")
@@ -73,7 +73,7 @@ def test_what_is_not_kept_leaves_nothing(settings, run):
 
 def faults_of(box: Inbox) -> list[tuple[str, str]]:
     with pytest.raises(Invalid) as refused:
-        box.keep(BOB)
+        box.store(BOB)
     return [(error.field, error.code) for error in refused.value.errors]
 
 
@@ -139,8 +139,8 @@ def test_a_name_is_taken_by_an_earlier_file_of_the_same_upload_too(settings, run
         for content in (b"first", b"second"):
             box.add("/file", "log", [content])
         with pytest.raises(Conflict) as refused:
-            box.keep(BOB)
-    assert refused.value.message.startswith("This form has a log 'log' already.")
+            box.store(BOB)
+    assert refused.value.message.startswith("This form already has a log 'log'.")
     assert (in_the_logs(settings), uploads.of_run(run)) == ([], [])
 
 
@@ -177,7 +177,7 @@ def test_a_run_that_is_removed_meanwhile_gets_nothing(settings, run):
         with write():
             Run.delete().where(Run.id == run.id).execute()
         with pytest.raises(NotFound):
-            box.keep(BOB)
+            box.store(BOB)
     assert in_the_logs(settings) == []
 
 
@@ -201,6 +201,6 @@ def test_only_what_stopped_a_day_ago_is_cleared_away(settings, run):
             os.utime(path, (old, old))
         uploads.remove_unfinished(settings.data_dir)
         assert not left.exists()
-        assert len(box.keep(BOB)) == 1
+        assert len(box.store(BOB)) == 1
     assert len(uploads.of_run(run)) == 2
     assert list(folder.iterdir()) == []

@@ -67,7 +67,7 @@ def test_it_is_flaky_if_it_changes_more_often_than_breaking_and_mending(
 
 
 @pytest.mark.parametrize(
-    ("results", "is_new", "is_mended", "is_since_before"),
+    ("results", "is_new", "is_fixed", "is_since_before"),
     [
         ("F", False, False, False),  # nothing is known of before
         ("PF", True, False, False),
@@ -84,9 +84,9 @@ def test_it_is_flaky_if_it_changes_more_often_than_breaking_and_mending(
     ],
 )
 def test_it_says_what_is_news(
-    results: str, is_new: bool, is_mended: bool, is_since_before: bool
+    results: str, is_new: bool, is_fixed: bool, is_since_before: bool
 ) -> None:
     found = history(results)
     assert found.is_newly_failing is is_new
-    assert found.is_mended is is_mended
+    assert found.is_fixed is is_fixed
     assert found.is_since_before is is_since_before
