@@ -36,7 +36,7 @@ def delete_release(release_id: str) -> ResponseReturnValue:
     Its files are deleted within days unless another release has the same ones. Automatic numbering
     never assigns its version again.
     """
-    release_deletion.remove_release(load_release(release_id, ADMIN), actor=current_actor())
+    release_deletion.delete_release(load_release(release_id, ADMIN), actor=current_actor())
     return "", 204
 
 

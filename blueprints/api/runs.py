@@ -108,7 +108,7 @@ def delete_run(run_id: str) -> ResponseReturnValue:
     Fails while the outcome of a deployment is unknown, or reruns reuse steps of the run.
     """
     row = load_run(run_id, SUPER_USER)
-    deletion.remove_run(row, actor=current_actor(), data_dir=settings().data_dir)
+    deletion.delete_run(row, actor=current_actor(), data_dir=settings().data_dir)
     return "", 204
 
 

@@ -80,7 +80,7 @@ def ingredient(ingredient_id: str) -> ResponseReturnValue:
 def _made(releases: list[Release]) -> list[dict[str, Any]]:
     counts = ingredients.package_counts(releases)
     runs = runs_by_id(row.run_id for row in releases if row.run_id)
-    places = deployed.places_of(releases)
+    places = deployed.locations_of(releases)
     return [
         present.made(row, counts.get(row.id, 0), runs.get(row.run_id), places[row.id])
         for row in releases
@@ -131,7 +131,7 @@ def _where(rows: list[Deployment]) -> list[dict[str, Any]]:
             "projectId": item.row.environment.project_id,
             "here": here(item.row),
         }
-        for item in deployed.tell(rows)
+        for item in deployed.details_of(rows)
     ]
 
 
@@ -144,7 +144,7 @@ def list_environments() -> ResponseReturnValue:
     if query.project_id is not None:
         load_project(query.project_id)
     rows, total = deployed.list_environments(current_actor(), query.as_page(), query.project_id)
-    standing = deployed.standing(rows)
+    standing = deployed.states_of(rows)
     items = [present.place(row, standing[row.id]) for row in rows]
     return render_template(
         "catalog/environments.html",
@@ -160,10 +160,10 @@ def environment(project_id: str, name: str) -> ResponseReturnValue:
     row = environments.get_environment(project, name)
     query = pages.read_query(CursorQuery)
     deployments, total, cursor = deployed.list_deployments(row, query.as_page(), query.cursor)
-    history = [present.told(item) for item in deployed.tell(deployments)]
+    history = [present.told(item) for item in deployed.details_of(deployments)]
     return render_template(
         "catalog/environment.html",
-        environment=present.place(row, deployed.standing([row])[row.id]),
+        environment=present.place(row, deployed.states_of([row])[row.id]),
         deployments=pages.unbounded(history, total, query, cursor),
         query=pages.filters("pageSize"),
         **_rights(project.id),

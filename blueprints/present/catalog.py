@@ -6,7 +6,7 @@ from typing import Any
 from blueprints.present import projects
 from domain.clock import rfc3339
 from domain.models import Environment, Ingredient, Package, Release, Run
-from domain.releases.deployments import Place, Standing, Told
+from domain.releases.deployments import DeploymentDetails, EnvironmentState, Location
 
 
 def ingredient(row: Ingredient, latest: Release | None) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def package(row: Package) -> dict[str, Any]:
 
 
 def made(
-    row: Release, packages: int, run: Run | None, places: Iterable[Place] = ()
+    row: Release, packages: int, run: Run | None, places: Iterable[Location] = ()
 ) -> dict[str, Any]:
     """A release in a list. packages: how many it has; run: that made it, None if it is gone."""
     return {
@@ -66,7 +66,7 @@ def made(
     }
 
 
-def told(item: Told) -> dict[str, Any]:
+def told(item: DeploymentDetails) -> dict[str, Any]:
     """A deployment with its release and its run."""
     return {
         **projects.deployment(item.row),
@@ -81,7 +81,7 @@ def told(item: Told) -> dict[str, Any]:
     }
 
 
-def place(row: Environment, standing: Standing) -> dict[str, Any]:
+def place(row: Environment, state: EnvironmentState) -> dict[str, Any]:
     """An environment and how it stands."""
     return {
         "name": row.name,
@@ -89,9 +89,9 @@ def place(row: Environment, standing: Standing) -> dict[str, Any]:
         "driver": row.driver,
         "description": row.description,
         "requiresApproval": row.requires_approval,
-        "there": standing.there and told(standing.there),
-        "lost": standing.lost and told(standing.lost),
-        "underWay": standing.under_way and told(standing.under_way),
+        "there": state.current and told(state.current),
+        "lost": state.lost and told(state.lost),
+        "underWay": state.in_progress and told(state.in_progress),
     }
 
 

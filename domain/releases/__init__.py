@@ -1,1 +1,1 @@
-"""Ingredients, their releases and packages, package storage, and deployments."""
+"""Ingredients, releases, packages and their storage, and deployments."""

@@ -1,16 +1,16 @@
-"""Which one package a Deploy step means: `artifactPath` against what there is. Pure."""
+"""Select the package that the `artifactPath` of a Deploy step means. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 NAMED = 10
-"""How many candidates a sentence names before it says how many more there are."""
+"""Candidates that a sentence names before it only counts the rest."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A package of a release that may be deployed; `size` is in bytes."""
+    """A deployable package of a release; `size` is in bytes."""
 
     release_id: str
     ingredient_id: str
@@ -24,30 +24,30 @@ class Artifact:
 
 
 class NoSingleMatch(Exception):
-    """No package fits, or several do; the text names the candidates."""
+    """No package or several packages match; the text names the candidates."""
 
 
 def choose(pattern: str, candidates: Sequence[Artifact]) -> Artifact:
-    """The one package at the path, else the one that the glob fits. Raises NoSingleMatch."""
+    """Return the package at the path, or the only one that matches it. Raises NoSingleMatch."""
     if not candidates:
         raise NoSingleMatch("There is no package to deploy: this run has built no release yet.")
     found = [c for c in candidates if c.path == pattern] or [
         c for c in candidates if matches(c.path, pattern)
     ]
     if not found:
-        raise NoSingleMatch(f"No package fits {pattern!r}. There is {_listed(candidates)}.")
+        raise NoSingleMatch(f"No package matches {pattern!r}. Available: {_listed(candidates)}.")
     if len(found) > 1:
         raise NoSingleMatch(
-            f"{len(found)} packages fit {pattern!r}: {_listed(found)}. "
-            "The artifact path has to fit only one."
+            f"{len(found)} packages match {pattern!r}: {_listed(found)}. "
+            "Change the artifact path to match only one."
         )
     return found[0]
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether a glob fits a whole path: `*`, `?` and `[…]` within a name, `**` any folders."""
+    """Match a whole path with a glob: `*`, `?` and `[…]` within a name, `**` for any folders."""
     names = path.split("/")
-    reached = {0}  # how many names the pattern can have used up so far
+    reached = {0}  # the possible numbers of names matched so far
     for part in pattern.removeprefix("./").split("/"):
         if part == "**":
             reached = set(range(min(reached), len(names) + 1))

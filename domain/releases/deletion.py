@@ -26,28 +26,28 @@ from domain.releases.releases import never_number_again
 from domain.statuses import LIVE
 
 
-def remove_release(release: Release, *, actor: Actor) -> None:
-    """Remove a release that nothing needs now. Its number is never given again by itself.
+def delete_release(release: Release, *, actor: Actor) -> None:
+    """Delete a release that nothing needs. Automatic numbering never reuses its number.
 
-    Its files go later, if no other release has the same; see domain/releases/garbage_collection.py.
-    Raises Conflict `release_in_use`, NotFound when somebody else was faster.
+    Files that no other release has are deleted later; see domain/releases/garbage_collection.py.
+    Raises Conflict `release_in_use`, NotFound if it was deleted meanwhile.
     """
     project_id = release.ingredient.project_id
     with write():
         never_number_again(release.ingredient_id, release.version)
-        # From here on no deployment of it can begin on PostgreSQL, whose row would refer to this.
+        # On PostgreSQL the lock keeps deployments from starting, as their rows refer to this one.
         if locked(Release.select().where(Release.id == release.id)).first() is None:
             raise missing("release", release.id)
-        needed = [*_deployments_of(release), *_runs_that_need(release, project_id)]
-        if needed:
+        uses = [*_deployments_of(release), *_runs_that_need(release, project_id)]
+        if uses:
             raise Conflict(
-                f"{release.ingredient_id}@{release.version} is still needed. {needed[0].message}",
+                f"{release.ingredient_id}@{release.version} is still in use. {uses[0].message}",
                 code="release_in_use",
-                details=needed,
+                details=uses,
             )
-        of_it = Package.release == release.id
-        discard(sha256 for (sha256,) in Package.select(Package.sha256).where(of_it).tuples())
-        _tell_deployments(release)
+        packages = Package.select(Package.sha256).where(Package.release == release.id)
+        discard(sha256 for (sha256,) in packages.tuples())
+        _note_in_deployments(release)
         Release.delete().where(Release.id == release.id).execute()
         audit.record(
             actor,
@@ -60,37 +60,35 @@ def remove_release(release: Release, *, actor: Actor) -> None:
 
 
 def _deployments_of(release: Release) -> Iterator[FieldError]:
-    """Where it is now, may be, or is just being put."""
-    ever = Deployment.select(Deployment.environment).where(Deployment.release == release.id)
+    """Yield the deployments that are current, may be current, or are in progress."""
+    of_release = Deployment.release == release.id
+    ever = Deployment.select(Deployment.environment).where(of_release)
     environments = list(Environment.select().where(Environment.id.in_(ever)))
     names = {environment.id: environment.name for environment in environments}
-    for code, found, says in (
-        ("deployed", deployments.deployed_now(environments), "It is deployed to"),
-        ("outcome_unknown", deployments.lost_in(environments), "Nobody knows whether it is in"),
+    current, lost = deployments.deployed_now(environments), deployments.lost_in(environments)
+    in_progress = Deployment.select().where(of_release & Deployment.status.in_(LIVE))
+    for code, rows, message in (
+        ("deployed", current.values(), "It is deployed to {}."),
+        ("outcome_unknown", lost.values(), "It may be deployed to {}."),
+        ("run_in_progress", in_progress, "It is being deployed to {}."),
     ):
-        for place, deployment in sorted(found.items()):
-            if deployment.release_id == release.id:
-                yield _deployment(code, f"{says} {names[place]}.", names[place], deployment)
-    under_way = (Deployment.release == release.id) & Deployment.status.in_(LIVE)
-    for deployment in Deployment.select().where(under_way).order_by(Deployment.id):
-        place = names[deployment.environment_id]
-        yield _deployment("run_in_progress", f"It is being put to {place}.", place, deployment)
+        for row in sorted(rows, key=lambda row: row.id):
+            if row.release_id == release.id:
+                name = names[row.environment_id]
+                facts = {"environment": name, "deploymentId": row.id, "runId": row.run_id}
+                yield state(code, message.format(name), **facts)
 
 
-def _tell_deployments(release: Release) -> None:
-    """So that their history still says what was deployed."""
-    said = f" It was {release.ingredient_id}@{release.version}, which is deleted."
-    Deployment.update(message=fn.TRIM(Deployment.message.concat(said))).where(
+def _note_in_deployments(release: Release) -> None:
+    """Name the release in its deployments, whose history would lose it otherwise."""
+    note = f" It was {release.ingredient_id}@{release.version}, which is deleted."
+    Deployment.update(message=fn.TRIM(Deployment.message.concat(note))).where(
         Deployment.release == release.id
     ).execute()
 
 
-def _deployment(code: str, message: str, place: str, row: Deployment) -> FieldError:
-    return state(code, message, environment=place, deploymentId=row.id, runId=row.run_id)
-
-
 def _runs_that_need(release: Release, project_id: str) -> Iterator[FieldError]:
-    """The runs in progress that have made it, or in which a step that has not ended names it."""
+    """Yield the runs in progress that created it, or that have an unfinished step naming it."""
     later = Release.select().where(
         (Release.ingredient == release.ingredient_id) & (Release.id > release.id)
     )
@@ -108,27 +106,27 @@ def _runs_that_need(release: Release, project_id: str) -> Iterator[FieldError]:
         )
         .order_by(Run.id, StepRun.id)
     )
-    told = set()
+    seen = set()
     for step in steps.iterator():
-        needs = step.release_id == release.id or names(
+        needs = step.release_id == release.id or refers_to(
             step.type, step.stepspec.spec, release, is_latest
         )
-        if needs and step.run_id not in told:
-            told.add(step.run_id)
+        if needs and step.run_id not in seen:
+            seen.add(step.run_id)
             message = f"Run #{step.run.number}, which is in progress, needs it for {step.name}."
             yield state("run_in_progress", message, runId=step.run_id, stepRunId=step.id)
 
 
-def names(kind: str, spec: dict[str, Any], release: Release, is_latest: bool) -> bool:
-    """Whether a step, as its spec says, will look for this release. Pure.
+def refers_to(kind: str, spec: dict[str, Any], release: Release, is_latest: bool) -> bool:
+    """Return whether the step of a spec will look for this release. Pure.
 
-    is_latest: it is the newest of its ingredient, so `@latest` means it.
+    is_latest: the release is the newest of its ingredient, so `@latest` means it.
     """
-    return any(_means(wanted, release, is_latest) for wanted in _references(kind, spec))
+    return any(_means(reference, release, is_latest) for reference in _references(kind, spec))
 
 
 def _references(kind: str, spec: dict[str, Any]) -> Iterator[ReleaseReference]:
-    """What a step names; what its run has built is not named."""
+    """Yield the releases that a step names, besides those that its run builds."""
     if kind == "Test":
         for text in spec["releaseIds"]:
             if reference := release_reference(text):
@@ -139,9 +137,9 @@ def _references(kind: str, spec: dict[str, Any]) -> Iterator[ReleaseReference]:
             yield ReleaseReference(None, artifact.ingredient, artifact.version)
 
 
-def _means(wanted: ReleaseReference, release: Release, is_latest: bool) -> bool:
-    if wanted.id is not None:
-        return wanted.id == release.id
-    if wanted.ingredient != release.ingredient_id:
+def _means(reference: ReleaseReference, release: Release, is_latest: bool) -> bool:
+    if reference.id is not None:
+        return reference.id == release.id
+    if reference.ingredient != release.ingredient_id:
         return False
-    return wanted.version == release.version or (wanted.version == "latest" and is_latest)
+    return reference.version == release.version or (reference.version == "latest" and is_latest)

@@ -1,7 +1,8 @@
-"""Queries: what is deployed where. domain/engine/deployments.py changes it."""
+"""Queries of environments and deployments; domain/engine/deployments.py writes them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from peewee import JOIN, fn
 
@@ -13,39 +14,39 @@ from domain.statuses import FAILED, LIVE, SUCCEEDED, UNKNOWN
 
 
 @dataclass(frozen=True)
-class Told:
-    """A deployment with what it names; None for what was deleted since."""
+class DeploymentDetails:
+    """A deployment with its release and run; None for those deleted since."""
 
     row: Deployment
     release: Release | None
     run: Run | None
     is_unknown: bool
-    """Its worker was lost, and nobody has said yet whether it happened."""
+    """Its worker was lost, and its outcome has not been recorded yet."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How an environment stands."""
+class EnvironmentState:
+    """The deployments that matter now in one environment."""
 
-    there: Told | None
-    """What is in it, unless what was `lost` since has changed that."""
-    lost: Told | None
-    under_way: Told | None
+    current: DeploymentDetails | None
+    """The newest that succeeded; a `lost` one may have replaced it since."""
+    lost: DeploymentDetails | None
+    in_progress: DeploymentDetails | None
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a release is now."""
+class Location:
+    """An environment in which a release is, or may be, deployed."""
 
     environment: Environment
     is_certain: bool
-    """False after a deployment of which nobody has said whether it happened."""
+    """False if the environment has a later deployment with an unknown outcome."""
 
 
 def list_environments(
     actor: Actor, page: Page, project_id: str | None = None
 ) -> tuple[list[Environment], int]:
-    """The environments that the actor may read; of one project if it is named."""
+    """Return the environments that the actor may read, of one project if given."""
     query = Environment.select().order_by(Environment.project, Environment.name)
     if project_id is not None:
         query = query.where(Environment.project == project_id)
@@ -54,53 +55,35 @@ def list_environments(
     return fetch(query, page)
 
 
-def standing(environments: Sequence[Environment]) -> dict[str, Standing]:
-    """Environment id → how it stands; as many queries for many as for one."""
-    given = list(environments)
-    there, lost, under_way = deployed_now(given), lost_in(given), _under_way(given)
-    told = {
-        item.row.id: item for item in tell([*there.values(), *lost.values(), *under_way.values()])
-    }
-
-    def of(found: dict[str, Deployment], environment: Environment) -> Told | None:
-        row = found.get(environment.id)
-        return None if row is None else told[row.id]
-
-    return {e.id: Standing(of(there, e), of(lost, e), of(under_way, e)) for e in given}
+def states_of(environments: Sequence[Environment]) -> dict[str, EnvironmentState]:
+    """Return environment id → state; the number of queries is constant."""
+    kinds = [deployed_now(environments), lost_in(environments), _in_progress(environments)]
+    rows = [row for kind in kinds for row in kind.values()]
+    details = {item.row.id: item for item in details_of(rows)}
+    found: dict[str, EnvironmentState] = {}
+    for environment in environments:
+        mine = [kind.get(environment.id) for kind in kinds]
+        found[environment.id] = EnvironmentState(*(row and details[row.id] for row in mine))
+    return found
 
 
-def _under_way(environments: Iterable[Environment]) -> dict[str, Deployment]:
-    """Environment id → the deployment into it that goes on now."""
+def _in_progress(environments: Iterable[Environment]) -> dict[str, Deployment]:
     rows = Deployment.select().where(
         Deployment.environment.in_([e.id for e in environments]), Deployment.status.in_(LIVE)
     )
     return {row.environment_id: row for row in rows}
 
 
-def tell(rows: Sequence[Deployment]) -> list[Told]:
-    """The deployments with what they name; as many queries for many as for one."""
-    wanted = {row.release_id for row in rows if row.release_id is not None}
-    releases = {row.id: row for row in Release.select().where(Release.id.in_(list(wanted)))}
+def details_of(rows: Sequence[Deployment]) -> list[DeploymentDetails]:
+    """Return the deployments with their releases and runs; the number of queries is constant."""
+    release_ids = {row.release_id for row in rows if row.release_id is not None}
+    releases = {row.id: row for row in Release.select().where(Release.id.in_(list(release_ids)))}
     runs = runs_by_id(row.run_id for row in rows)
-    unknown = _unknown(rows)
+    lost = {row.id for row in _lost().where(Deployment.id.in_([row.id for row in rows]))}
     return [
-        Told(row, releases.get(row.release_id), runs.get(row.run_id), row.id in unknown)
+        DeploymentDetails(row, releases.get(row.release_id), runs.get(row.run_id), row.id in lost)
         for row in rows
     ]
-
-
-def _unknown(rows: Iterable[Deployment]) -> set[str]:
-    """Ids of those of which nobody knows whether they happened."""
-    found = (
-        Deployment.select(Deployment.id)
-        .join(StepRun, on=(StepRun.id == Deployment.step_run_id))
-        .where(
-            Deployment.id.in_([row.id for row in rows]),
-            Deployment.status == FAILED,
-            StepRun.outside_effect == UNKNOWN,
-        )
-    )
-    return {deployment_id for (deployment_id,) in found.tuples()}
 
 
 # ---- of releases -----------------------------------------------------------------------------
@@ -109,7 +92,7 @@ def _unknown(rows: Iterable[Deployment]) -> set[str]:
 def deployments_of(
     release: Release, page: Page, cursor: str | None
 ) -> tuple[list[Deployment], int, str | None]:
-    """Where a release was put, each with its environment, newest first; see `fetch_after`."""
+    """Return a release's deployments with their environments, newest first; see `fetch_after`."""
     query = (
         Deployment.select(Deployment, Environment)
         .join(Environment)
@@ -118,27 +101,26 @@ def deployments_of(
     return fetch_after(query, Deployment.id, page, cursor)
 
 
-def places_of(releases: Sequence[Release]) -> dict[str, list[Place]]:
-    """Release id → where it is now, by the names of the environments."""
-    found: dict[str, list[Place]] = {release.id: [] for release in releases}
+def locations_of(releases: Sequence[Release]) -> dict[str, list[Location]]:
+    """Return release id → where it is deployed now, by the names of the environments."""
+    found: dict[str, list[Location]] = {release.id: [] for release in releases}
     ever = Deployment.select(Deployment.environment).where(Deployment.release.in_(list(found)))
     environments = list(
         Environment.select().where(Environment.id.in_(ever)).order_by(Environment.name)
     )
-    there, lost = deployed_now(environments), lost_in(environments)
+    current, lost = deployed_now(environments), lost_in(environments)
     for environment in environments:
-        now, later = there.get(environment.id), lost.get(environment.id)
-        is_certain = later is None
-        for release_id in {row.release_id for row in (now, later) if row is not None}:
+        rows = (current.get(environment.id), lost.get(environment.id))
+        for release_id in {row.release_id for row in rows if row is not None}:
             if release_id in found:
-                found[release_id].append(Place(environment, is_certain))
+                found[release_id].append(Location(environment, environment.id not in lost))
     return found
 
 
 def of_steps(steps: Iterable[StepRun]) -> list[Deployment]:
-    """What the steps did last to the outside, in their order, each with its environment.
+    """Return each step's latest deployment with its environment, in the steps' order.
 
-    Of a step that a rerun kept, what it did in the run that it was kept from.
+    A reused step has the deployment of its original.
     """
     ids = [step.deployment_id for step in steps if step.deployment_id is not None]
     if not ids:
@@ -155,7 +137,7 @@ def of_steps(steps: Iterable[StepRun]) -> list[Deployment]:
 
 
 def last_good(environment_id: str) -> str | None:
-    """What the newest deployment that succeeded put there, such as `engine@1.2:engine.zip`."""
+    """Return the artifact of the newest successful deployment, such as `engine@1.2:engine.zip`."""
     newest = (
         Deployment.select(Deployment, Release)
         .join(Release, JOIN.LEFT_OUTER)
@@ -176,13 +158,13 @@ def last_good(environment_id: str) -> str | None:
 def list_deployments(
     environment: Environment, page: Page, cursor: str | None
 ) -> tuple[list[Deployment], int, str | None]:
-    """Newest first; see `fetch_after`."""
+    """Return an environment's deployments, newest first; see `fetch_after`."""
     query = Deployment.select().where(Deployment.environment == environment.id)
     return fetch_after(query, Deployment.id, page, cursor)
 
 
-def deployed_now(environments: list[Environment]) -> dict[str, Deployment]:
-    """Environment id → the deployment that is in it: the newest that succeeded."""
+def deployed_now(environments: Iterable[Environment]) -> dict[str, Deployment]:
+    """Return environment id → its current deployment: the newest that succeeded."""
     newest = (
         Deployment.select(fn.MAX(Deployment.id))
         .where(
@@ -195,23 +177,29 @@ def deployed_now(environments: list[Environment]) -> dict[str, Deployment]:
     return {row.environment_id: row for row in rows}
 
 
-def lost_in(environments: list[Environment]) -> dict[str, Deployment]:
-    """Environment id → the newest deployment after `deployed_now` whose outcome nobody knows."""
+def lost_in(environments: Iterable[Environment]) -> dict[str, Deployment]:
+    """Return environment id → the newest deployment of unknown outcome after `deployed_now`."""
     later = Deployment.alias()
     replaced = later.select(later.id).where(
         (later.environment == Deployment.environment)
         & (later.status == SUCCEEDED)
         & (later.id > Deployment.id)
     )
-    lost = (
-        Deployment.select()
-        .join(StepRun, on=(StepRun.id == Deployment.step_run_id))
+    rows = (
+        _lost()
         .where(
             Deployment.environment.in_([e.id for e in environments]),
-            Deployment.status == FAILED,
-            StepRun.outside_effect == UNKNOWN,
             ~fn.EXISTS(replaced),
         )
         .order_by(Deployment.id)
     )
-    return {row.environment_id: row for row in lost}
+    return {row.environment_id: row for row in rows}
+
+
+def _lost() -> Any:
+    """Return a query of the deployments whose outcome is unknown."""
+    return (
+        Deployment.select()
+        .join(StepRun, on=(StepRun.id == Deployment.step_run_id))
+        .where(Deployment.status == FAILED, StepRun.outside_effect == UNKNOWN)
+    )

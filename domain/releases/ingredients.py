@@ -1,4 +1,4 @@
-"""Ingredients, and the reading side of their releases (domain/releases/releases.py makes them)."""
+"""Ingredients, and queries of their releases and packages."""
 
 from peewee import IntegrityError, fn
 
@@ -13,7 +13,7 @@ from domain.pagination import Page, fetch, fetch_after
 def create_ingredient(
     actor: Actor, project: Project, ingredient_id: str, name: str, description: str = ""
 ) -> Ingredient:
-    """Raises Conflict if the id is taken, in whichever project."""
+    """Create an ingredient. Raises Conflict if the id is taken in any project."""
     try:
         with write():
             ingredient = Ingredient.create(
@@ -48,7 +48,7 @@ def change_ingredient(
 def list_ingredients(
     actor: Actor, page: Page, project_id: str | None = None, search: str = ""
 ) -> tuple[list[Ingredient], int]:
-    """The ingredients that the actor may read; of one project if it is named.
+    """Return the ingredients that the actor may read, of one project if given.
 
     search: part of the id or the name, regardless of case.
     """
@@ -63,7 +63,7 @@ def list_ingredients(
 
 
 def latest_releases(ingredients: list[Ingredient]) -> dict[str, Release]:
-    """Ingredient id → its newest release."""
+    """Return ingredient id → newest release."""
     newest = (
         Release.select(fn.MAX(Release.id))
         .where(Release.ingredient.in_([i.id for i in ingredients]))
@@ -76,13 +76,13 @@ def latest_releases(ingredients: list[Ingredient]) -> dict[str, Release]:
 def list_releases(
     ingredient: Ingredient, page: Page, cursor: str | None
 ) -> tuple[list[Release], int, str | None]:
-    """Newest first; see `fetch_after`."""
+    """Return an ingredient's releases, newest first; see `fetch_after`."""
     query = Release.select().where(Release.ingredient == ingredient.id)
     return fetch_after(query, Release.id, page, cursor)
 
 
 def packages_of(releases: list[Release]) -> dict[str, list[Package]]:
-    """Release id → its packages, by path."""
+    """Return release id → packages, sorted by path."""
     found: dict[str, list[Package]] = {release.id: [] for release in releases}
     rows = Package.select().where(Package.release.in_(list(found))).order_by(Package.path)
     for row in rows:
@@ -91,7 +91,7 @@ def packages_of(releases: list[Release]) -> dict[str, list[Package]]:
 
 
 def package_counts(releases: list[Release]) -> dict[str, int]:
-    """Release id → how many packages it has; one without any is not named."""
+    """Return release id → number of packages, without releases that have none."""
     rows = (
         Package.select(Package.release, fn.COUNT(Package.id))
         .where(Package.release.in_([release.id for release in releases]))
@@ -101,7 +101,7 @@ def package_counts(releases: list[Release]) -> dict[str, int]:
 
 
 def list_packages(release: Release, page: Page) -> tuple[list[Package], int]:
-    """By path."""
+    """Return a release's packages, sorted by path."""
     query = Package.select().where(Package.release == release.id).order_by(Package.path)
     return fetch(query, page)
 

@@ -1,4 +1,4 @@
-"""Releases: what a reference means, and how a new one is recorded."""
+"""Releases: resolve references and record new ones."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ from domain.releases.artifacts import Artifact
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~!-]{0,199}")
 _RESERVED = ("latest", "run")
 _NUMBER = r"[1-9][0-9]{0,8}"
-"""A version as the numbering makes them; more digits no ingredient will ever need."""
+"""A version made by the numbering, with as many digits as an ingredient will ever need."""
 _ROWS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class NewPackage:
-    """A stored file that is to be part of a release; `size` is in bytes."""
+    """A stored file that will be part of a release; `size` is in bytes."""
 
     path: str
     size: int
@@ -36,26 +36,26 @@ _BUILT = Statement(
 
 
 def releases_of_run(run_id: str, project_id: str | None = None) -> list[Release]:
-    """What the steps of a run have built so far, oldest first.
+    """Return the releases that a run's steps have built so far, the oldest first.
 
-    Asked by way of the steps: a release that was made elsewhere and given to a step counts too, but
-    none of another project, for what a step has built is not signed.
-    project_id: as a worker knows it from the signed plan; None for what the run's row says.
+    This includes releases that other runs built and a step reports as its own, but none of other
+    projects, because the release ids of steps are not signed.
+    project_id: the project in the signed plan; None for that of the run's row.
     """
     built = _BUILT.rows(run_id=run_id)
     if not built:
         return []
-    of_project = Ingredient.project == (project_id or built[0][1])
-    mine = of_project & Release.id.in_([release_id for release_id, _ in built])
-    return list(Release.select().join(Ingredient).where(mine).order_by(Release.id))
+    in_project = Ingredient.project == (project_id or built[0][1])
+    of_run = in_project & Release.id.in_([release_id for release_id, _ in built])
+    return list(Release.select().join(Ingredient).where(of_run).order_by(Release.id))
 
 
 def resolve_references(references: Sequence[str], run_id: str, project_id: str) -> list[Release]:
-    """The releases that references mean, each once, in the order given.
+    """Return the releases that references mean, each once, in the given order.
 
-    references: in the forms of `domain.definitions.references`; none mean every release of the
-    run. Only releases of the project's own ingredients are found.
-    Raises StepFailed, naming the reference.
+    references: in the forms of `domain.definitions.references`; an empty list means every release
+    of the run. Only the project's own ingredients count.
+    Raises StepFailed, which names the reference.
     """
     if not references:
         return releases_of_run(run_id, project_id)
@@ -64,7 +64,7 @@ def resolve_references(references: Sequence[str], run_id: str, project_id: str) 
 
 
 def artifacts_of(releases: Sequence[Release]) -> list[Artifact]:
-    """All packages of releases, in order."""
+    """Return all packages of releases, sorted by release and path."""
     if not releases:
         return []
     by_id = {release.id: release for release in releases}
@@ -83,14 +83,14 @@ def artifacts_of(releases: Sequence[Release]) -> list[Artifact]:
 
 
 def check_version(text: str) -> str:
-    """The version, if it may name a release, a folder and a part of a URL. Raises StepFailed."""
+    """Return the version if it can name a release, a folder and a part of a URL, or StepFailed."""
     if not _VERSION.fullmatch(text):
         raise StepFailed(
-            f"{text[:200]!r} cannot be a version: it takes 1 to 200 letters, digits and . _ + ~ ! -"
-            " and begins with a letter, a digit or _."
+            f"{text[:200]!r} is not a valid version. Use 1 to 200 letters, digits and . _ + ~ ! -,"
+            " starting with a letter, a digit or _."
         )
     if text in _RESERVED:
-        raise StepFailed(f"{text!r} cannot be a version: references use that word.")
+        raise StepFailed(f"{text!r} is not a valid version: references use that word.")
     return text
 
 
@@ -103,17 +103,17 @@ def record_release(
     step_run_id: str,
     created_by: str,
 ) -> str:
-    """Add a release inside the caller's transaction; its id.
+    """Create a release inside the caller's transaction. Returns its id.
 
-    version: None for the next free whole number. Raises StepFailed when the ingredient already has
-    the version, or is gone.
+    version: None for the next free whole number. Raises StepFailed if the ingredient already has
+    the version, or was deleted.
     """
     number = _lock(ingredient_id)
     if version is None:
         version = _next_free_number(ingredient_id, number)
     elif _has(ingredient_id, version):
         raise StepFailed(
-            f"{ingredient_id} already has a release {version}, and releases never change."
+            f"{ingredient_id} already has a release {version}. Choose another version."
         )
     release = Release.create(
         ingredient=ingredient_id,
@@ -154,9 +154,9 @@ def _resolve(text: str, run_id: str, project_id: str) -> list[Release]:
 
 
 def _lock(ingredient_id: str) -> int:
-    """Hold the ingredient's row until the transaction ends; its `next_number`.
+    """Lock the ingredient's row until the transaction ends. Returns its `next_number`.
 
-    On PostgreSQL two steps which release the same ingredient would else pick the same version.
+    On PostgreSQL two steps that release the same ingredient could otherwise pick the same version.
     """
     rows = list(
         Ingredient.update(next_number=Ingredient.next_number)
@@ -165,12 +165,12 @@ def _lock(ingredient_id: str) -> int:
         .execute()
     )
     if not rows:
-        raise StepFailed(f"There is no ingredient {ingredient_id} any more.")
+        raise StepFailed(f"The ingredient {ingredient_id} was deleted. Create it to release to it.")
     return int(rows[0].next_number)
 
 
 def _next_free_number(ingredient_id: str, number: int) -> str:
-    """The first free number from `number` on; the one after it is where the next search begins."""
+    """Return the first free number from `number` on, and let the next search start after it."""
     while _has(ingredient_id, str(number)):
         number += 1
     Ingredient.update(next_number=number + 1).where(Ingredient.id == ingredient_id).execute()
@@ -178,9 +178,9 @@ def _next_free_number(ingredient_id: str, number: int) -> str:
 
 
 def never_number_again(ingredient_id: str, version: str) -> None:
-    """Inside the caller's transaction, which deletes the version: numbering goes on after it.
+    """Continue numbering after a version that the caller's transaction deletes.
 
-    A number that was given is below `next_number` anyway; this is for one that a script has chosen.
+    Only numbers that a script chose need this: automatic ones are below `next_number` already.
     """
     if re.fullmatch(_NUMBER, version):
         Ingredient.update(next_number=int(version) + 1).where(

@@ -1,7 +1,7 @@
-"""Where packages lie: under their SHA-256, so that a file is stored once and can be checked.
+"""The storage of packages by SHA-256, so that each file is stored once and can be checked.
 
-The storage is a folder or whatever else fsspec reaches (GALLEY_STORAGE_URL). What is in it never
-changes; a name says what the content has to be, and every copy that is made is held against it.
+The storage is a folder or anything else that fsspec reaches (GALLEY_STORAGE_URL). Its files never
+change, and every copy is checked against the file's name.
 """
 
 import contextlib
@@ -29,27 +29,27 @@ _ASIDE = ".aside"
 
 
 class StorageError(Exception):
-    """A stored file that is missing or damaged; the text is a sentence for a person."""
+    """A missing or damaged file; the text is a sentence for a person."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What identifies a stored file; `size` is in bytes."""
+    """The identity of a stored file; `size` is in bytes."""
 
     sha256: str
     size: int
 
 
 class Storage(ABC):
-    """Files by SHA-256 (64 lowercase hex characters). OSError where the medium itself fails."""
+    """Files by SHA-256 (64 lowercase hex characters). Methods raise OSError if the medium fails."""
 
     @abstractmethod
     def put(self, source: BinaryIO) -> Stored:
-        """Store what `source` still holds, durably; what is there already is not stored twice."""
+        """Store the rest of `source` durably, unless the same bytes are stored already."""
 
     @abstractmethod
     def open(self, sha256: str) -> BinaryIO:
-        """The stored file, to read. Not checked: see `copy_to`. Raises StorageError."""
+        """Open a stored file without checking it (see `copy_to`). Raises StorageError."""
 
     def verify(self, sha256: str) -> None:
         """Read a stored file to its end. Raises StorageError if it is missing or damaged."""
@@ -58,36 +58,36 @@ class Storage(ABC):
         if found != sha256:
             raise StorageError(f"The stored file is damaged: its SHA-256 is {found}, not {sha256}.")
 
-    # Files are removed in two steps; see domain/releases/garbage_collection.py. Each of these
-    # does nothing where there is nothing to do.
+    # Files are deleted in two steps; see domain/releases/garbage_collection.py. Each of them
+    # ignores files that are missing.
 
     @abstractmethod
     def set_aside(self, sha256: str) -> None:
-        """Take a file away from where `put` looks; `open` still finds it."""
+        """Hide a file from `put`, but not from `open`."""
 
     @abstractmethod
     def take_back(self, sha256: str) -> None:
-        """Put a file that was set aside to where it was, unless it was stored anew meanwhile."""
+        """Move a file that was set aside back, unless it was stored again meanwhile."""
 
     @abstractmethod
     def remove_aside(self, sha256: str) -> None:
-        """Remove a file that was set aside, for good."""
+        """Delete a file that was set aside."""
 
     @abstractmethod
     def remove_unfinished(self) -> None:
-        """Remove what workers that were killed had begun to store, a day after they stopped."""
+        """Delete the incomplete files of killed workers a day after the last write."""
 
     @abstractmethod
     def scratch(self) -> AbstractContextManager["Storage"]:
-        """A storage in a folder of its own inside this one, gone afterwards: to try this one out.
+        """Open a temporary storage in a folder inside this one, to test this one.
 
-        OSError where it cannot be removed.
+        Raises OSError if it cannot be deleted.
         """
 
     def copy_to(self, sha256: str, target: Path) -> None:
         """Copy a stored file to `target`, which must not exist, and check the copy.
 
-        Missing folders are made. Raises StorageError, which names the target, and leaves nothing.
+        Creates missing folders. Raises StorageError, which names the target, and leaves no copy.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         with self.open(sha256) as source, target.open("xb") as copy:
@@ -100,7 +100,7 @@ class Storage(ABC):
 
 
 def open_storage(settings: Settings) -> Storage:
-    """The storage of the settings. Raises SettingError when its URL cannot be used."""
+    """Open the storage of the settings. Raises SettingError if its URL is invalid."""
     parts = urlsplit(settings.storage_url)
     if parts.scheme in ("", "file"):
         return LocalStorage(Path(parts.path))
@@ -108,7 +108,7 @@ def open_storage(settings: Settings) -> Storage:
 
 
 class LocalStorage(Storage):
-    """A folder. A file gets its final name when it is complete and on the disk."""
+    """A folder. Files get their final names when they are complete and on the disk."""
 
     def __init__(self, root: Path) -> None:
         self._packages = root / "packages"
@@ -129,7 +129,7 @@ class LocalStorage(Storage):
 
     def open(self, sha256: str) -> BinaryIO:
         path, aside = self._path(sha256), self._aside(sha256)
-        for place in (path, aside, path):  # between two looks it may be moved, either way
+        for place in (path, aside, path):  # it may be moved meanwhile, either way
             with contextlib.suppress(FileNotFoundError):
                 return place.open("rb")
         raise _missing(sha256)
@@ -168,7 +168,7 @@ class LocalStorage(Storage):
             yield LocalStorage(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # somebody stored something meanwhile
+            with contextlib.suppress(OSError):  # a file was stored meanwhile
                 for parent in was_missing:
                     parent.rmdir()
 
@@ -179,7 +179,7 @@ class LocalStorage(Storage):
         return self._packages / _ASIDE / sha256
 
     def _give_name(self, incoming: Path, sha256: str) -> None:
-        """Also where the name is taken: the same bytes again mend a copy that was damaged."""
+        """Rename even if the name is taken, which repairs a damaged copy."""
         final = self._path(sha256)
         if not final.parent.exists():
             final.parent.mkdir(exist_ok=True)
@@ -190,30 +190,32 @@ class LocalStorage(Storage):
 
 
 class RemoteStorage(Storage):
-    """Anything fsspec reaches, such as `s3://bucket/prefix`. Credentials: the worker's own."""
+    """Anything that fsspec reaches, such as `s3://bucket/prefix`, with the worker's credentials.
+
+    files: an fsspec file system. root: the path in it.
+    """
 
     def __init__(self, files: Any, root: str) -> None:
-        """files: an fsspec file system; root: the path in it."""
         self._files, self._root = files, root
 
     def put(self, source: BinaryIO) -> Stored:
-        """Spools to a local file first: the name in the storage follows from the content."""
+        """Spool to a local file first, as the name in the storage depends on the content."""
         with tempfile.NamedTemporaryFile(prefix="galley-") as spool:
             stored = _copy(source, spool)
             spool.flush()
             key = self._key(stored.sha256)
-            # The size tells a whole file from an upload that broke off.
+            # The size distinguishes a complete file from an interrupted upload.
             if self._size(key) != stored.size:
                 self._files.makedirs(key.rpartition("/")[0], exist_ok=True)
                 self._files.put_file(spool.name, key)
         return stored
 
     def remove_unfinished(self) -> None:
-        """An object is there when it is whole."""
+        """Do nothing, as objects appear only when they are complete."""
 
     def open(self, sha256: str) -> BinaryIO:
         key, aside = self._key(sha256), self._aside(sha256)
-        for place in (key, aside, key):  # between two looks it may be moved, either way
+        for place in (key, aside, key):  # it may be moved meanwhile, either way
             with contextlib.suppress(FileNotFoundError):
                 opened: BinaryIO = self._files.open(place, "rb")
                 return opened
@@ -233,7 +235,6 @@ class RemoteStorage(Storage):
             self._files.rm_file(self._aside(sha256))
 
     def _move(self, source: str, target: str) -> None:
-        """The copy is whole before the source goes."""
         with contextlib.suppress(FileNotFoundError):
             self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._files.cp_file(source, target)
@@ -261,8 +262,8 @@ class RemoteStorage(Storage):
 
 
 def remote(url: str, setting: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL and the path in it. SettingError, naming `setting`."""
-    from fsspec.core import url_to_fs  # costs 40 ms, and most installations never need it
+    """Return the fsspec file system of a URL and the path in it. Raises SettingError."""
+    from fsspec.core import url_to_fs  # takes 40 ms, and most installations never need it
 
     try:
         files, path = url_to_fs(url)

@@ -18,7 +18,7 @@ from domain.models import (
 from domain.runs.lost_deployments import require_answers
 
 
-def remove_run(run: Run, *, actor: Actor, data_dir: Path) -> None:
+def delete_run(run: Run, *, actor: Actor, data_dir: Path) -> None:
     """Remove a finished run with its steps, tests and logs; its releases and deployments stay.
 
     Raises Conflict: `run_in_progress`; `outcome_unknown` while nobody has said what became of a

@@ -52,14 +52,14 @@ def test_no_match_names_the_candidates():
     with pytest.raises(NoSingleMatch) as failure:
         choose("*.whl", [artifact("a.zip"), artifact("b.zip", "2.0")])
     assert str(failure.value) == (
-        "No package fits '*.whl'. There is engine@1.0:a.zip, engine@2.0:b.zip."
+        "No package matches '*.whl'. Available: engine@1.0:a.zip, engine@2.0:b.zip."
     )
 
 
 def test_several_matches_name_the_candidates():
     with pytest.raises(NoSingleMatch) as failure:
         choose("*.zip", [artifact("a.zip"), artifact("a.zip", "2.0"), artifact("c.whl")])
-    assert "2 packages fit '*.zip': engine@1.0:a.zip, engine@2.0:a.zip." in str(failure.value)
+    assert "2 packages match '*.zip': engine@1.0:a.zip, engine@2.0:a.zip." in str(failure.value)
 
 
 def test_a_long_list_of_candidates_is_cut():

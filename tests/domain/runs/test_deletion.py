@@ -115,11 +115,11 @@ def begin_to_deploy(run: Run, name: str, release: Release) -> Claim:
 
 
 def remove(settings, run: Run) -> None:
-    deletion.remove_run(Run.get_by_id(run.id), actor=BOB, data_dir=settings.data_dir)
+    deletion.delete_run(Run.get_by_id(run.id), actor=BOB, data_dir=settings.data_dir)
 
 
 def remove_release(release: Release) -> None:
-    release_deletion.remove_release(Release.get_by_id(release.id), actor=BOB)
+    release_deletion.delete_release(Release.get_by_id(release.id), actor=BOB)
 
 
 def refusal(call, *arguments: object) -> tuple[str, list[dict[str, object]]]:
@@ -281,7 +281,7 @@ def test_of_two_who_remove_a_run_at_once_one_does_it(settings):
             row = Run.get_by_id(run.id)
             barrier.wait(10)
             try:
-                deletion.remove_run(row, actor=BOB, data_dir=settings.data_dir)
+                deletion.delete_run(row, actor=BOB, data_dir=settings.data_dir)
                 outcomes.append("removed")
             except NotFound:
                 outcomes.append("gone")
@@ -329,7 +329,7 @@ def test_a_review_of_a_kept_test_is_one_for_all_runs_that_show_it():
 
 def test_a_release_goes_with_its_packages_and_its_files_are_discarded():
     release, other = a_release("1.0"), a_release("2.0", "ef" * 32)
-    release_deletion.remove_release(release, actor=BOB)
+    release_deletion.delete_release(release, actor=BOB)
     assert [row.id for row in Release.select()] == [other.id]
     assert [row.release_id for row in Package.select()] == [other.id]
     assert [row.sha256 for row in DiscardedFile.select()] == ["ab" * 32]
@@ -337,13 +337,13 @@ def test_a_release_goes_with_its_packages_and_its_files_are_discarded():
     assert (event.actor, event.action, event.object_kind) == ("bob", "delete", "release")
     assert event.detail == {"ingredientId": "duck", "version": "1.0"}
     with pytest.raises(NotFound):
-        release_deletion.remove_release(release, actor=BOB)
+        release_deletion.delete_release(release, actor=BOB)
 
 
 @pytest.mark.parametrize("chosen", [None, "1", "7"])
 def test_the_number_of_a_removed_release_is_never_given_again(chosen):
     removed = a_release(chosen)
-    release_deletion.remove_release(removed, actor=BOB)
+    release_deletion.delete_release(removed, actor=BOB)
     numbers = {a_release().version for _ in range(8)}
     assert removed.version not in numbers
     assert len(numbers) == 8
@@ -351,7 +351,7 @@ def test_the_number_of_a_removed_release_is_never_given_again(chosen):
 
 @pytest.mark.parametrize("version", ["1.0", "007", "9" * 30, "0"])
 def test_a_version_that_numbering_never_makes_leaves_the_numbers_alone(version):
-    release_deletion.remove_release(a_release(version), actor=BOB)
+    release_deletion.delete_release(a_release(version), actor=BOB)
     assert a_release().version == "1"
 
 
@@ -457,7 +457,7 @@ def test_removals_and_builds_of_one_ingredient_do_not_block_each_other():
         with db.obj.connection_context():
             for release in releases:
                 try:
-                    release_deletion.remove_release(release, actor=BOB)
+                    release_deletion.delete_release(release, actor=BOB)
                 except Exception as error:
                     failed.append(error)
 

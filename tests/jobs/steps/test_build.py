@@ -95,8 +95,8 @@ def test_a_version_that_exists_fails_the_step_and_changes_nothing(bench):
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ("printf 'a\\nb'", "cannot be a version"),
-        ("echo ../../etc", "cannot be a version"),
+        ("printf 'a\\nb'", "is not a valid version"),
+        ("echo ../../etc", "is not a valid version"),
         ("printf '\\377'", "$GALLEY_VERSION_FILE is not UTF-8 text"),
         ("head -c 5000 /dev/zero", "$GALLEY_VERSION_FILE has more than 1,000 bytes"),
     ],

@@ -250,7 +250,7 @@ def test_a_storage_that_nobody_knows_fails_the_step(bench):
 def test_without_a_match_nothing_is_touched_and_the_candidates_are_named(bench, place):
     step = release_and_deploy(bench, "1.0", artifact="*.whl")
     assert step.status == "Failed"
-    assert step.message == "No package fits '*.whl'. There is engine@1.0:engine.tar.gz."
+    assert step.message == "No package matches '*.whl'. Available: engine@1.0:engine.tar.gz."
     assert step.deployment_id is None
     assert not place.exists()
 
@@ -271,7 +271,7 @@ def test_matches_in_several_releases_of_the_run_fail_the_step(bench, place):
     bench.start(build_step(script), build_step(script, "hull"), deploy_step("*.tar.gz"))
     bench.step()
     bench.step()
-    assert "2 packages fit '*.tar.gz': engine@1:engine.tar.gz, hull@1:" in bench.step().message
+    assert "2 packages match '*.tar.gz': engine@1:engine.tar.gz, hull@1:" in bench.step().message
 
 
 def test_nothing_outside_is_touched_once_the_step_is_lost(bench, place):
@@ -305,5 +305,5 @@ def test_a_release_whose_row_names_another_folder_is_not_deployed(bench, place):
     Release.update(version="../../elsewhere").execute()
     step = bench.step()
     assert step.status == "Failed"
-    assert "cannot be a version" in step.message
+    assert "is not a valid version" in step.message
     assert not (place.parent / "elsewhere").exists()
