@@ -13,7 +13,7 @@ from domain.comparison.rules import (
     ReleasePair,
     StepFacts,
     StepPair,
-    told_first,
+    notable_pairs,
 )
 from domain.models import Run, WorkflowRevision
 
@@ -22,7 +22,7 @@ FILES_SHOWN = 20
 
 
 def comparison(found: Comparison) -> dict[str, Any]:
-    told = told_first(found.steps)
+    told = notable_pairs(found.steps)
     tests = found.tests
     return {
         "parameters": [_member(item) for item in found.parameters],
@@ -102,7 +102,7 @@ def _step(step: StepFacts) -> dict[str, Any]:
         "id": step.id,
         "status": step.status,
         "durationMs": step.duration_ms,
-        "isKept": step.is_kept,
+        "isKept": step.is_reused,
         "message": step.message,
     }
 
@@ -126,7 +126,7 @@ def _log(log: StepLog) -> dict[str, Any]:
         "line": log.found and log.found.number,
         "lines": log.found.lines if log.found else [],
         "isWhole": log.is_whole,
-        "isThere": log.is_there,
+        "isThere": log.has_both,
         "error": log.error
         and {
             "number": log.error.number,

@@ -1,7 +1,6 @@
-"""Where two logs of the same step part for the first time. Pure.
+"""Find the first difference between two logs of the same step. Pure.
 
-What is another in every run tells nothing: numbers, times, hashes and paths of temporary folders
-count as the same.
+Parts that vary in every run are ignored: numbers, times, hashes and paths of temporary folders.
 """
 
 import re
@@ -9,18 +8,18 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 AROUND = 3
-"""Lines told before the first that differs."""
+"""Lines shown before the first that differs."""
 FOLLOWING = 12
-"""Lines of each log told from there on."""
+"""Lines of each log shown from there on."""
 LOOKED_AT = 4_000
-"""Characters of a line in which what varies is looked for; the rest counts as it stands."""
+"""Characters of a line in which varying parts are ignored; the rest is compared literally."""
 LONGEST = 500
-"""Characters of a line that are told."""
+"""Characters shown of a line."""
 
 _DIGITS = str.maketrans("123456789", "000000000")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _VARYING = re.compile(
-    r"(?:/var)?/tmp/[^/\s'\":,;)\]]+|(?<![a-z])tmp[._]?[a-z0-9_]{6,}"  # made by mktemp and its like
+    r"(?:/var)?/tmp/[^/\s'\":,;)\]]+|(?<![a-z])tmp[._]?[a-z0-9_]{6,}"  # by mktemp and others
     r"|(?<![^\s'\":,;)\]])/[^\s'\":,;)\]]*/[0-9a-f]{24}\.[^/\s'\":,;)\]]*"  # of an attempt
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|0x[0-9a-f]+"
@@ -37,43 +36,39 @@ _VARYING = re.compile(
 @dataclass(frozen=True)
 class FirstDifference:
     number: int
-    """Of the first line that differs, from 1; it is the same in both logs."""
+    """The number of the first line that differs, from 1; it is the same in both logs."""
     lines: list[tuple[str, str]]
-    """From some lines before it on: ("-", of the log before), ("+", of the log after), (" ", of
-    both, as the log after has it)."""
+    """Lines around it as ("-", before), ("+", after) or (" ", in both, as after)."""
 
 
 def normalised(line: str) -> str:
-    """What a line says without what is another in every run.
-
-    Of a line that was written over (a bar of progress) it is what stood there in the end.
-    """
+    """Return the final text of a line (after overwriting by `\\r`) without varying parts."""
     line = _final(line)
-    told, rest = line[:LOOKED_AT], line[LOOKED_AT:]
-    return " ".join([*_VARYING.sub("#", told).split(), *rest.split()])
+    examined, rest = line[:LOOKED_AT], line[LOOKED_AT:]
+    return " ".join([*_VARYING.sub("#", examined).split(), *rest.split()])
 
 
 def first_difference(before: str, after: str) -> FirstDifference | None:
-    """The first line that says something else; None where one log says what the other does."""
+    """Return the first difference, or None if the logs say the same."""
     old, new = _lines(before), _lines(after)
-    at = _parting(_lines(before.translate(_DIGITS)), _lines(after.translate(_DIGITS)))
+    at = _common_lines(_lines(before.translate(_DIGITS)), _lines(after.translate(_DIGITS)))
     if at == len(old) == len(new):
         return None
     lines = [(" ", line) for line in new[max(0, at - AROUND) : at]]
-    lines += _told(old[at : at + FOLLOWING], new[at : at + FOLLOWING])
+    lines += _diff(old[at : at + FOLLOWING], new[at : at + FOLLOWING])
     return FirstDifference(at + 1, [(sign, readable(line)) for sign, line in lines])
 
 
 def _lines(text: str) -> list[str]:
-    """Only LF ends one: a bar of progress is written over with CR."""
+    """Split at LF only, as progress bars are overwritten with CR."""
     lines = text.split("\n")
     return lines if lines[-1] else lines[:-1]
 
 
-def _parting(old: list[str], new: list[str]) -> int:
-    """How many lines both have in common at their beginning.
+def _common_lines(old: list[str], new: list[str]) -> int:
+    """Count the equal lines at the beginning of both.
 
-    Digits are the same already: so most lines need no closer look, which is what costs.
+    The digits are equal already, so that few lines need the slow `normalised`.
     """
     for number, (one, other) in enumerate(zip(old, new, strict=False)):
         if one != other and normalised(one) != normalised(other):
@@ -81,22 +76,22 @@ def _parting(old: list[str], new: list[str]) -> int:
     return min(len(old), len(new))
 
 
-def _told(old: list[str], new: list[str]) -> list[tuple[str, str]]:
+def _diff(old: list[str], new: list[str]) -> list[tuple[str, str]]:
     matcher = SequenceMatcher(
         None, [normalised(line) for line in old], [normalised(line) for line in new], autojunk=False
     )
     steps = matcher.get_opcodes()
     is_cut = FOLLOWING in (len(old), len(new))
     if is_cut and len(steps) > 2 and steps[-1][0] != "equal":
-        steps.pop()  # what these lines are held against may lie beyond what is looked at
-    told: list[tuple[str, str]] = []
+        steps.pop()  # their counterparts may lie beyond the lines examined
+    lines: list[tuple[str, str]] = []
     for kind, begin, end, start, stop in steps:
         if kind == "equal":
-            told += [(" ", line) for line in new[start:stop]]
+            lines += [(" ", line) for line in new[start:stop]]
             continue
-        told += [("-", line) for line in old[begin:end]]
-        told += [("+", line) for line in new[start:stop]]
-    return told
+        lines += [("-", line) for line in old[begin:end]]
+        lines += [("+", line) for line in new[start:stop]]
+    return lines
 
 
 def _final(line: str) -> str:
@@ -104,6 +99,6 @@ def _final(line: str) -> str:
 
 
 def readable(line: str) -> str:
-    """A line as it stood on a terminal in the end, without colours, and no longer than is told."""
+    """Return a line as a terminal finally shows it, without colours, up to LONGEST characters."""
     plain = _final(line)
     return plain if len(plain) <= LONGEST else plain[:LONGEST] + " …"

@@ -1,6 +1,6 @@
-"""What is different between two runs of one workflow: the rules. Pure.
+"""Rules that compare two runs of one workflow. Pure.
 
-*Before* is the run that is compared with, *after* the one that is looked at.
+*After* is the run being viewed, *before* the one that it is compared with.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from domain.test_results.results import FAILURES
 
 MOVED_MS = 1_000
 MOVED_SHARE = 0.2
-"""How much longer or shorter a step has to take to be told: both, the share of the longer time."""
+"""The change of a step's duration that is shown: at least both, the share of the longer time."""
 
 _GOOD = "Pass"
 _WORST_LAST = ("Skip", _GOOD, *FAILURES)
@@ -27,7 +27,7 @@ Kind = Literal["added", "removed", "changed"]
 
 @dataclass(frozen=True)
 class Member:
-    """One that is not the same on both sides; None for the side that has none."""
+    """A member that differs; the value is None on a side that lacks it."""
 
     kind: Kind
     name: str
@@ -36,7 +36,7 @@ class Member:
 
 
 def changed_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Member]:
-    """In the order of `after`; what is gone comes last."""
+    """Return the members that differ, in the order of `after`; removed ones come last."""
     found = []
     for name, value in after.items():
         if name not in before:
@@ -47,16 +47,15 @@ def changed_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
     return found + [Member("removed", name, before[name], None) for name in gone]
 
 
-# ---- what surrounds the definition -----------------------------------------------------------
+# ---- suites and environments -----------------------------------------------------------------
 
 
 def surroundings(
     before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
 ) -> list[Difference]:
-    """What changed of the suites and environments that both runs used.
+    """Return the changes of suites and environments that both runs used.
 
-    before, after: the specs that the steps ran by (`domain.runs.step_specs`). The definition
-    alone is not compared here.
+    before, after: the specs of the steps (`domain.runs.step_specs`).
     """
     old, new = _used(before), _used(after)
     return [
@@ -68,16 +67,16 @@ def surroundings(
 
 
 def _used(specs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """("Suite" or "Environment", its name) → what it was."""
+    """Return ("Suite" or "Environment", name) → its values."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for spec in specs:
         if "suite" in spec:
-            of_suite = {"script": spec["script"], "timeoutSeconds": spec["timeoutSeconds"]}
-            found.setdefault(("Suite", spec["suite"]), of_suite)
+            values = {"script": spec["script"], "timeoutSeconds": spec["timeoutSeconds"]}
+            found.setdefault(("Suite", spec["suite"]), values)
         elif "target" in spec:
             settings = {f"settings.{name}": value for name, value in spec["settings"].items()}
-            of_place = {"driver": spec["driver"], **settings}
-            found.setdefault(("Environment", spec["target"]), of_place)
+            values = {"driver": spec["driver"], **settings}
+            found.setdefault(("Environment", spec["target"]), values)
     return found
 
 
@@ -92,41 +91,41 @@ class StepFacts:
     type: str
     status: str
     duration_ms: int | None
-    """None while it is not over, or if it never ran."""
-    is_kept: bool = False
-    """A rerun kept it: it did not run, so how long it took says nothing."""
+    """None if it has not ended, or never ran."""
+    is_reused: bool = False
+    """The step did not run in this run, so its duration means nothing."""
     message: str = ""
 
 
 @dataclass(frozen=True)
 class StepPair:
-    """The steps of one name in both runs, or the one that there is."""
+    """The steps of one name in both runs; None where it is missing."""
 
     before: StepFacts | None
     after: StepFacts | None
 
     @property
     def any(self) -> StepFacts:
-        """As it is after, if it is there."""
+        """Return the later step, or the earlier one if it is missing."""
         return cast(StepFacts, self.after or self.before)
 
     @property
     def has_turned(self) -> bool:
-        """Whether it ended otherwise, or is there in one run only."""
+        """Return whether its status differs, or only one run has the step."""
         return (self.before and self.before.status) != (self.after and self.after.status)
 
     @property
     def broke(self) -> bool:
-        """Whether it succeeded before and failed after."""
+        """Return whether it succeeded before and failed after."""
         if self.before is None or self.after is None:
             return False
         return (self.before.status, self.after.status) == (SUCCEEDED, FAILED)
 
     @property
     def moved_ms(self) -> int | None:
-        """By how much longer it took; None where the times do not compare."""
+        """Return the change of its duration, or None if the durations are not comparable."""
         one, other = self.before, self.after
-        if one is None or other is None or self.has_turned or one.is_kept or other.is_kept:
+        if one is None or other is None or self.has_turned or one.is_reused or other.is_reused:
             return None
         if one.duration_ms is None or other.duration_ms is None:
             return None
@@ -134,7 +133,7 @@ class StepPair:
 
     @property
     def has_moved(self) -> bool:
-        """Whether it took so much longer or shorter that it is worth a look."""
+        """Return whether its duration changed notably."""
         moved = self.moved_ms
         if moved is None or self.before is None or self.after is None:
             return False
@@ -143,17 +142,17 @@ class StepPair:
 
 
 def pair_steps(before: Sequence[StepFacts], after: Sequence[StepFacts]) -> list[StepPair]:
-    """By name, which is unique in a workflow; in the order of `after`, what is gone at the end."""
+    """Pair steps by name, in the order of `after`; removed ones come last."""
     old = {step.name: step for step in before}
     names = {step.name for step in after}
     pairs = [StepPair(old.get(step.name), step) for step in after]
     return pairs + [StepPair(step, None) for step in before if step.name not in names]
 
 
-def told_first(pairs: Iterable[StepPair]) -> list[StepPair]:
-    """Those that end otherwise, as they come; then those that moved, the most moved first."""
-    worth = [pair for pair in pairs if pair.has_turned or pair.has_moved]
-    return sorted(worth, key=lambda pair: (not pair.has_turned, -abs(pair.moved_ms or 0)))
+def notable_pairs(pairs: Iterable[StepPair]) -> list[StepPair]:
+    """Return steps whose status differs, in order, then changed durations, the largest first."""
+    notable = [pair for pair in pairs if pair.has_turned or pair.has_moved]
+    return sorted(notable, key=lambda pair: (not pair.has_turned, -abs(pair.moved_ms or 0)))
 
 
 # ---- tests -----------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ class ChangedTest:
     name: str
     before: str | None
     after: str | None
-    """Its results; None where it is not there."""
+    """Its results; None in a run without the test."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +176,11 @@ class TestChanges:
     __test__ = False  # no test class
 
     failing: list[ChangedTest] = field(default_factory=list)
-    """Bad now, and not before."""
+    """Failed after, but not before."""
     passing: list[ChangedTest] = field(default_factory=list)
-    """Passed now, bad before."""
+    """Failed before and passed after."""
     new: list[ChangedTest] = field(default_factory=list)
-    """Those that did not pass come first."""
+    """Failures come first."""
     gone: list[ChangedTest] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -193,10 +192,10 @@ def compare_tests(
     after: Iterable[tuple[TestKey, str]],
     cut: Collection[str] = (),
 ) -> TestChanges:
-    """What became of the tests of steps that have tests in both runs.
+    """Compare the tests of steps that have tests in both runs.
 
-    Of others it is the step that came, went or did not run. Of tests that share a name the worst
-    result counts. cut: steps of which not all tests are known, so that none is called new or gone.
+    Of tests that share a name the worst result counts.
+    cut: steps of which not all tests are known, so that none is called new or gone.
     """
     old, new = _results(before), _results(after)
     in_both = {key[0] for key in old} & {key[0] for key in new}
@@ -237,7 +236,7 @@ class ReleaseFacts:
     ingredient: str
     version: str
     step: str
-    """That made it in this run; "" for one that the run only tested."""
+    """The step that built it in this run; "" if the run only tested it."""
     files: Mapping[str, str]
     """Path → SHA-256."""
 
@@ -253,29 +252,28 @@ class ReleasePair:
 
     @property
     def is_same(self) -> bool:
-        """One release, or two with the same files, byte for byte."""
+        """Return whether both are one release, or have the same files byte for byte."""
         return bool(self.before and self.after and self.before.files == self.after.files)
 
     @property
     def files(self) -> list[Member]:
-        """Whose bytes are others, that are new or gone; none unless there are two releases."""
+        """Return the files that differ, if there are two releases."""
         if self.before is None or self.after is None:
             return []
         return changed_members(self.before.files, self.after.files)
 
     @property
     def same_files(self) -> int:
-        """How many files are byte for byte the same."""
+        """Count the files that are the same byte for byte."""
         if self.before is None or self.after is None:
             return 0
-        shared = self.before.files.items() & self.after.files.items()
-        return len(shared)
+        return len(self.before.files.items() & self.after.files.items())
 
 
 def pair_releases(
     before: Iterable[ReleaseFacts], after: Iterable[ReleaseFacts]
 ) -> list[ReleasePair]:
-    """Of one ingredient, made by the step of one name or tested."""
+    """Pair releases by ingredient and by the step that built them."""
     old = {(release.ingredient, release.step): release for release in before}
     new = {(release.ingredient, release.step): release for release in after}
     pairs = [ReleasePair(old.get(key), release) for key, release in new.items()]

@@ -272,7 +272,7 @@ def test_only_runs_of_one_workflow_compare(
     stranger = a_run(a_workflow([build("wheel")], name="Another"), "Succeeded")
     answer = visitor.get(address(run, stranger))
     assert answer.status_code == 422
-    assert "a run of another workflow" in answer.text
+    assert "belongs to another workflow" in answer.text
     assert visitor.get(address(run, run)).status_code == 422
     assert visitor.get(f"{address(run)}?with={'0' * 24}").status_code == 404
     assert visitor.get(f"{address(run)}?with=").status_code == 200

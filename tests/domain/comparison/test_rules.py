@@ -9,10 +9,10 @@ from domain.comparison.rules import (
     StepPair,
     changed_members,
     compare_tests,
+    notable_pairs,
     pair_releases,
     pair_steps,
     surroundings,
-    told_first,
 )
 
 SECOND = 1_000
@@ -76,7 +76,7 @@ def test_a_step_has_moved_by_a_second_and_a_fifth(
 
 def test_times_of_kept_steps_and_of_other_ends_do_not_compare() -> None:
     slow = 100 * SECOND
-    assert not StepPair(step("a"), step("a", ms=slow, is_kept=True)).has_moved
+    assert not StepPair(step("a"), step("a", ms=slow, is_reused=True)).has_moved
     assert not StepPair(step("a"), step("a", "Failed", slow)).has_moved
     assert StepPair(step("a", "Failed"), step("a", "Failed", slow)).has_moved
 
@@ -91,7 +91,7 @@ def test_what_ends_otherwise_comes_first_then_the_biggest_movers() -> None:
         step("d"),
     ]
     pairs = pair_steps(before, after)
-    assert [pair.any.name for pair in told_first(pairs)] == ["new", "c", "gone", "b", "a"]
+    assert [pair.any.name for pair in notable_pairs(pairs)] == ["new", "c", "gone", "b", "a"]
     assert [pair.any.name for pair in pairs if pair.broke] == ["c"]
     assert len(pairs) == 6
 
