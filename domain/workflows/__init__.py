@@ -1,1 +1,1 @@
-"""Workflows as they are stored: revisions, queries, statistics, and the preview of a run."""
+"""Stored workflows: revisions, queries, statistics, and previews."""

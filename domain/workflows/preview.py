@@ -1,4 +1,4 @@
-"""What a definition would be, before anybody saves it: its faults, and what each step touches."""
+"""Preview an unsaved definition: its errors, and what each step would use."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from domain.errors import FieldError, Invalid
 from domain.models import Environment, Workflow
 from domain.workflows.queries import missing_references
 from domain.workflows.statistics import step_medians
-from domain.workflows.workflows import definitions, name_faults
+from domain.workflows.workflows import definitions, name_errors
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What a step would touch; of what its type has nothing to do with, None or nothing."""
+    """The things that a step would use; None or empty where its type uses none."""
 
     stage: str
     name: str
     type: str
     ingredient_id: str | None = None
-    """What it would release."""
+    """The ingredient that it would release."""
     test_suite: str | None = None
     releases: Sequence[str] = ()
-    """References of the releases that it would take files from."""
+    """References of the releases whose files it would use."""
     target: str | None = None
     driver: str | None = None
-    """Of the target; None also where there is no such environment (yet)."""
+    """The driver of the target; None also if the environment does not exist (yet)."""
     artifact_path: str | None = None
     duration_ms: int | None = None
-    """The median of what it took before."""
+    """The median of its earlier durations."""
 
 
 @dataclass(frozen=True)
 class Examined:
     errors: list[FieldError]
-    """What a save would be refused for."""
+    """Reasons to refuse a save."""
     warnings: list[FieldError] = field(default_factory=list)
-    """What a run would be refused for as things are."""
+    """Reasons to refuse a run now."""
     steps: list[PlannedStep] = field(default_factory=list)
-    """In the order of execution; none where the errors leave no steps to speak of."""
+    """In the order of execution; empty if the errors prevent a plan."""
 
 
 def examine(body: Mapping[str, Any], workflow: Workflow | None = None) -> Examined:
-    """What saving the body would say and do: as a new workflow, or in the place of this one."""
+    """Check the body and plan its steps, as a new workflow or as a change of this one."""
     try:
         new = _parsed(body, workflow)
     except Invalid as invalid:
         return Examined(invalid.errors)
     project_id = workflow.project_id if workflow else new.project_id
-    errors = name_faults(project_id, new.name, but=workflow)
+    errors = name_errors(project_id, new.name, but=workflow)
     try:
         plain = normalize(new, definitions(workflow, workflow.revision) if workflow else ())
     except Invalid as invalid:
@@ -92,9 +92,9 @@ def plan(
     drivers: Mapping[str, str],
     medians: Mapping[str, int | None],
 ) -> Iterator[PlannedStep]:
-    """The steps of a normalized definition, in order.
+    """Yield the steps of a normalized definition, in order.
 
-    drivers: environment → its driver. medians: step → how long it usually takes.
+    drivers: environment → driver. medians: step → usual duration.
     """
     built: list[str] = []
     for stage in definition["stages"]:
@@ -106,7 +106,7 @@ def plan(
                 duration_ms=medians.get(step["name"]),
                 **_touched(step["type"], step["configuration"], built, drivers),
             )
-        # The steps of one stage run at once: none can count on what another builds.
+        # The steps of one stage run in parallel: none can rely on what another builds.
         built += [
             reference
             for step in stage["steps"]

@@ -1,4 +1,4 @@
-"""Finding workflows and their revisions, and what a definition names that does not exist."""
+"""Queries of workflows and revisions, and of references to things that do not exist."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from domain.models import Environment, Ingredient, Run, TestSuite, Workflow, Wor
 SORTS: Mapping[str, Any] = {
     "name": Workflow.name_key,
     "updatedAt": Workflow.updated_at,
-    # Never run comes last in -lastRunAt; databases differ in where they put null.
+    # Workflows without runs come last in -lastRunAt; databases differ in where they put null.
     "lastRunAt": fn.COALESCE(Workflow.last_run_at, 0),
 }
 NOUNS = {INGREDIENT: "ingredient", TEST_SUITE: "test suite", ENVIRONMENT: "environment"}
@@ -23,7 +23,7 @@ NOUNS = {INGREDIENT: "ingredient", TEST_SUITE: "test suite", ENVIRONMENT: "envir
 
 @dataclass(frozen=True)
 class Detail:
-    """A workflow with its present definition, and what in it is not there (yet)."""
+    """A workflow with its current definition; warnings name references to missing things."""
 
     workflow: Workflow
     definition: dict[str, Any]
@@ -31,13 +31,13 @@ class Detail:
 
 
 def detail(workflow: Workflow) -> Detail:
-    """The workflow's present definition, and what it names that does not exist."""
+    """Return the workflow with its current definition and warnings."""
     definition = get_revision(workflow, workflow.revision).definition
     return Detail(workflow, definition, missing_references(workflow.project_id, definition))
 
 
 def get_revision(workflow: Workflow, number: int) -> WorkflowRevision:
-    """Raises NotFound."""
+    """Return a revision. Raises NotFound."""
     revision = None
     if number <= workflow.revision:  # a number beyond 32 bits is an error to PostgreSQL
         revision = WorkflowRevision.get_or_none(
@@ -49,7 +49,7 @@ def get_revision(workflow: Workflow, number: int) -> WorkflowRevision:
 
 
 def find_revisions(workflow: Workflow) -> Any:
-    """A query of the workflow's revisions, newest first, without their definitions."""
+    """Return a query of the workflow's revisions, newest first, without their definitions."""
     columns = (
         WorkflowRevision.number,
         WorkflowRevision.comment,
@@ -71,11 +71,10 @@ def find(
     last_status: str | None = None,
     sort: str = "name",
 ) -> Any:
-    """A query of workflows, in a stable order.
+    """Return a query of workflows in a stable order.
 
-    projects: only these; None for every project. search: part of the name, regardless of case.
-    last_status: how their last run stands. sort: one of SORTS, or one with a minus before it for
-    the reverse.
+    projects: only these; None for all. search: part of the name, regardless of case.
+    last_status: the status of their last run. sort: one of SORTS, with a leading minus to reverse.
     """
     key = SORTS[sort.removeprefix("-")]
     is_reverse = sort.startswith("-")
@@ -97,9 +96,9 @@ def find(
 
 
 def recent_runs(workflows: Collection[Workflow], count: int) -> dict[str, list[Run]]:
-    """By the workflow's id its newest runs, the newest first, of all workflows in one query.
+    """Return workflow id → newest runs, newest first, in one query.
 
-    They are the last `count` that were started, without those that were deleted since.
+    They are the last `count` runs started, without those deleted since.
     """
     found: dict[str, list[Run]] = {workflow.id: [] for workflow in workflows}
     newest = [
@@ -116,14 +115,14 @@ def recent_runs(workflows: Collection[Workflow], count: int) -> dict[str, list[R
 
 
 def last_runs(workflows: Iterable[Workflow]) -> dict[str, Run]:
-    """The newest run of each workflow that has one, by the workflow's id, in one query."""
+    """Return workflow id → newest run of the workflows that have one, in one query."""
     ids = [workflow.last_run_id for workflow in workflows if workflow.last_run_id]
     columns = (Run.id, Run.workflow, Run.number, Run.status, Run.completed_at)
     return {run.workflow_id: run for run in Run.select(*columns).where(Run.id.in_(ids))}
 
 
 def missing_references(project_id: str, definition: Mapping[str, Any]) -> list[FieldError]:
-    """Ingredients, suites and environments that a definition names and the project lacks."""
+    """Return an error for each ingredient, suite and environment that the project lacks."""
     found = list(references(definition))
     present: dict[str, set[str]] = {}
     for kind, column, project in (

@@ -1,10 +1,9 @@
-"""What can be said about a workflow from its runs: GET /api/workflows/{id}/metadata.
+"""Statistics of a workflow's runs: GET /api/workflows/{id}/metadata.
 
-Counts and rates are over all runs (of the last `days`). Durations come from the newest
-RUN_SAMPLE runs that ended by themselves, those of steps from the newest of these, as many as make
-about STEP_SAMPLE step runs: what was long ago says little, and a million runs must not be slow.
-Runs that somebody cancelled say nothing about the workflow: they are counted, but in no rate and
-no duration. Nothing known is null, never 0. Every percentile is a value that occurred.
+Counts and rates cover all runs (of the last `days`). Durations come from the newest RUN_SAMPLE runs
+that succeeded or failed, those of steps from fewer of them, which have about STEP_SAMPLE step runs:
+old runs mean little, and a million of them must not be slow. Cancelled runs are counted, but enter
+no rate or duration. Unknown values are null, never 0. Every percentile is a value that occurred.
 """
 
 import math
@@ -26,19 +25,19 @@ STEP_RUNS_SAMPLE = 200
 RECENT = 30
 
 JUDGED = (SUCCEEDED, FAILED)
-"""The ends that say something about the workflow."""
+"""Statuses that enter rates and durations."""
 
 
 # ---- pure ------------------------------------------------------------------------------------
 
 
 def percentile(values: Sequence[int], percent: int) -> int | None:
-    """The smallest of the sorted values that at least `percent` of them do not exceed."""
+    """Return the smallest of the sorted values that at least `percent` of them do not exceed."""
     return values[math.ceil(len(values) * percent / 100) - 1] if values else None
 
 
 def spread(values: Iterable[int]) -> dict[str, int | None]:
-    """min, median, p90, p95, max and mean of durations in milliseconds; null without any."""
+    """Return min, median, p90, p95, max and mean of durations in milliseconds, null if none."""
     known = sorted(values)
     return {
         "min": known[0] if known else None,
@@ -51,14 +50,14 @@ def spread(values: Iterable[int]) -> dict[str, int | None]:
 
 
 def rate(part: int, rest: int) -> float | None:
-    """`part` of both together, from 0 to 1; null when there is nothing of either."""
+    """Return the share of `part` in both, from 0 to 1; null if both are 0."""
     return round(part / (part + rest), 4) if part + rest else None
 
 
 def step_statistics(
     definition: Mapping[str, Any], ended: Iterable[tuple[str, str, int | None, int | None]]
 ) -> list[dict[str, Any]]:
-    """For each step of the definition, what became of it.
+    """Return runs, failure rate and median duration of each step of the definition.
 
     ended: name, status, start and end of step runs that succeeded or failed.
     """
@@ -84,13 +83,13 @@ def step_statistics(
 
 
 def of_recent(runs: Iterable[Run]) -> dict[str, Any]:
-    """successRate and medianMs of some runs of one workflow."""
+    """Return successRate and medianMs of some runs of one workflow."""
     judged = [run for run in runs if run.status in JUDGED]
     succeeded = sum(run.status == SUCCEEDED for run in judged)
-    durations = [elapsed(run.started_at, run.completed_at) for run in judged]
+    durations = _known(elapsed(run.started_at, run.completed_at) for run in judged)
     return {
         "successRate": rate(succeeded, len(judged) - succeeded),
-        "medianMs": percentile(sorted(ms for ms in durations if ms is not None), 50),
+        "medianMs": percentile(sorted(durations), 50),
     }
 
 
@@ -98,7 +97,7 @@ def of_recent(runs: Iterable[Run]) -> dict[str, Any]:
 
 
 def metadata(workflow: Workflow, days: int | None = None) -> dict[str, Any]:
-    """All that is known about a workflow; days: only the runs made in so many."""
+    """Return the statistics of a workflow. days: only runs created in the last days."""
     definition = get_revision(workflow, workflow.revision).definition
     types = Counter(step["type"] for stage in definition["stages"] for step in stage["steps"])
     since = None if days is None else now() - days * DAY_MS
@@ -120,7 +119,7 @@ def metadata(workflow: Workflow, days: int | None = None) -> dict[str, Any]:
 
 
 def step_medians(workflow: Workflow, definition: Mapping[str, Any]) -> dict[str, int | None]:
-    """Name of each step of the definition → the median of how long it took in milliseconds."""
+    """Return step name → median duration in milliseconds, for the steps of the definition."""
     judged = (Run.workflow == workflow.id) & Run.status.in_(JUDGED)
     ended = _ended_steps(workflow, _newest(judged, STEP_RUNS_SAMPLE))
     return {found["name"]: found["durationMs"] for found in step_statistics(definition, ended)}
@@ -181,7 +180,7 @@ def _newest(runs: Any, limit: int) -> list[Run]:
 
 
 def _failing_streak(runs: Any, success: Sequence[Run]) -> int:
-    """How many runs have failed since the last that succeeded."""
+    """Count the runs that failed since the last success."""
     failed = runs & (Run.status == FAILED)
     if success:
         failed &= Run.number > success[0].number
@@ -189,7 +188,7 @@ def _failing_streak(runs: Any, success: Sequence[Run]) -> int:
 
 
 def _release_count(runs: Any) -> int:
-    # CROSS: SQLite begins with the releases then; there are fewer of them than of runs.
+    # CROSS makes SQLite start with the releases, which are fewer than the runs.
     made = Release.select().join(Run, JOIN.CROSS).where(Release.run_id == Run.id).where(runs)
     return int(made.count())
 

@@ -1,4 +1,4 @@
-"""Making, changing and deleting workflows. Every save is a new revision, kept for ever."""
+"""Create, change and delete workflows. Every save is a new revision, kept forever."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from domain.workflows.queries import Detail, get_revision, missing_references
 
 MAX_NAME = 200
 
-if TYPE_CHECKING:  # pydantic is not for the processes that only start runs
+if TYPE_CHECKING:  # processes that only start runs do not load pydantic
     from domain.definitions.schema import ChangedWorkflow, Definition, NewWorkflow
 
 
 def version_of(workflow: Workflow) -> str:
-    """What If-Match is about: it changes with every change of the workflow, and only then."""
+    """Return the version for If-Match, which changes with every change of the workflow."""
     return f"{workflow.id}-{workflow.revision}-{workflow.updated_at:x}"
 
 
@@ -33,10 +33,10 @@ def create(
     within: Callable[[Detail], None] | None = None,
     comment: str = "",
 ) -> Detail:
-    """Store a checked definition as revision 1. The caller has checked the role in the project.
+    """Store a checked definition as revision 1. The caller checks the role in the project.
 
-    comment: why, for the history. within: called inside the transaction, for what must be stored
-    with the workflow or not at all.
+    comment: for the history. within: called inside the transaction, to store something together
+    with the workflow.
     Raises Conflict `duplicate_name`, Invalid `unknown_id`.
     """
     plain = normalize(new)
@@ -69,11 +69,10 @@ def update(
     if_match: Collection[str] | None = None,
     comment: str = "",
 ) -> Detail:
-    """Replace the definition; every save makes a revision, also one that changes nothing.
+    """Replace the definition. Every save creates a revision, even if it changes nothing.
 
-    comment: why, for the history. if_match: the versions (`version_of`) that may be replaced; None:
-    whichever is there.
-    Raises StaleRevision, NotFound (deleted meanwhile), Conflict `duplicate_name`, Invalid.
+    comment: for the history. if_match: the versions (`version_of`) that may be replaced; None for
+    any. Raises StaleRevision, NotFound (deleted meanwhile), Conflict `duplicate_name`, Invalid.
     """
     columns = _columns(changed)
     if changed.is_enabled is not None:
@@ -93,7 +92,7 @@ def update(
 
 
 def switch(workflow: Workflow, is_enabled: bool, *, actor: Actor) -> Workflow:
-    """Let runs be started, or not. The definition and its revision stay. Raises NotFound."""
+    """Enable or disable the start of runs, without a new revision. Raises NotFound."""
     with write():
         saved = _change(workflow, None, is_enabled=is_enabled, **_stamp(actor))
         _record(actor, "enable" if is_enabled else "disable", saved)
@@ -101,12 +100,12 @@ def switch(workflow: Workflow, is_enabled: bool, *, actor: Actor) -> Workflow:
 
 
 def delete(workflow: Workflow, *, actor: Actor, if_match: Collection[str] | None = None) -> None:
-    """Take it away for everybody; its runs and what they released stay traceable.
+    """Mark a workflow as deleted. Its runs and releases stay traceable.
 
     Raises Conflict `workflow_has_active_runs`, StaleRevision, NotFound.
     """
     with write():
-        # First the workflow's row: from here on no run can start, so none is overlooked.
+        # Locking the workflow's row first keeps runs from starting, so none is overlooked.
         _change(workflow, if_match, deleted_at=now(), **_stamp(actor))
         active = list(
             Run.select(Run.id, Run.number, Run.status)
@@ -120,12 +119,11 @@ def delete(workflow: Workflow, *, actor: Actor, if_match: Collection[str] | None
 
 
 def restore(workflow: Workflow, *, actor: Actor) -> Workflow:
-    """Take back that it was deleted. Raises Conflict if its name was given away meanwhile."""
+    """Undo a deletion. Raises Conflict `duplicate_name` if the name was taken meanwhile."""
     try:
         with write():
-            same = (Workflow.id == workflow.id) & ~Workflow.deleted_at.is_null()
-            back = Workflow.update(deleted_at=None, **_stamp(actor)).where(same)
-            if back.execute():
+            deleted = (Workflow.id == workflow.id) & ~Workflow.deleted_at.is_null()
+            if Workflow.update(deleted_at=None, **_stamp(actor)).where(deleted).execute():
                 _record(actor, "restore", workflow)
     except IntegrityError as error:
         raise _name_taken(error, workflow.project_id, workflow.name) from error
@@ -133,15 +131,12 @@ def restore(workflow: Workflow, *, actor: Actor) -> Workflow:
 
 
 def copy(workflow: Workflow, *, actor: Actor) -> Detail:
-    """A new workflow that does the same, under a name that is free, switched off for now.
-
-    Raises Conflict if others take every name that it tries.
-    """
+    """Create a disabled copy under a free name. Raises Conflict if every name tried is taken."""
     from domain.definitions.schema import NewWorkflow
 
     definition = get_revision(workflow, workflow.revision).definition
     for name in _names_of_copies(workflow.name):
-        if not name_faults(workflow.project_id, name):
+        if not name_errors(workflow.project_id, name):
             break
     body = {
         **_without_ids(definition),
@@ -154,19 +149,19 @@ def copy(workflow: Workflow, *, actor: Actor) -> Detail:
 
 def _names_of_copies(name: str) -> Iterator[str]:
     for number in range(1, 1000):
-        ending = " (copy)" if number == 1 else f" (copy {number})"
-        yield name[: MAX_NAME - len(ending)] + ending
+        suffix = " (copy)" if number == 1 else f" (copy {number})"
+        yield name[: MAX_NAME - len(suffix)] + suffix
 
 
 def _without_ids(part: Any) -> Any:
-    """A definition whose stages and steps will get ids of their own."""
+    """Drop the ids of stages and steps, which will get ids of their own."""
     if isinstance(part, dict):
         return {key: _without_ids(value) for key, value in part.items() if key != "id"}
     return [_without_ids(item) for item in part] if isinstance(part, list) else part
 
 
 def _columns(new: Definition) -> dict[str, Any]:
-    """What of a definition is asked for without reading its revision."""
+    """Return the parts of a definition that are needed without reading its revision."""
     return {
         "name": new.name,
         "name_key": new.name.casefold(),
@@ -178,9 +173,9 @@ def _columns(new: Definition) -> dict[str, Any]:
 
 
 def _change(workflow: Workflow, if_match: Collection[str] | None, **columns: Any) -> Workflow:
-    """Change the row if it is still there and, where that is asked, still as expected.
+    """Change and lock the row unless it was deleted or its version does not match.
 
-    From here on the row is locked. Returns it as it is now; raises NotFound, StaleRevision.
+    Returns the changed row. Raises NotFound, StaleRevision.
     """
     same = (Workflow.id == workflow.id) & Workflow.deleted_at.is_null()
     if if_match is not None:
@@ -191,10 +186,10 @@ def _change(workflow: Workflow, if_match: Collection[str] | None, **columns: Any
     rows = list(Workflow.update(**columns).where(same).returning(Workflow).execute())
     if rows:
         return rows[0]
-    present = Workflow.get_by_id(workflow.id)
-    if present.deleted_at is not None:
+    current = Workflow.get_by_id(workflow.id)
+    if current.deleted_at is not None:
         raise access.missing("workflow", workflow.id)
-    raise _stale(present, if_match or ())
+    raise _stale(current, if_match or ())
 
 
 def _stamp(actor: Actor) -> dict[str, Any]:
@@ -214,13 +209,13 @@ def _save_revision(workflow: Workflow, plain: dict[str, Any], actor: Actor, comm
 
 
 def definitions(workflow: Workflow, newest: int) -> Iterator[dict[str, Any]]:
-    """The workflow's definitions from revision `newest` back, each read only when asked for."""
+    """Yield the workflow's definitions from revision `newest` back, each read when needed."""
     for number in range(newest, 0, -1):
         yield get_revision(workflow, number).definition
 
 
 def _changes(before: Workflow, made: Detail) -> dict[str, Any]:
-    """What a save changed, for the audit. Of stages and parameters it only says that they did."""
+    """Return the audit detail of a save, which only names stages and parameters."""
     old = get_revision(before, before.revision).definition
     return audit.changed(
         {**old, "isEnabled": before.is_enabled},
@@ -237,8 +232,8 @@ def _record(
     )
 
 
-def name_faults(project_id: str, name: str, *, but: Workflow | None = None) -> list[FieldError]:
-    """What is wrong with a name that another workflow of the project has. but: may have it."""
+def name_errors(project_id: str, name: str, *, but: Workflow | None = None) -> list[FieldError]:
+    """Return an error if a workflow of the project other than `but` has the name."""
     same = (Workflow.project == project_id) & (Workflow.name_key == name.casefold())
     others = Workflow.select(Workflow.id).where(same & Workflow.deleted_at.is_null())
     if but is not None:
@@ -247,11 +242,11 @@ def name_faults(project_id: str, name: str, *, but: Workflow | None = None) -> l
 
 
 def _name_taken(error: IntegrityError, project_id: str, name: str) -> Exception:
-    """The sentence for a name that is in use; any other broken rule is a mistake of ours."""
+    """Return a Conflict if the name is taken. Any other broken constraint is a bug."""
     if "name_key" not in str(error) and "workflow_name_unique" not in str(error):
         return error
-    fault = _taken(project_id, name)
-    return Conflict(fault.message, code=fault.code, details=[fault])
+    taken = _taken(project_id, name)
+    return Conflict(taken.message, code=taken.code, details=[taken])
 
 
 def _taken(project_id: str, name: str) -> FieldError:
@@ -259,25 +254,25 @@ def _taken(project_id: str, name: str) -> FieldError:
     return FieldError("/name", "duplicate_name", message)
 
 
-def _stale(present: Workflow, if_match: Collection[str]) -> StaleRevision:
-    """Somebody is named only where the caller really has an older version."""
-    had_one = any(version.startswith(f"{present.id}-") for version in if_match)
-    what = (
-        f"{present.updated_by} changed this workflow meanwhile"
+def _stale(current: Workflow, if_match: Collection[str]) -> StaleRevision:
+    """Name the other person only if the caller really has an older version."""
+    had_one = any(version.startswith(f"{current.id}-") for version in if_match)
+    reason = (
+        f"{current.updated_by} changed this workflow meanwhile"
         if had_one
         else "If-Match names no version of this workflow"
     )
     return StaleRevision(
-        f"{what}; it is now at revision {present.revision}.",
-        currentRevision=present.revision,
-        updatedBy=present.updated_by,
-        updatedAt=rfc3339(present.updated_at),
+        f"{reason}; it is now at revision {current.revision}.",
+        currentRevision=current.revision,
+        updatedBy=current.updated_by,
+        updatedAt=rfc3339(current.updated_at),
     )
 
 
 def _has_active_runs(active: Collection[Run]) -> Conflict:
     return Conflict(
-        "The workflow has runs in progress; wait for them or abort them first.",
+        "The workflow has runs in progress. Wait for them or abort them first.",
         code="workflow_has_active_runs",
         details=[
             state(
