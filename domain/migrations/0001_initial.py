@@ -1,4 +1,4 @@
-"""The first schema. A frozen copy of the models as they were: never edited after a release."""
+"""The first schema: a frozen copy of the models, never edited after a release."""
 
 from peewee import (
     BigIntegerField,

@@ -1,5 +1,4 @@
-"""Signed snapshots, reruns, lost deployments that a person decides about, workers short of room,
-reconcilers that can be seen."""
+"""Signed step specs, reruns, unknown outcomes, workers without disk space, visible reconcilers."""
 
 from peewee import BigIntegerField, BooleanField, CharField, IntegerField, Model
 

@@ -1,4 +1,4 @@
-"""Log files that people and scripts add to a run."""
+"""Log files that people and scripts upload to a run."""
 
 from peewee import BigIntegerField, CharField, ForeignKeyField, Model
 

@@ -1,4 +1,4 @@
-"""The audit can be searched: each filter leads straight to its newest events."""
+"""Indexes for the filters of the audit log."""
 
 FILTERS = ("object_id", "actor", "action", "project_id", "object_kind")
 

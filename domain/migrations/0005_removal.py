@@ -1,4 +1,4 @@
-"""Runs and releases can be deleted: who else needs what is theirs is found at once."""
+"""Deletion of runs and releases, with indexes to find other uses of their parts."""
 
 from peewee import BigIntegerField, CharField, Model
 

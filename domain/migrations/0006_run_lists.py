@@ -1,4 +1,4 @@
-"""A list of runs is found by an index, also among a million."""
+"""Indexes for lists of runs."""
 
 INDEXES = (("workflow_id", "id"), ("project_id", "status", "id"), ("status", "id"))
 

@@ -1,4 +1,4 @@
-"""Drafts of workflows are kept on the server; a revision may say why it was made."""
+"""Drafts of workflows, and comments of revisions."""
 
 from peewee import BigIntegerField, CharField, ForeignKeyField, IntegerField, JSONField, Model
 

@@ -1,4 +1,4 @@
-"""What became of one test in the last runs is found by an index, however many tests there are."""
+"""An index for the history of a test."""
 
 
 def up(migrator, db):

@@ -1,6 +1,6 @@
-"""Brings a database to this version. The numbered files are frozen; models may go on changing.
+"""Upgrade a database to this version. The numbered files are frozen, unlike the models.
 
-`tests/domain/test_migrations.py` holds the files against the models, so neither can be forgotten.
+`tests/domain/test_migrations.py` compares the files with the models.
 """
 
 import contextlib
@@ -16,24 +16,21 @@ from domain.settings import Settings
 
 FOLDER = Path(__file__).parent
 
-ANY_NUMBER_OF_OURS = 0x6A11E1
-"""Names the advisory lock; the number only has to be the same in every Galley."""
+LOCK_NUMBER = 0x6A11E1
+"""The id of the advisory lock: any number, but the same in every Galley."""
 
 
 def migrate(settings: Settings) -> list[str]:
-    """Apply what is missing, on the connected database; safe when several hosts start at once.
+    """Apply missing migrations to the connected database. Several hosts may call it at once.
 
-    Returns the names of the migrations that were applied.
+    Returns the names of the migrations applied.
     """
     with _only_one(settings):
         return list(Runner(db.obj, str(FOLDER)).up())
 
 
 def standing() -> tuple[list[str], list[str]]:
-    """What the connected database lacks, and what it has that this program does not know.
-
-    Changes nothing.
-    """
+    """Return the migrations that the database lacks, and those that this version lacks."""
     rows = Runner(db.obj, str(FOLDER)).status()
     missing = [row.name for row in rows if not row.applied]
     return missing, [row.name for row in rows if row.path is None]
@@ -46,8 +43,8 @@ def _only_one(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
     else:
-        db.execute_sql("SELECT pg_advisory_lock(%s)", (ANY_NUMBER_OF_OURS,))
+        db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK_NUMBER,))
         try:
             yield
         finally:
-            db.execute_sql("SELECT pg_advisory_unlock(%s)", (ANY_NUMBER_OF_OURS,))
+            db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK_NUMBER,))

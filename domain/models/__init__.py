@@ -1,4 +1,4 @@
-"""The tables, one module per group of nouns; `ALL` is every one of them, parents first."""
+"""The tables, one module per group; `ALL` lists them, parents first."""
 
 from domain.models.base import (
     Base,

@@ -1,4 +1,4 @@
-"""What a project owns besides workflows: ingredients, releases, suites, environments, secrets."""
+"""Ingredients, releases, test suites, environments and secrets of projects."""
 
 from peewee import (
     BigIntegerField,
@@ -22,13 +22,13 @@ class Ingredient(Base):
     name = CharField(max_length=200)
     description = TextField(default="")
     next_number = IntegerField(default=1)
-    """Where the search for the next free whole-number version begins."""
+    """Start of the search for the next free whole-number version."""
     created_at = Moment(default=now)
     created_by = CharField(max_length=100)
 
 
 class Release(Base):
-    """Never changes once made. Its run and step are named by id only, so that it outlives them."""
+    """An immutable release. It outlives its run and step, to which it has no foreign keys."""
 
     id = Id()
     ingredient = ForeignKeyField(Ingredient, on_delete="CASCADE", backref="releases")
@@ -43,7 +43,7 @@ class Release(Base):
 
 
 class Package(Base):
-    """One file of a release. Its bytes lie in the storage under their SHA-256."""
+    """One file of a release, whose bytes are in the storage under their SHA-256."""
 
     id = Id()
     release = ForeignKeyField(Release, on_delete="CASCADE", backref="packages")
@@ -60,7 +60,7 @@ class DiscardedFile(Base):
 
     sha256 = CharField(max_length=64, primary_key=True)
     aside_since = Moment(null=True)
-    """Since when it is put aside in the storage; null while it still has to be."""
+    """When it was set aside in the storage; null until then."""
 
 
 class TestSuite(Base):
@@ -95,7 +95,7 @@ class Environment(Base):
 
 
 class Deployment(Base):
-    """One try to put an artifact into an environment; the newest Succeeded one is what is there."""
+    """One attempt to deploy an artifact. The newest Succeeded one is an environment's current."""
 
     id = Id()
     environment = ForeignKeyField(Environment, on_delete="CASCADE", backref="deployments")
@@ -116,7 +116,7 @@ class Deployment(Base):
 
 
 class Secret(Base):
-    """A value scripts of a project see; encrypted, and never given back."""
+    """An encrypted value for the scripts of a project; the API never returns it."""
 
     id = Id()
     project = ForeignKeyField(Project, on_delete="CASCADE", backref="secrets")

@@ -1,4 +1,4 @@
-"""What somebody edits and has not saved yet."""
+"""Unsaved edits of workflows."""
 
 from peewee import CharField, ForeignKeyField, IntegerField, JSONField
 
@@ -9,17 +9,17 @@ from domain.models.workflows import Workflow
 
 
 class Draft(Base):
-    """One person's draft of a workflow, with every state that it had, for undo and redo."""
+    """One person's draft of a workflow, with all its states for undo and redo."""
 
     id = Id()
     user = ForeignKeyField(User, on_delete="CASCADE")
     project = ForeignKeyField(Project, on_delete="CASCADE", index=False)
     workflow = ForeignKeyField(Workflow, null=True, on_delete="CASCADE", index=False)
-    """None for one that is not made yet."""
+    """None for a workflow that does not exist yet."""
     base_revision = IntegerField(null=True)
-    """The revision that the draft was made from, or last merged with."""
+    """The revision that the draft started from, or was last merged with."""
     position = IntegerField(default=0)
-    """The number of the present state."""
+    """The number of the current state."""
     changed_at = Moment(default=now)
 
     class Meta:
@@ -33,9 +33,9 @@ class DraftState(Base):
     definition = JSONField()
     """See domain/editor/operations.py."""
     said = CharField(max_length=300)
-    """What was done, in words."""
+    """A description of the edit."""
     topic = CharField(max_length=100, default="")
-    """What is typed about: while it stays the same, the state is written over."""
+    """The field being typed in: while it stays the same, the state is overwritten."""
 
     class Meta:
         indexes = ((("draft", "number"), True),)

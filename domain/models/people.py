@@ -1,4 +1,4 @@
-"""Users, their tokens, projects and who belongs to them; what anybody did."""
+"""Users, tokens, projects, members, and the audit log."""
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, JSONField, TextField
 
@@ -19,7 +19,7 @@ class User(Base):
 
 
 class Token(Base):
-    """A bearer token; the token itself is never stored, only its SHA-256."""
+    """A bearer token, of which only the SHA-256 is stored."""
 
     id = Id()
     user = ForeignKeyField(User, on_delete="CASCADE", backref="tokens")
@@ -50,7 +50,7 @@ class Member(Base):
 
 
 class AuditEvent(Base):
-    """Who did what to what, when, from where. Never changed, never deleted with its object."""
+    """A change by a person. Never changed, and never deleted with its object."""
 
     id = Id()
     at = Moment(default=now)
@@ -73,7 +73,7 @@ class AuditEvent(Base):
 
 
 class IdempotencyKey(Base):
-    """The first answer to a POST, kept for 24 hours, written in the transaction of what it made."""
+    """The first response to a POST, kept for 24 hours, stored in the same transaction."""
 
     id = Id()
     user = ForeignKeyField(User, on_delete="CASCADE")

@@ -11,7 +11,7 @@ _TOUCH = Statement(lambda: Run.update(version=Run.version + 1).where(Run.id == g
 
 
 def touch(run_id: str) -> None:
-    """Tell every page and script that watches the run: something visible has changed."""
+    """Raise the run's version, so that pages and clients see the change."""
     _TOUCH.change(run_id=run_id)
 
 

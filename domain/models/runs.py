@@ -1,4 +1,4 @@
-"""Executions: a run, its stages and steps, each step's attempts, what they tested."""
+"""Runs with their stages, steps, attempts and tests; workers and reconcilers."""
 
 from peewee import (
     SQL,
@@ -27,12 +27,12 @@ class Run(Base):
     admitted = BooleanField(default=True)
     """False while the workflow's concurrency limit holds the run back."""
     cancelled_by = CharField(max_length=100, null=True)
-    """Who asked to stop it. The run ends when everything it runs has stopped."""
+    """The person who aborted it. The run ends when all its steps have stopped."""
     version = IntegerField(default=1)
     """Rises with every visible change, in the same transaction: the ETag of page and API."""
     parameters = JSONField(default=dict)
     rerun_of = CharField(max_length=24, null=True)
-    """The run that this one repeats, by id only, so that it may be deleted."""
+    """The id of the run that this one repeats; not a foreign key, so that it can be deleted."""
     trigger_source = CharField(max_length=100)
     triggered_by = CharField(max_length=100)
     message = TextField(default="")
@@ -44,7 +44,7 @@ class Run(Base):
         indexes = (
             (("workflow", "number"), True),
             (("workflow", "status", "number", "created_at"), False),
-            # Lists: the newest first, of a project or workflow, with a status or any.
+            # Lists, newest first: of a project or workflow, with a status or any.
             (("workflow", "id"), False),
             (("project_id", "id"), False),
             (("project_id", "status", "id"), False),
@@ -61,19 +61,19 @@ class StageRun(Base):
     id = Id()
     run = ForeignKeyField(Run, on_delete="CASCADE", backref="stages", index=False)
     position = IntegerField()
-    """0, 1, 2 … in the order of execution; `order` is the number the definition gave."""
+    """0, 1, 2 … in the order of execution; `order` is the number in the definition."""
     order = IntegerField(column_name="stage_order")
     name = CharField(max_length=200)
     run_if = CharField(max_length=7)
     status = CharField(max_length=9, default=PENDING)
     opened_at = Moment(null=True)
-    """When its steps became ready to be taken by workers."""
+    """When its steps became ready for workers."""
     started_at = Moment(null=True)
     completed_at = Moment(null=True)
     approval = JSONField(null=True)
-    """What the definition asks for: {"required", "roles"}; null where nobody has to approve."""
+    """{"required", "roles"}; null if no approval is needed."""
     decision = CharField(max_length=8, null=True)
-    """approved or rejected, with who, when and why."""
+    """approved or rejected."""
     decided_by = CharField(max_length=100, null=True)
     decided_at = Moment(null=True)
     comment = TextField(default="")
@@ -83,10 +83,10 @@ class StageRun(Base):
 
 
 class StepRun(Base):
-    """One step of a run, and the engine's handle on it: see domain/engine/.
+    """One step of a run, with the state that domain/engine/ needs to run it.
 
-    A worker owns it while `lease_token` is the worker's and `lease_until` lies ahead; every write
-    of the worker is conditional on the token.
+    A worker owns it while `lease_token` is the worker's and `lease_until` is in the future. Every
+    write of the worker is conditional on the token.
     """
 
     id = Id()
@@ -97,37 +97,37 @@ class StepRun(Base):
     type = CharField(max_length=6)
     queue = CharField(max_length=100)
     is_outside = BooleanField(default=False)
-    """A Build step without a script: nobody runs it, `complete` ends it."""
+    """A Build step without a script, which ends by external completion (`complete`)."""
     timeout_seconds = IntegerField()
     retries = IntegerField(default=0)
-    """How many more times a failure of the script may be tried again."""
+    """How many retries are left after a failure of the script."""
     status = CharField(max_length=9, default=PENDING)
     message = TextField(default="")
     exit_code = IntegerField(null=True)
     attempt = IntegerField(default=1)
     started_at = Moment(null=True)
     completed_at = Moment(null=True)
-    # What it left behind
+    # Results
     log_size = BigIntegerField(default=0)
     release_id = CharField(max_length=24, null=True)
     deployment_id = CharField(max_length=24, null=True)
     test_counts = JSONField(null=True)
     outside_effect = CharField(max_length=13, null=True)
-    """Of a Deploy whose worker was lost: `unknown` until somebody says `happened` or `did_not`."""
+    """The outcome of a Deploy whose worker was lost: `unknown`, then `happened` or `did_not`."""
     kept_from = CharField(max_length=24, null=True)
-    """The step of an earlier run whose success a rerun keeps; this one never runs itself."""
-    # The engine's
+    """The step of an earlier run that a rerun reuses instead of running this one."""
+    # State of the engine
     ready_at = Moment(null=True)
-    """Since when a worker may take it; null while its stage has not been opened."""
+    """When workers could first take it; null until its stage is opened."""
     rung_at = Moment(null=True)
     bell = IntegerField(default=0)
-    """How often the doorbell was rung for this attempt: part of the message's id."""
+    """How often this attempt was enqueued: part of the message's id."""
     worker = CharField(max_length=100, null=True)
     lease_token = CharField(max_length=32, null=True)
     lease_until = Moment(null=True)
     cancel_requested = BooleanField(default=False)
     lock_key = CharField(max_length=250, null=True)
-    """At most one running step holds a key: one deployment per environment at a time."""
+    """Only one running step can hold a key: one deployment per environment at a time."""
 
     class Meta:
         indexes = ((("stage", "position"), True),)
@@ -158,19 +158,19 @@ StepRun.add_index(
 
 
 class StepSpec(Base):
-    """The run's snapshot of one step: everything a worker needs, fixed when the run started.
+    """Everything a worker needs to run one step, fixed when the run started.
 
-    A table of its own, because it may hold 64 KiB of script and status pages never need it.
+    A separate table, because a script may have 64 KiB and status pages never need it.
     """
 
     step = ForeignKeyField(StepRun, on_delete="CASCADE", primary_key=True, index=False)
     spec = JSONField()
     signature = CharField(max_length=64, default="")
-    """Of the spec and all else that decides what runs: see domain/runs/step_specs.py."""
+    """Covers everything that determines what runs: see domain/runs/step_specs.py."""
 
 
 class Attempt(Base):
-    """What became of each try of a step: history, never read by the engine."""
+    """One attempt of a step: history, which the engine never reads."""
 
     id = Id()
     step = ForeignKeyField(StepRun, on_delete="CASCADE", backref="attempts", index=False)
@@ -205,15 +205,15 @@ class TestResult(Base):
     comment = TextField(default="")
 
 
-# The tests of a step, and those of one name among many steps. Of the name only its start: all of it
-# may be longer than PostgreSQL takes into an index.
+# For the tests of a step, and those of one name in many steps. Only the start of the name, because
+# the whole may be too long for an index of PostgreSQL.
 TestResult.add_index(
     TestResult.index(TestResult.step, SQL("substr(name, 1, 100)"), name="test_result_step_name")
 )
 
 
 class RunEvent(Base):
-    """What happened to a run besides its steps' own attempts, in words for its page."""
+    """A sentence about a run for its page, in addition to its attempts."""
 
     id = Id()
     run = ForeignKeyField(Run, on_delete="CASCADE", backref="events")
@@ -224,7 +224,7 @@ class RunEvent(Base):
 
 
 class UploadedLog(Base):
-    """A log file that somebody added to a run; its bytes: see domain/logs/uploads.py."""
+    """An uploaded log file of a run; see domain/logs/uploads.py."""
 
     id = Id()
     run = ForeignKeyField(Run, on_delete="CASCADE", backref="uploads", index=False)
@@ -239,17 +239,17 @@ class UploadedLog(Base):
 
 
 class WorkerInfo(Base):
-    """A worker that says it is alive: its heartbeat, and where to look whether it still is."""
+    """The heartbeat and the process of a worker."""
 
     name = CharField(max_length=100, primary_key=True)
     host = CharField(max_length=255)
-    """Names the machine and its process numbers; see jobs/shared/host.py."""
+    """Identifies the machine and its PID namespace; see jobs/shared/host.py."""
     pid = IntegerField()
     pid_started = BigIntegerField()
-    """When the process began, as the kernel counts: a number may be given away again."""
+    """When the process started, in the kernel's count, as PIDs are reused."""
     queue = CharField(max_length=100)
     has_room = BooleanField(default=True)
-    """False while its disk is too full for it to begin new runs."""
+    """False while its disk is too full to start runs."""
     started_at = Moment(default=now)
     seen_at = Moment(default=now)
 
@@ -258,7 +258,7 @@ class WorkerInfo(Base):
 
 
 class ReconcilerInfo(Base):
-    """A reconciler that says it is alive, as a worker does; it has no queue."""
+    """The heartbeat and the process of a reconciler."""
 
     name = CharField(max_length=100, primary_key=True)
     host = CharField(max_length=255)

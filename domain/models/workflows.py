@@ -1,4 +1,4 @@
-"""Definitions: a workflow and every revision it ever had."""
+"""Workflows and their revisions."""
 
 from peewee import SQL, BooleanField, CharField, ForeignKeyField, IntegerField, JSONField, TextField
 
@@ -8,15 +8,15 @@ from domain.models.people import Project
 
 
 class Workflow(Base):
-    """What is asked of the present revision without reading it, and counters for its runs."""
+    """A workflow, with copies of some values of its current revision and counters of its runs."""
 
     id = Id()
     project = ForeignKeyField(Project, on_delete="CASCADE", backref="workflows")
     name = CharField(max_length=200)
     name_key = CharField(max_length=600)
-    """The name without regard to case: unique in the project among what is not deleted.
+    """The case-folded name, unique among the project's workflows that are not deleted.
 
-    casefold() makes up to three characters of one.
+    casefold() turns one character into up to three.
     """
     description = TextField(default="")
     is_enabled = BooleanField(default=True)
@@ -29,11 +29,11 @@ class Workflow(Base):
     updated_at = Moment(default=now)
     updated_by = CharField(max_length=100)
     run_count = IntegerField(default=0)
-    """How many runs were ever started: the number of the last one."""
+    """The number of the last run started."""
     last_run_id = CharField(max_length=24, null=True)
     last_run_at = Moment(null=True)
     deleted_at = Moment(null=True)
-    """A deleted workflow is gone for everybody, but its runs and releases stay traceable."""
+    """Deleted workflows are invisible, but their runs and releases stay traceable."""
 
 
 Workflow.add_index(
@@ -48,7 +48,7 @@ Workflow.add_index(
 
 
 class WorkflowRevision(Base):
-    """One saved definition. Immutable: a run names its revision and so keeps its definition."""
+    """An immutable saved definition, to which its runs refer."""
 
     id = Id()
     workflow = ForeignKeyField(Workflow, on_delete="CASCADE", backref="revisions")
