@@ -14,7 +14,7 @@ from domain.clock import now
 from domain.errors import Conflict, state
 from domain.models import Run, StageRun, Workflow
 from domain.releases.storage import open_storage
-from domain.runs import approvals, pending_reasons, reruns
+from domain.runs import approvals, pending_facts, reruns
 from domain.runs import queries as run_queries
 from domain.runs import start as runs
 from domain.runs.queries import Details
@@ -32,11 +32,11 @@ def look_at(run: Run) -> Details:
 
 
 def _silence_ms() -> int:
-    return pending_reasons.silence(settings().lease_seconds)
+    return pending_facts.silence(settings().lease_seconds)
 
 
 def _may_change_unseen(run: Run) -> bool:
-    return pending_reasons.may_change_unseen(run, silence_ms=_silence_ms())
+    return pending_facts.may_change_unseen(run, silence_ms=_silence_ms())
 
 
 def version_of(run: Run) -> str:

@@ -24,7 +24,7 @@ def find_workflows(query: WorkflowQuery, *, last_status: str | None = None) -> A
     )
 
 
-def find_runs(query: RunQuery) -> run_queries.Found:
+def find_runs(query: RunQuery) -> run_queries.RunQueries:
     """Return the matching runs that the caller may read, newest first."""
     actor = current_actor()
     if query.project_id is not None:

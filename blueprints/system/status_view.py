@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from domain import disk
 from domain.clock import rfc3339
 from domain.models import StepRun, WorkerInfo
-from domain.runs.pending_reasons import silence
+from domain.runs.pending_facts import silence
 from domain.settings import Settings
 from domain.system.heartbeats import RECONCILER_MISSED_AFTER_MS, WORKER_MISSED_AFTER_MS
 from domain.system.status import Facts

@@ -1,1 +1,1 @@
-"""Runs: start, rerun, approve, complete, query, explain, and delete them."""
+"""Start, rerun, approve, complete, query, explain and delete runs."""

@@ -101,7 +101,7 @@ def test_two_stages_that_wait_for_the_same_are_both_told(server, begin):
     workflow = server.workflow(stages=stages)
     running = begin("run", workflow["name"], "--follow")
     for name in ("first", "second"):
-        running.says(f"[galley] {name} waits: It waits for somebody with the role SuperUser")
+        running.says(f"[galley] {name} waits: Waiting for approval by the role SuperUser")
         run = server.run(server.last_run(workflow)["id"])
         (stage,) = [stage for stage in run["stageRuns"] if stage["stageName"] == name]
         server.send("POST", f"/api/workflowruns/{run['id']}/stages/{stage['id']}/approve", {})

@@ -112,7 +112,7 @@ def test_the_tag_of_a_run_whose_reasons_stay_does_not_change_with_the_clock(ask,
     Run.update(admitted=False).where(Run.id == step.run_id).execute()
     first = ask(wait=None)
     assert first.json["waiting"]
-    for module in ("domain.runs.pending_reasons", "blueprints.shared.run_control"):
+    for module in ("domain.runs.pending_facts", "blueprints.shared.run_control"):
         monkeypatch.setattr(f"{module}.now", lambda: now() + 3_600_000)
     assert ask(wait=None).headers["ETag"] == first.headers["ETag"]
 

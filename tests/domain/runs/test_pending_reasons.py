@@ -7,13 +7,14 @@ import pytest
 from domain.accounts.access import SUPER_USER, SYSTEM_ADMIN
 from domain.error_codes import REASONS
 from domain.models import Run, StageRun, StepRun
-from domain.runs.pending_reasons import Reason, Reasons, World, explain, silence
+from domain.runs.pending_facts import Facts, silence
+from domain.runs.pending_reasons import Reason, Reasons, explain
 from domain.statuses import CANCELLED, PENDING, RUNNING, SUCCEEDED
 
 AT = 1_000_000
 SOON = AT + 20_000
 LEASE_SECONDS = 15.0
-WORKING = World(AT, listeners={"default": 1}, silence_ms=silence(LEASE_SECONDS))
+WORKING = Facts(AT, listeners={"default": 1}, silence_ms=silence(LEASE_SECONDS))
 
 
 def a_run(status: str = PENDING, **fields) -> Run:
@@ -44,10 +45,10 @@ def a_step(number: int, status: str = PENDING, *, ready: bool = False, **fields)
     )
 
 
-def waits(world: World = WORKING, *, run: Run | None = None, **step) -> Reasons:
+def waits(facts: Facts = WORKING, *, run: Run | None = None, **step) -> Reasons:
     """A run of one open stage with one step."""
     run, step = run or a_run(), {"ready": True, **step}
-    return explain(run, [a_stage(0, run.status, opened=True)], [a_step(0, **step)], world)
+    return explain(run, [a_stage(0, run.status, opened=True)], [a_step(0, **step)], facts)
 
 
 def gate(decision: str | None = None) -> StageRun:
@@ -65,9 +66,9 @@ HELD_BACK = a_run(admitted=False)
 TABLE = {
     "approval": at_the_gate(gate()),
     "concurrency_limit": explain(
-        HELD_BACK, [a_stage(0)], [a_step(0)], World(AT, running_before=["#7", "#8"])
+        HELD_BACK, [a_stage(0)], [a_step(0)], Facts(AT, running_before=["#7", "#8"])
     ),
-    "disk_full": waits(World(AT, listeners={"default": 1}, closed=["default"])),
+    "disk_full": waits(Facts(AT, listeners={"default": 1}, closed=["default"])),
     "earlier_stage": explain(
         a_run(RUNNING),
         [a_stage(1), a_stage(0, RUNNING, opened=True)],
@@ -75,12 +76,12 @@ TABLE = {
         WORKING,
     ),
     "environment_busy": waits(
-        World(AT, listeners={"default": 1}, holders={"key": "d of run #3"}), lock_key="key"
+        Facts(AT, listeners={"default": 1}, holders={"key": "d of run #3"}), lock_key="key"
     ),
-    "no_worker": waits(World(AT, listeners={"another": 1})),
+    "no_worker": waits(Facts(AT, listeners={"another": 1})),
     "outside_completion": waits(is_outside=True),
-    "queue_position": waits(World(AT, listeners={"default": 1}, ahead={"step0": 2})),
-    "redis_unreachable": waits(World(AT, redis_answers=False, listeners={"default": 1})),
+    "queue_position": waits(Facts(AT, listeners={"default": 1}, ahead={"step0": 2})),
+    "redis_unreachable": waits(Facts(AT, redis_answers=False, listeners={"default": 1})),
     "starting": at_the_gate(a_stage(1)),
     "worker_lost": waits(run=a_run(RUNNING), status=RUNNING, lease_until=AT - 1),
 }
@@ -112,13 +113,13 @@ def test_who_can_help_is_told_where_somebody_can():
 
 
 def test_the_place_in_the_queue_is_counted():
-    assert said(TABLE["queue_position"])["message"].startswith("2 more are ahead")
-    assert said(waits())["message"].startswith("It is next")
+    assert said(TABLE["queue_position"])["message"].startswith("Place 3 in")
+    assert said(waits())["message"].startswith("Next in")
 
 
 def test_every_cause_is_told_at_once():
-    world = World(AT, redis_answers=False, closed=["default"], holders={"key": "d of run #3"})
-    codes = [reason["code"] for reason in waits(world, lock_key="key").steps["step0"]]
+    facts = Facts(AT, redis_answers=False, closed=["default"], holders={"key": "d of run #3"})
+    codes = [reason["code"] for reason in waits(facts, lock_key="key").steps["step0"]]
     assert codes == ["redis_unreachable", "no_worker", "disk_full", "environment_busy"]
 
 
@@ -175,28 +176,28 @@ STAGES = [
         (None, "approved", "rejected"),
     )
 ]
-WORLDS = [
-    World(AT),
-    World(AT, listeners={"default": 1}),
-    World(AT, redis_answers=False, closed=["default"], holders={"key": "d of run #3"}),
+FACTS = [
+    Facts(AT),
+    Facts(AT, listeners={"default": 1}),
+    Facts(AT, redis_answers=False, closed=["default"], holders={"key": "d of run #3"}),
 ]
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_nothing_that_is_pending_is_without_a_reason(world):
+@pytest.mark.parametrize("facts", FACTS)
+def test_nothing_that_is_pending_is_without_a_reason(facts):
     """Whatever the facts, also those that should never come together."""
     ways = product((PENDING, RUNNING), (True, False), STAGES, STEPS)
     for status, admitted, stage_facts, step_facts in ways:
         run = a_run(status, admitted=admitted)
         stages = [a_stage(0, **stage_facts), a_stage(1)]
         steps = [a_step(0, **step_facts), a_step(1)]
-        reasons = explain(run, stages, steps, world)
-        facts = (status, admitted, stage_facts, step_facts)
-        assert reasons.run or run.status != PENDING, facts
+        reasons = explain(run, stages, steps, facts)
+        case = (status, admitted, stage_facts, step_facts)
+        assert reasons.run or run.status != PENDING, case
         for stage in stages:
-            assert reasons.stages[stage.id] or stage.status != PENDING, facts
+            assert reasons.stages[stage.id] or stage.status != PENDING, case
         for step in steps:
-            assert reasons.steps[step.id] or step.status != PENDING, facts
+            assert reasons.steps[step.id] or step.status != PENDING, case
 
 
 def test_what_has_ended_waits_for_nothing():

@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.clock import now
 from domain.runs import pending_reasons
-from domain.runs.pending_reasons import World
+from domain.runs.pending_facts import Facts
 from domain.statuses import FAILED, FINISHED, PENDING, RUNNING, SUCCEEDED
 from tests.support.engine.things import MOVES
 from tests.support.engine.view import View
@@ -88,7 +88,7 @@ def _faults_of_run(view: View, run: Any) -> Iterator[str]:
 def _silent(run: Any, stages: list[Any], steps: dict[str, list[Any]]) -> Iterator[str]:
     """What is Pending without a reason."""
     everything = [step for stage in stages for step in steps[stage.id]]
-    reasons = pending_reasons.explain(run, stages, everything, World(at=now()))
+    reasons = pending_reasons.explain(run, stages, everything, Facts(at=now()))
     if run.status == PENDING and not reasons.run:
         yield f"#{run.number} is Pending and does not say why"
     for part, why in ((stages, reasons.stages), (everything, reasons.steps)):
