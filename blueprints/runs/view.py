@@ -134,7 +134,7 @@ def overview(row: Run) -> dict[str, Any]:
 
 def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
     """Return what every page of a run needs."""
-    details, usually = run_control.look_at(row), durations.before(row)
+    details, usually = run_control.look_at(row), durations.usual_for(row)
     drawn = timeline.draw(row, details.stages, details.steps, details.attempts, usually, now())
     run = present.run(details, attempts=False)
     return details, drawn, {"run": run, "bars": drawn.bars, "usual": usually.run}

@@ -8,25 +8,19 @@ from domain.accounts import audit
 from domain.accounts.access import Actor, missing
 from domain.errors import Conflict, FieldError, state
 from domain.logs.files import run_folder
-from domain.models import (
-    Run,
-    StepRun,
-    Workflow,
-    locked,
-    write,
-)
+from domain.models import Run, StepRun, Workflow, locked, write
 from domain.runs.lost_deployments import require_answers
 
 
 def delete_run(run: Run, *, actor: Actor, data_dir: Path) -> None:
-    """Remove a finished run with its steps, tests and logs; its releases and deployments stay.
+    """Delete a finished run with its steps, tests and logs, but not its releases and deployments.
 
-    Raises Conflict: `run_in_progress`; `outcome_unknown` while nobody has said what became of a
-    deployment, for nobody could say it any more; `kept_by_reruns` where reruns show steps of this
-    run as their own. Raises NotFound when somebody else was faster.
+    Raises Conflict: `run_in_progress`; `outcome_unknown` if a deployment has an unknown outcome,
+    which could not be recorded any more; `kept_by_reruns` if reruns reuse steps of this run.
+    Raises NotFound if it was deleted meanwhile.
     """
     with write():
-        # The workflow before its runs, as whoever starts one: no rerun of this one can begin now.
+        # Lock the workflow before its runs, as starting one does: no rerun can start from here on.
         workflow = locked(Workflow.select().where(Workflow.id == run.workflow_id)).get()
         present = locked(Run.select().where(Run.id == run.id)).first()
         if present is None:
@@ -38,7 +32,7 @@ def delete_run(run: Run, *, actor: Actor, data_dir: Path) -> None:
             .order_by(StepRun.id)
         )
         require_answers(steps)
-        _refuse_kept(steps)
+        _refuse_reused(steps)
         Run.delete().where(Run.id == run.id).execute()
         _forget_last_run(workflow, run.id)
         audit.record(
@@ -49,21 +43,21 @@ def delete_run(run: Run, *, actor: Actor, data_dir: Path) -> None:
             project_id=run.project_id,
             detail={"workflow": workflow.name, "number": run.number, "status": present.status},
         )
-    # Only now: logs without a run are better than a run without logs, and the doctor finds them.
+    # After the commit: the doctor finds logs without a run, but a run must not lack its logs.
     shutil.rmtree(run_folder(data_dir, run.id), ignore_errors=True)
 
 
 def _require_end(run: Run) -> None:
     if run.completed_at is None:
         raise Conflict(
-            f"The run is still {run.status}; wait for its end, or abort it.",
+            f"The run is still {run.status}. Wait for its end or abort it.",
             code="run_in_progress",
             details=[FieldError("/status", "run_in_progress", run.status)],
         )
 
 
-def _refuse_kept(steps: Sequence[StepRun]) -> None:
-    """What a rerun keeps has its tests and its log here, and nowhere else."""
+def _refuse_reused(steps: Sequence[StepRun]) -> None:
+    """Refuse if a rerun reuses any of the steps, because it shows their tests and logs."""
     reruns = list(
         Run.select(Run.id, Run.number)
         .join(StepRun)
@@ -73,18 +67,18 @@ def _refuse_kept(steps: Sequence[StepRun]) -> None:
     )
     if reruns:
         raise Conflict(
-            f"Steps of this run were kept by {', '.join(f'#{rerun.number}' for rerun in reruns)}, "
-            "which shows their tests and logs as its own; remove the reruns first.",
+            f"Reruns reuse steps of this run: {', '.join(f'#{run.number}' for run in reruns)}. "
+            "Delete them first.",
             code="kept_by_reruns",
             details=[
-                state("kept_by_rerun", f"Run #{rerun.number} keeps steps of it.", runId=rerun.id)
-                for rerun in reruns
+                state("kept_by_rerun", f"Run #{run.number} reuses steps of it.", runId=run.id)
+                for run in reruns
             ],
         )
 
 
 def _forget_last_run(workflow: Workflow, run_id: str) -> None:
-    """Its number is not given again: `run_count` stays."""
+    """Point the workflow to its newest run. `run_count` stays, so the number is not reused."""
     if workflow.last_run_id != run_id:
         return
     newest = (

@@ -1,7 +1,6 @@
-"""How long a run and its steps usually take: what the runs that succeeded before it took.
+"""Usual durations of a run and its steps, from the newest successful runs before it.
 
-Only successes count, for a failure ends early, and only the newest of them, for what was long ago
-says little.
+Failures do not count, as they end early.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,70 +15,61 @@ from domain.workflows.statistics import percentile
 
 RUNS = 20
 STEPS = 4_000
-"""At most so many runs, and of large workflows fewer: as many as have about so many steps."""
+"""Maximum of runs, and of their steps together: fewer runs of large workflows count."""
 ENOUGH = 3
-"""Runs before which nothing is called late."""
+"""Successful runs needed to call anything late."""
 TOLERANCE_MS = 1_000
 
 StepName = tuple[str, str]
-"""Of the stage and of the step: what stays the same from one run to the next."""
+"""The names of the stage and the step, which identify a step in all runs."""
 
 
-class Usual(NamedTuple):
-    """Durations in milliseconds, each one that occurred, of so many `samples`."""
+class UsualDuration(NamedTuple):
+    """Durations in milliseconds, each of which occurred."""
 
     median: int
     p90: int
     samples: int
 
     def is_exceeded(self, ms: int | None) -> bool:
-        """Whether something that took, or has taken so far, `ms` is late.
-
-        Late is more than nine in ten took, and by half more than the median: what always takes
-        the same is not late for a second.
-        """
-        if ms is None or self.samples < ENOUGH:
-            return False
-        return ms > self.limit
+        """Return whether a duration (so far) is late."""
+        return ms is not None and self.samples >= ENOUGH and ms > self.limit
 
     @property
     def limit(self) -> int:
-        """What takes longer is late."""
+        """Return the longest duration that is not late.
+
+        It exceeds the median by half, so that a steady step is not late after a second.
+        """
         return max(self.p90, self.median * 3 // 2) + TOLERANCE_MS
 
 
 @dataclass(frozen=True)
-class UsualTimes:
-    run: Usual | None = None
-    steps: Mapping[StepName, Usual] = field(default_factory=dict)
-    """None and no entry: it has not succeeded before."""
+class UsualDurations:
+    """Empty for a run or step that has not succeeded before."""
+
+    run: UsualDuration | None = None
+    steps: Mapping[StepName, UsualDuration] = field(default_factory=dict)
 
 
-def usual(durations: list[int]) -> Usual | None:
-    """None without any."""
-    known = sorted(durations)
-    median, p90 = percentile(known, 50), percentile(known, 90)
-    return None if median is None or p90 is None else Usual(median, p90, len(known))
-
-
-def before(run: Run) -> UsualTimes:
-    """What is usual for the workflow of the run, from what its earlier runs took."""
+def usual_for(run: Run) -> UsualDurations:
+    """Return the usual durations from earlier runs of the run's workflow."""
     good = (Run.workflow == run.workflow_id) & (Run.status == SUCCEEDED) & (Run.number < run.number)
     columns = (Run.id, Run.started_at, Run.completed_at)
     newest = list(Run.select(*columns).where(good).order_by(Run.number.desc()).limit(2 * RUNS))
-    shortened = _that_kept_steps(newest)
+    shortened = _with_reused_steps(newest)
     took = [
         (row.id, elapsed(row.started_at, row.completed_at) or 0)
         for row in newest
         if row.id not in shortened
     ]
-    return _of(tuple(took[:RUNS])) if took else UsualTimes()
+    return _usual_of(tuple(took[:RUNS])) if took else UsualDurations()
 
 
 def late_moments(run: Run) -> Sequence[int]:
-    """When each step that runs will be late, in epoch milliseconds, the soonest first.
+    """Return when each running step will be late, in epoch milliseconds, the soonest first.
 
-    Remembered for the run's version: nothing else tells that something has become late.
+    Cached for the run's version, which does not rise when a step becomes late.
     """
     return _late_moments(run.id, run.version)
 
@@ -87,9 +77,9 @@ def late_moments(run: Run) -> Sequence[int]:
 @lru_cache(maxsize=256)
 def _late_moments(run_id: str, version: int) -> Sequence[int]:
     run = Run.get_or_none(Run.id == run_id)
-    if run is None:  # somebody has removed it meanwhile
+    if run is None:  # deleted meanwhile
         return []
-    usually = before(run).steps
+    usually = usual_for(run).steps
     running = (
         StepRun.select(StageRun.name, StepRun.name, StepRun.started_at)
         .join(StageRun)
@@ -103,20 +93,21 @@ def _late_moments(run_id: str, version: int) -> Sequence[int]:
 
 
 @lru_cache(maxsize=64)
-def _of(runs: tuple[tuple[str, int], ...]) -> UsualTimes:
-    """What these runs took, by their ids: they have ended, so it stays."""
+def _usual_of(runs: tuple[tuple[str, int], ...]) -> UsualDurations:
+    """Summarize these runs (id, duration), which have ended and so can be cached."""
     size = StepRun.select().where(StepRun.run == runs[0][0]).count()
     runs = runs[: max(ENOUGH, STEPS // max(1, size))]
-    return UsualTimes(usual([ms for _, ms in runs]), _of_steps([run_id for run_id, _ in runs]))
+    of_steps = _usual_of_steps([run_id for run_id, _ in runs])
+    return UsualDurations(_summarize([ms for _, ms in runs]), of_steps)
 
 
-def _that_kept_steps(runs: list[Run]) -> set[str]:
-    """Reruns that took less time, for something of them had been done before."""
-    kept = StepRun.run.in_([row.id for row in runs]) & StepRun.kept_from.is_null(False)
-    return {run_id for (run_id,) in StepRun.select(StepRun.run).where(kept).distinct().tuples()}
+def _with_reused_steps(runs: list[Run]) -> set[str]:
+    """Return the reruns that took less time because they reused steps."""
+    reused = StepRun.run.in_([row.id for row in runs]) & StepRun.kept_from.is_null(False)
+    return {run_id for (run_id,) in StepRun.select(StepRun.run).where(reused).distinct().tuples()}
 
 
-def _of_steps(run_ids: list[str]) -> dict[StepName, Usual]:
+def _usual_of_steps(run_ids: list[str]) -> dict[StepName, UsualDuration]:
     ran = StepRun.run.in_(run_ids) & (StepRun.status == SUCCEEDED) & StepRun.kept_from.is_null()
     rows = (
         StepRun.select(StageRun.name, StepRun.name, StepRun.started_at, StepRun.completed_at)
@@ -129,4 +120,10 @@ def _of_steps(run_ids: list[str]) -> dict[StepName, Usual]:
         took = elapsed(start, end)
         if took is not None:
             durations.setdefault((stage, name), []).append(took)
-    return {name: found for name, known in durations.items() if (found := usual(known))}
+    return {name: _summarize(known) for name, known in durations.items()}
+
+
+def _summarize(durations: list[int]) -> UsualDuration:
+    known = sorted(durations)
+    median, p90 = percentile(known, 50), percentile(known, 90)
+    return UsualDuration(median or 0, p90 or 0, len(known))

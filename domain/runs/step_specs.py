@@ -1,8 +1,7 @@
-"""The snapshot a run works from: what its definition names, copied when it starts, and signed.
+"""The specs of a run's steps: copies of everything they need, made and signed at the start.
 
-A worker runs nothing of a step whose stored plan is not as it was signed. Covered is the plan: not
-what is stored before a start (definitions, suites, environments), nor what steps leave behind
-(releases, packages), nor statuses and approvals.
+A worker refuses steps whose stored plan does not match its signature. The signature covers the
+plan: not definitions, suites and environments, nor releases, packages, statuses and approvals.
 """
 
 from collections.abc import Mapping
@@ -15,23 +14,22 @@ from domain.secret_key import Keys
 
 
 class RunPart(NamedTuple):
-    """What is signed and is the same for all steps of a run."""
+    """The signed part that all steps of a run share."""
 
     run_id: str
     project_id: str
-    """Decides whose releases, secrets and environments are used."""
+    """Selects the releases, secrets and environments that can be used."""
     run_number: int
     triggered_by: str
-    """In whose name releases and deployments are made."""
+    """The author of releases and deployments."""
     parameters: dict[str, Any]
 
 
 class StepPart(NamedTuple):
-    """What is signed of one step; with its id, so that it is worth nothing for another one.
+    """The signed part of one step, with its id, so that the signature fits no other step.
 
-    The queue decides which hosts may run it, the lock that one deployment waits for the other. Not
-    signed are the retries, which count down, and the name of the workflow, which scripts only see:
-    one that is renamed while it runs must not stop.
+    It includes the queue, which selects the hosts, and the lock of deployments. It excludes the
+    retries, which count down, and the workflow's name, which may change during a run.
     """
 
     step_id: str
@@ -45,11 +43,11 @@ class StepPart(NamedTuple):
 
 
 class Seal:
-    """Signs the steps of one run, and checks them."""
+    """The signatures of one run's steps."""
 
     def __init__(self, keys: Keys, run: RunPart) -> None:
         self._keys = keys
-        # Once, and not in every step's content: the parameters of a run may be a megabyte.
+        # Signed once, not with every step, as the parameters of a run may have a megabyte.
         self._run = keys.sign(run._asdict())
 
     def sign(self, step: StepPart) -> str:
@@ -63,9 +61,9 @@ class Seal:
 
 
 class Snapshot:
-    """What the steps of a definition name, as it is now: suites and environments.
+    """The current suites and environments that the steps of a definition name.
 
-    Its methods raise DoesNotExist for what was deleted meanwhile.
+    Its methods raise DoesNotExist for those deleted meanwhile.
     """
 
     def __init__(self, project_id: str) -> None:
@@ -74,7 +72,7 @@ class Snapshot:
         self._environments: dict[str, Environment] = {}
 
     def spec(self, step: Mapping[str, Any]) -> dict[str, Any]:
-        """All a worker needs to run the step, whatever is edited meanwhile."""
+        """Return everything that a worker needs to run the step, independent of later edits."""
         configuration = step["configuration"]
         if step["type"] == "Build":
             return {
@@ -121,7 +119,7 @@ class Snapshot:
         return environment_lock(self._environment(step["configuration"]["target"]).id)
 
     def approval(self, stage: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Who has to approve: what the stage asks for, or an environment it deploys to."""
+        """Return the approval that the stage, or an environment that it deploys to, requires."""
         asked = stage.get("approval") or {}
         roles = list(asked.get("roles") or [SUPER_USER]) if asked.get("required") else []
         targets = (

@@ -1,6 +1,6 @@
-"""A run drawn over time: when each step waited and ran, what was late, what the run waited for.
+"""The timeline of a run: when each step waited and ran, and which were late or critical.
 
-Pure. Positions are milliseconds since the run was asked for.
+Pure. Positions are milliseconds since the run was queued.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from domain.models import Attempt, Run, StageRun, StepRun
-from domain.runs.durations import Usual, UsualTimes
+from domain.runs.durations import UsualDuration, UsualDurations
 from domain.statuses import LIVE, RUNNING
 
 ROOM = 1.15
-"""While it runs there is so much more room than is needed, for bars to grow into."""
+"""Extra width while the run is in progress, for bars to grow into."""
 MOST_TICKS = 7
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 STRIDES = [
@@ -25,30 +25,30 @@ STRIDES = [
 
 
 class Stretch(NamedTuple):
-    """A part of a bar: one attempt, or a wait."""
+    """The part of a bar for one attempt."""
 
     start: int
     end: int
     status: str
     number: int
-    """Of the attempt."""
+    """The attempt's number."""
     is_growing: bool
-    """It has not ended: `end` is now."""
+    """The attempt has not ended: `end` is now."""
 
 
 class Bar(NamedTuple):
-    """One step."""
+    """The bar of one step."""
 
     step_id: str
     waited: tuple[int, int] | None
-    """From when a worker could take it until one did, or until now; None if it never could."""
+    """From being ready until a worker took it, or now; None if it was never ready."""
     attempts: Sequence[Stretch]
-    usual: Usual | None
+    usual: UsualDuration | None
     ghost: tuple[int, int] | None
-    """How long it usually takes, from its begin."""
+    """The usual duration, from the start of the last attempt."""
     is_late: bool
     is_critical: bool
-    """Its stage, and so the run, ended no sooner because of it."""
+    """The step was the last to end in its stage, and so delayed the run."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class Timeline:
     origin: int
     """Epoch milliseconds of the left edge."""
     span: int
-    """How long the whole width is."""
+    """The whole width in milliseconds."""
     bars: Mapping[str, Bar]
-    """By the id of the step."""
+    """Step id → bar."""
 
     def ticks(self) -> list[int]:
-        """Positions of the lines across, the first at 0."""
+        """Return the positions of the grid lines, the first at 0."""
         stride = next((s for s in STRIDES if self.span / s <= MOST_TICKS), STRIDES[-1])
         return list(range(0, self.span, stride))
 
@@ -71,10 +71,10 @@ def draw(
     stages: Sequence[StageRun],
     steps: Sequence[StepRun],
     attempts: Iterable[Attempt],
-    usual: UsualTimes,
+    usual: UsualDurations,
     at: int,
 ) -> Timeline:
-    """attempts: of all steps, in their order; at: now, in epoch milliseconds."""
+    """Draw a run. attempts: of all steps, in order. at: now, in epoch milliseconds."""
     of_step: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         of_step.setdefault(attempt.step_id, []).append(attempt)
@@ -106,7 +106,7 @@ def _stretches(step: StepRun, attempts: Sequence[Attempt], origin: int, at: int)
         return [_stretch(attempt, step, origin, at) for attempt in attempts]
     if step.started_at is None or step.completed_at is None or step.kept_from is not None:
         return []
-    # Completed from outside: there was no attempt of ours.
+    # External completion: there was no attempt.
     start = max(0, step.started_at - origin)
     return [Stretch(start, max(start, step.completed_at - origin), step.status, 1, False)]
 
@@ -122,10 +122,10 @@ def _stretch(attempt: Attempt, step: StepRun, origin: int, at: int) -> Stretch:
 
 
 def _waiting_since(step: StepRun, stage: StageRun, origin: int) -> int | None:
-    """When a worker could take it first; None if none ever could."""
+    """Return the position at which workers could first take the step; None if never."""
     if step.kept_from is not None or step.ready_at is None:
         return None
-    # A later attempt is ready later, which is no wait of the step's.
+    # `ready_at` may be that of a later attempt, so the opening of the stage counts.
     opened = step.ready_at if stage.opened_at is None else stage.opened_at
     return max(0, opened - origin)
 
@@ -134,10 +134,10 @@ def _bar(
     step: StepRun,
     stretches: Sequence[Stretch],
     since: int | None,
-    usual: Usual | None,
+    usual: UsualDuration | None,
     at: int,
 ) -> Bar:
-    """at: now, as a position."""
+    """Draw the bar of a step. at: now, as a position."""
     waited = None
     if since is not None and (stretches or step.status in LIVE):
         until = stretches[0].start if stretches else at
@@ -156,7 +156,7 @@ def _bar(
 
 
 def _last(bars: Sequence[Bar]) -> Bar | None:
-    """What a stage ended with; while it runs, what it will most likely end with."""
+    """Return the bar that ended a stage or, while it runs, will probably end it."""
     ran = [bar for bar in bars if bar.attempts]
     running = [bar for bar in ran if bar.attempts[-1].is_growing]
 

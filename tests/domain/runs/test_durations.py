@@ -4,7 +4,7 @@ import pytest
 
 from domain.models import Run, StageRun, StepRun, Workflow
 from domain.runs import durations
-from domain.runs.durations import Usual
+from domain.runs.durations import UsualDuration
 from domain.statuses import FAILED, RUNNING, SUCCEEDED
 from tests.support.pipelines import a_project, a_workflow, build
 
@@ -58,7 +58,7 @@ def ended(
 
 def test_without_a_success_nothing_is_usual(workflow: Workflow) -> None:
     ended(workflow, 1, 400, status=FAILED)
-    found = durations.before(ended(workflow, 2, 500))
+    found = durations.usual_for(ended(workflow, 2, 500))
     assert (found.run, dict(found.steps)) == (None, {})
 
 
@@ -68,33 +68,33 @@ def test_only_successes_before_the_run_count(workflow: Workflow) -> None:
     ended(workflow, 4, 9_000, 10, status=FAILED)
     run = ended(workflow, 5, 7_000, 10)
     ended(workflow, 6, 8_000, 10)
-    found = durations.before(run)
-    assert found.run == Usual(210, 310, 3)
-    assert found.steps[("stage 1", "s0")] == Usual(200, 300, 3)
+    found = durations.usual_for(run)
+    assert found.run == UsualDuration(210, 310, 3)
+    assert found.steps[("stage 1", "s0")] == UsualDuration(200, 300, 3)
 
 
 def test_what_was_kept_took_no_time_and_says_nothing(workflow: Workflow) -> None:
     first = ended(workflow, 1, 100)
     ended(workflow, 2, 0, kept="ab" * 12, rerun_of=first.id)
-    found = durations.before(ended(workflow, 3, 1))
-    assert found.run == Usual(100, 100, 1)
+    found = durations.usual_for(ended(workflow, 3, 1))
+    assert found.run == UsualDuration(100, 100, 1)
     assert found.steps[("stage 1", "s0")].samples == 1
 
 
 def test_the_newest_count(workflow: Workflow) -> None:
     for number in range(1, durations.RUNS + 6):
         ended(workflow, number, number)
-    found = durations.before(ended(workflow, durations.RUNS + 6, 1))
-    assert found.run == Usual(15, 23, durations.RUNS)
+    found = durations.usual_for(ended(workflow, durations.RUNS + 6, 1))
+    assert found.run == UsualDuration(15, 23, durations.RUNS)
 
 
 def test_a_run_that_was_under_way_counts_once_it_has_succeeded(workflow: Workflow) -> None:
     other = ended(workflow, 1, 100)
     Run.update(status=RUNNING, completed_at=None).where(Run.id == other.id).execute()
     run = ended(workflow, 2, 1)
-    assert durations.before(run).run is None
+    assert durations.usual_for(run).run is None
     Run.update(status=SUCCEEDED, completed_at=1_100).where(Run.id == other.id).execute()
-    assert durations.before(run).run == Usual(100, 100, 1)
+    assert durations.usual_for(run).run == UsualDuration(100, 100, 1)
 
 
 def test_it_is_known_when_what_runs_will_be_late(workflow: Workflow) -> None:

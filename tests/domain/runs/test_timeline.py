@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.models import Attempt, Run, StageRun, StepRun
-from domain.runs.durations import Usual, UsualTimes
+from domain.runs.durations import UsualDuration, UsualDurations
 from domain.runs.timeline import Timeline, draw
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
 
@@ -39,7 +39,7 @@ def an_attempt(
 
 
 def drawn(run, stages, steps, attempts, usual=None, at: int = 10_000) -> Timeline:
-    times = UsualTimes(steps=usual or {})
+    times = UsualDurations(steps=usual or {})
     return draw(run, stages, steps, attempts, times, BEGIN + at)
 
 
@@ -96,7 +96,10 @@ def test_a_stage_ends_with_the_step_that_ended_last() -> None:
 def test_while_it_runs_a_stage_will_end_with_what_usually_takes_longest() -> None:
     steps = [a_step(name, 0, RUNNING) for name in "ab"]
     attempts = [an_attempt("a", 1, 0, None), an_attempt("b", 1, 5, None)]
-    usual = {("S0", "a"): Usual(11_000, 12_000, 9), ("S0", "b"): Usual(60_000, 70_000, 9)}
+    usual = {
+        ("S0", "a"): UsualDuration(11_000, 12_000, 9),
+        ("S0", "b"): UsualDuration(60_000, 70_000, 9),
+    }
     found = drawn(a_run(), [a_stage(0, 0)], steps, attempts, usual)
     assert [found.bars[name].is_critical for name in "ab"] == [False, True]
     assert found.bars["b"].ghost == (5, 60_005)
@@ -108,7 +111,7 @@ def test_while_it_runs_a_stage_will_end_with_what_usually_takes_longest() -> Non
     [(5_900, 9, False), (6_100, 9, True), (60_000, 2, False), (2_000, 9, False)],
 )
 def test_late_is_beyond_nine_in_ten_and_half_more_than_the_median(took, samples, is_late) -> None:
-    usual = {("S0", "a"): Usual(2_000, 5_000, samples)}
+    usual = {("S0", "a"): UsualDuration(2_000, 5_000, samples)}
     steps, attempts = [a_step("a", 0, SUCCEEDED)], [an_attempt("a", 1, 0, took)]
     assert drawn(a_run(took), [a_stage(0, 0)], steps, attempts, usual).bars["a"].is_late is is_late
 
