@@ -71,7 +71,7 @@ class Comparison:
     are_all_tests: bool
     """False if there are too many tests to compare all of them."""
     logs: list[StepLog]
-    """Of the first steps that broke."""
+    """The logs of the first steps that broke."""
     revisions: list[WorkflowRevision]
     """Saved after the earlier run's revision, up to the later run's; the newest first."""
     between: list[Run]
@@ -153,7 +153,6 @@ def _definition(before: Run, after: Run) -> list[Difference]:
 
 
 def _renamed(definition: Sequence[Difference]) -> dict[str, str]:
-    """Return the old → new names of renamed steps."""
     return {
         item.before: item.after
         for item in definition

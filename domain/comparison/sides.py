@@ -110,7 +110,6 @@ class Side:
         ]
 
     def _tested_releases(self) -> Iterable[Release]:
-        """Return the releases that its Test steps refer to, each once."""
         found: dict[str, Release] = {}
         for name, spec in self.specs.items():
             started = self.rows[name].started_at

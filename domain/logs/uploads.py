@@ -109,7 +109,7 @@ class Inbox:
         return rows
 
     def _refuse_conflicts(self) -> None:
-        """Check names and number while the run is locked, so that nobody else changes them."""
+        """Check names and number while the run is locked, so that they cannot change meanwhile."""
         if not Run.select().where(Run.id == self._run.id).exists():
             raise missing("run", self._run.id)
         present: dict[str, UploadedLog | _Received] = {row.name: row for row in of_run(self._run)}

@@ -14,7 +14,7 @@ MAX_BYTES = 256 * 1024
 LINE_BYTES = 8 * 1024
 """The part of a longer line that is shown."""
 LOOKED_BACK = 16 * 1024
-"""How far before a window its colours may start."""
+"""Bytes before a window that are searched for the start of its colours."""
 
 
 @dataclass(frozen=True)

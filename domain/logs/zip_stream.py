@@ -32,7 +32,6 @@ def stream(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: BinaryIO) -> Iterator[None]:
-    """Copy one file into the archive, yielding after each piece."""
     about = os.fstat(source.fileno())
     info = zipfile.ZipInfo(name, min(max(time.gmtime(about.st_mtime)[:6], EARLIEST), LATEST))
     info.compress_type = zipfile.ZIP_DEFLATED

@@ -100,7 +100,7 @@ class StepRun(Base):
     """A Build step without a script, which ends by external completion (`complete`)."""
     timeout_seconds = IntegerField()
     retries = IntegerField(default=0)
-    """How many retries are left after a failure of the script."""
+    """Retries left after a failure of the script."""
     status = CharField(max_length=9, default=PENDING)
     message = TextField(default="")
     exit_code = IntegerField(null=True)
@@ -121,7 +121,7 @@ class StepRun(Base):
     """When workers could first take it; null until its stage is opened."""
     rung_at = Moment(null=True)
     bell = IntegerField(default=0)
-    """How often this attempt was enqueued: part of the message's id."""
+    """The number of times this attempt was enqueued: part of the message's id."""
     worker = CharField(max_length=100, null=True)
     lease_token = CharField(max_length=32, null=True)
     lease_until = Moment(null=True)

@@ -67,6 +67,5 @@ def delete_secret(actor: Actor, project: Project, name: str) -> None:
 
 
 def _all(project: Project) -> Any:
-    """Return a query of the secrets without their values."""
     columns = (Secret.id, Secret.project, Secret.name, Secret.updated_at, Secret.updated_by)
     return Secret.select(*columns).where(Secret.project == project.id)

@@ -197,7 +197,6 @@ def lost_in(environments: Iterable[Environment]) -> dict[str, Deployment]:
 
 
 def _lost() -> Any:
-    """Return a query of the deployments whose outcome is unknown."""
     return (
         Deployment.select()
         .join(StepRun, on=(StepRun.id == Deployment.step_run_id))

@@ -81,7 +81,6 @@ def _of_stage(
 
 
 def _once_each(reasons: Iterable[Reason]) -> list[Reason]:
-    """Return the first reason of each code."""
     found: dict[str, Reason] = {}
     for reason in reasons:
         found.setdefault(reason["code"], reason)

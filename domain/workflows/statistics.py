@@ -180,7 +180,6 @@ def _newest(runs: Any, limit: int) -> list[Run]:
 
 
 def _failing_streak(runs: Any, success: Sequence[Run]) -> int:
-    """Count the runs that failed since the last success."""
     failed = runs & (Run.status == FAILED)
     if success:
         failed &= Run.number > success[0].number
