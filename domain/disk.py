@@ -45,7 +45,11 @@ def look(settings: Settings) -> Room:
 def marks(settings: Settings, folder: str) -> tuple[int, int]:
     """Return the free bytes on the disk of `folder` below which to warn, and to start no runs."""
     disk = _disk_of(folder)
-    return _marks(settings, disk.f_blocks * disk.f_frsize)
+    size = disk.f_blocks * disk.f_frsize
+    return (
+        _mark(settings.disk_warn_bytes, WARN_BYTES, WARN_SHARE * size),
+        _mark(settings.disk_stop_bytes, STOP_BYTES, STOP_SHARE * size),
+    )
 
 
 def has_room(settings: Settings) -> bool:
@@ -89,19 +93,8 @@ def _folders(settings: Settings) -> tuple[str, ...]:
 def _room(settings: Settings, folder: str) -> Room:
     disk = _disk_of(folder)
     free = disk.f_bavail * disk.f_frsize
-    warn, stop = _marks(settings, disk.f_blocks * disk.f_frsize)
-    if free < stop:
-        return Room(FULL, folder, free)
-    if free < warn:
-        return Room(LOW, folder, free)
-    return Room(OK, folder, free)
-
-
-def _marks(settings: Settings, total: int) -> tuple[int, int]:
-    return (
-        _mark(settings.disk_warn_bytes, WARN_BYTES, WARN_SHARE * total),
-        _mark(settings.disk_stop_bytes, STOP_BYTES, STOP_SHARE * total),
-    )
+    warn, stop = marks(settings, folder)
+    return Room(FULL if free < stop else LOW if free < warn else OK, folder, free)
 
 
 def _mark(given: int | None, default: int, share: float) -> int:
