@@ -1,7 +1,5 @@
 """The one-time address by which something outside completes a step."""
 
-import re
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -79,4 +77,4 @@ def test_the_page_shows_it_to_who_may_complete_the_step_and_to_nobody_else(
     assert address in people.superuser.browser().get(path).text
     page = people.user.browser().get(path).text
     assert "completions" not in page
-    assert re.search("waits for <code>complete</code> from outside", page)
+    assert "Waiting for external completion." in page
