@@ -2,6 +2,7 @@
 
 from domain.models.base import (
     Base,
+    after_commit,
     connect,
     connect_to_look,
     db,

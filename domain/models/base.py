@@ -1,4 +1,4 @@
-"""The database itself: which one, how a transaction is made, what every table shares.
+"""The database: its connection, its transactions, and the base of every table.
 
 Two databases are supported. SQLite writes through one lock (a fair one, see `write`), PostgreSQL
 through row locks. Measured reasons for each setting: ARCHITECTURE.md, "Data".
@@ -6,12 +6,13 @@ through row locks. Measured reasons for each setting: ARCHITECTURE.md, "Data".
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from peewee import (
@@ -28,6 +29,8 @@ from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from domain.settings import Settings
 
+log = logging.getLogger(__name__)
+
 db: Database = DatabaseProxy()
 
 SQLITE_PRAGMAS = [
@@ -40,34 +43,33 @@ SQLITE_PRAGMAS = [
 ]
 
 POSTGRES_OPTIONS = "-c idle_in_transaction_session_timeout=10s"
-"""A process that is paused within a transaction (or whose host is gone) holds the lock of its run
-no longer than this; all of ours take milliseconds. `options` in DATABASE_URL replace it."""
+"""The longest time that a process paused in a transaction, or its lost host, can lock a run. Usual
+transactions take milliseconds. `options` in DATABASE_URL replace it."""
 
 
 def new_id() -> str:
-    """24 hex characters that sort by time of making, so that lists and indexes stay in order.
+    """Return 24 hex characters that sort by time, so that lists and indexes stay in order.
 
-    Microseconds, which 13 digits hold until the year 2112; the rest is chance.
+    13 digits are microseconds, which last until the year 2112; the rest is random.
     """
     return f"{time.time_ns() // 1000:013x}{secrets.randbits(44):011x}"
 
 
 def first_id(ms: int) -> str:
-    """The least id that `new_id` makes in that millisecond since the epoch, or later."""
+    """Return the least id that `new_id` can return in that millisecond since the epoch or later."""
     return f"{min(max(0, ms * 1000), 16**13 - 1):013x}{0:011x}"
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` has the form of an id; anything else cannot exist."""
+    """Return whether `text` has the form of an id. No row has any other id."""
     return re.fullmatch(r"[0-9a-f]{24}", text) is not None
 
 
 def connect(settings: Settings, *, pooled: bool) -> Database:
-    """Bind `db` to the database of the settings, and keep others out of the data folder.
+    """Bind `db` to the database of the settings, and make the data folder private.
 
-    Opens no connection yet.
-
-    pooled: for the web's threads; a worker keeps one long connection instead.
+    Opens no connection yet. pooled: for the threads of the web server; a worker keeps one long
+    connection instead.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings.data_dir.chmod(0o700)
@@ -92,9 +94,9 @@ def connect(settings: Settings, *, pooled: bool) -> Database:
 
 
 def connect_to_look(settings: Settings, *, patience_seconds: int) -> Database:
-    """As `connect`, for somebody who must not change anything: no mode, no folder, no journal.
+    """Bind `db` as `connect` does, but change nothing: no mode, no folder, no journal.
 
-    A missing SQLite file is made by the first query all the same: look for it before.
+    The first query creates a missing SQLite file anyway, so check for it first.
     patience_seconds: how long to wait for a lock or a server.
     """
     if settings.is_sqlite:
@@ -129,6 +131,9 @@ class _WriteLock:
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
+        if not is_sqlite():
+            yield
+            return
         with self._thread_lock:
             self._open(f"{db.obj.database}-writer")
             fcntl.flock(self._fd, fcntl.LOCK_EX)
@@ -146,11 +151,12 @@ class _WriteLock:
 
 
 _sqlite_lock = _WriteLock()
+_this_thread = threading.local()
 
 
 @contextlib.contextmanager
 def _first_error() -> Iterator[None]:
-    """SQLite rolls back by itself when a disk is full; that Peewee then cannot is not the news."""
+    """Raise the error that made SQLite roll back on a full disk, not Peewee's failed rollback."""
     try:
         yield
     except OperationalError as error:
@@ -162,36 +168,50 @@ def _first_error() -> Iterator[None]:
 
 @contextlib.contextmanager
 def write(run_id: str | None = None) -> Iterator[None]:
-    """The one way to change data: a transaction, serialised with every other change of this run.
+    """Open a transaction, the one way to change data, and then run its `after_commit` actions.
 
-    run_id: the run whose steps are read and changed. On PostgreSQL its row is locked first, always
-    before any step; without that, two steps which finish together each see the other running, and
-    nobody advances the run.
+    run_id: the run whose steps are read and changed. PostgreSQL locks its row first, always before
+    any step. Otherwise two steps that finish together would each see the other running, and the
+    run would never advance.
     """
     if db.in_transaction():
         raise RuntimeError("write() does not nest: a use case is one transaction")
-    if is_sqlite():
-        with _sqlite_lock(), _first_error(), db.atomic():
-            yield
-        return
-    with db.atomic():
-        if run_id is not None:
+    actions: list[Callable[[], object]] = []
+    _this_thread.after_commit = actions
+    with _sqlite_lock(), _first_error(), db.atomic():
+        if run_id is not None and not is_sqlite():
             db.execute_sql("SELECT 1 FROM run WHERE id = %s FOR UPDATE", (run_id,))
         yield
+    for action in actions:
+        try:
+            action()
+        except Exception:
+            log.exception("an action after a commit failed")
+
+
+def after_commit(action: Callable[[], object]) -> None:
+    """Run `action` once this thread's open transaction has committed; never after a rollback.
+
+    It runs outside the transaction and its locks. The commit stands whatever happens, so an error
+    is logged and does not reach the caller of `write`.
+    """
+    if not db.in_transaction():
+        raise RuntimeError("after_commit() needs an open transaction")
+    _this_thread.after_commit.append(action)
 
 
 def locked(query: Any) -> Any:
-    """The rows of a select, kept from others until the transaction ends.
+    """Return the select, with its rows locked until the transaction ends.
 
-    On SQLite they are anyway: `write` lets in one transaction at a time.
+    SQLite needs no lock: `write` admits one transaction at a time.
     """
     return query if is_sqlite() else query.for_update()
 
 
 class Base(Model):
-    """Every table: rows are made and changed by use cases, never by `save()`.
+    """The base of every table, without `save()`: use cases create and change rows.
 
-    A stale `row.save()` writes every field and silently undoes what another process did meanwhile.
+    A stale `row.save()` writes every field and silently undoes what another process has changed.
     """
 
     class Meta:
@@ -205,7 +225,7 @@ class Base(Model):
 
 
 class Id(CharField):
-    """Primary key made by `new_id`."""
+    """A primary key from `new_id`."""
 
     def __init__(self) -> None:
         super().__init__(max_length=24, primary_key=True, default=new_id)
