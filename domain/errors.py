@@ -127,6 +127,11 @@ def state(code: str, message: str, **members: Any) -> FieldError:
     return FieldError("", code, message, members=members)
 
 
+def conflict(code: str, message: str, reason: str, **members: Any) -> Conflict:
+    """Return a Conflict with one detail: what is in the way, as in `state`."""
+    return Conflict(message, code=code, details=[state(code, reason, **members)])
+
+
 def taken(kind: str, name: str, field: str = "/id") -> Conflict:
     """Return the error for a name that another thing of the same kind has."""
     error = FieldError(field, "duplicate_name", f"{name!r} is taken.")
