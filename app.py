@@ -16,7 +16,7 @@ from blueprints.shared import errors, guards, security, template_helpers, thrott
 from blueprints.shared.context import MAX_BODY_BYTES, galley_version
 from blueprints.shared.long_poll import Waiters
 from blueprints.system import metrics
-from domain import models
+from domain import engine, models
 from domain import settings as settings_module
 from domain.secret_key import Keys
 from domain.settings import Settings
@@ -92,7 +92,9 @@ def serve(app: Flask, settings: Settings) -> None:
     app.config.update(GALLEY=settings, SECRET_KEY=settings.secret_key())
     models.connect(settings, pooled=True)
     app.extensions["galley_keys"] = Keys(app.config["SECRET_KEY"])
-    app.extensions["galley_doorbell"] = Doorbell(settings.redis_url or _private_redis(settings))
+    doorbell = Doorbell(settings.redis_url or _private_redis(settings))
+    engine.listen(doorbell.ring)
+    app.extensions["galley_doorbell"] = doorbell
     app.extensions["galley_waiters"] = Waiters()
     throttling.register(app)
 

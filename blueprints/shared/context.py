@@ -17,7 +17,7 @@ def settings() -> Settings:
 
 
 def doorbell() -> Doorbell:
-    """Return the queue that wakes the workers."""
+    """Return the doorbell of this application, which notifies the workers."""
     return cast(Doorbell, current_app.extensions["galley_doorbell"])
 
 

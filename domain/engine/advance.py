@@ -1,13 +1,14 @@
-"""The run moves on: stages open and end, the run ends, the next one is let in."""
+"""Moves of a run: stages open and end, the run ends, the next run is admitted."""
 
 from typing import Any
 
 from peewee import Case, fn
 
 from domain.clock import now
+from domain.engine.announcements import announce
 from domain.engine.decide import StageFacts, decide
 from domain.engine.types import Ready
-from domain.models import Run, StageRun, StepRun, Workflow, given, write
+from domain.models import Run, StageRun, StepRun, Workflow, after_commit, given, write
 from domain.models.run_facts import touch
 from domain.models.statements import Statement
 from domain.statuses import FAILED, PENDING, RUNNING, SKIPPED
@@ -78,40 +79,29 @@ _LIMITED_WORKFLOW = Statement(
     lambda: (
         Run.select(Run.workflow)
         .join(Workflow)
-        .where(
-            (Run.id == given("run_id"))
-            & Run.completed_at.is_null(False)
-            & Workflow.concurrency.is_null(False)
-        )
+        .where((Run.id == given("run_id")) & Workflow.concurrency.is_null(False))
     )
 )
 
 
-def advance(run_id: str) -> list[Ready]:
-    """Make whatever move is due. Safe to call at any time, any number of times."""
+def advance(run_id: str) -> None:
+    """Make every move that is due. Safe to call at any time, any number of times."""
     with write(run_id):
-        ready, moved = _move(run_id)
-        if moved:
+        if advance_in_transaction(run_id):
             touch(run_id)
-    return ready + admit_after(run_id)
 
 
-def advance_in_transaction(run_id: str) -> list[Ready]:
-    """The same inside the caller's transaction, who touches the run and afterwards admits others.
+def advance_in_transaction(run_id: str) -> bool:
+    """Make every move that is due, in the caller's transaction, and return whether there was one.
 
-    Returns the steps that became ready.
+    The caller touches the run.
     """
-    return _move(run_id)[0]
-
-
-def _move(run_id: str) -> tuple[list[Ready], bool]:
-    """The steps that became ready, and whether anything changed."""
     run = _RUN.row(run_id=run_id)
     if run is None:
-        return [], False
+        return False
     completed_at, admitted, cancelled_by = run
     if completed_at is not None or not (admitted or cancelled_by):
-        return [], False
+        return False
     moved = False
     while True:
         ids, facts = _facts(run_id)
@@ -124,19 +114,18 @@ def _move(run_id: str) -> tuple[list[Ready], bool]:
                 _SKIP_STEPS.change(stage_id=ids[position], at=at)
         if decision.outcome is not None:
             _end_run(run_id, decision.outcome, cancelled_by, at)
-            return [], True
+            return True
         if decision.open is None:
-            return [], moved
-        opened = _open_stage(ids[decision.open], at)
-        if opened:
-            return [step for step in opened if step is not None], True
-        moved = True  # all its steps were stopped before it began: it is over already
+            return moved
+        if _open_stage(ids[decision.open], at):
+            return True
+        moved = True  # every step was aborted before the stage began: it is over already
 
 
 def rests() -> Any:
-    """The condition of a run in progress of which nothing runs and nothing waits for a worker.
+    """Return the condition of a run in progress that has no running and no ready step.
 
-    It waits for a person, or whoever had to move it on died.
+    The run waits for a person, or the process that had to advance it died.
     """
     live = StepRun.select(StepRun.id).where(
         (StepRun.run == Run.id)
@@ -147,14 +136,14 @@ def rests() -> Any:
 
 
 def is_move_due(run_id: str) -> bool:
-    """Whether `advance` would change anything about an admitted run in progress."""
+    """Return whether `advance` would change anything about an admitted run in progress."""
     cancelled_by = Run.select(Run.cancelled_by).where(Run.id == run_id).scalar()
     decision = decide(_facts(run_id)[1], cancelled=cancelled_by is not None)
     return bool(decision.ended) or decision.open is not None or decision.outcome is not None
 
 
 def _facts(run_id: str) -> tuple[list[str], list[StageFacts]]:
-    """The stages' ids and what is known of each, both by position."""
+    """Return the ids and the facts of the stages, both by position."""
     stages = _STAGES.rows(run_id=run_id)
     statuses: dict[str, list[str]] = {stage[0]: [] for stage in stages}
     for stage_id, status in _STEPS.rows(run_id=run_id):
@@ -174,58 +163,58 @@ def _facts(run_id: str) -> tuple[list[str], list[StageFacts]]:
     return [stage[0] for stage in stages], facts
 
 
-def _open_stage(stage_id: str, at: int) -> list[Ready | None]:
-    """Its live steps, None for one that waits for the outside and needs no worker."""
+def _open_stage(stage_id: str, at: int) -> bool:
+    """Make the pending steps of the stage ready and return whether there are any.
+
+    Steps that wait for external completion need no worker.
+    """
     _OPEN_STAGE.change(stage_id=stage_id, at=at)
-    return [
-        None if is_outside else Ready(step_id, attempt, bell, queue)
-        for _, step_id, attempt, bell, queue, is_outside in sorted(
-            _READY_STEPS.rows(stage_id=stage_id, at=at)
-        )
-    ]
+    steps = sorted(_READY_STEPS.rows(stage_id=stage_id, at=at))
+    announce([Ready(*step) for _, *step, is_outside in steps if not is_outside])
+    return bool(steps)
 
 
 def _end_run(run_id: str, outcome: str, cancelled_by: str | None, at: int) -> None:
-    message = f"Stopped by {cancelled_by}." if cancelled_by else _why(run_id)
+    message = f"Aborted by {cancelled_by}." if cancelled_by else _why(run_id)
     Run.update(status=outcome, completed_at=at, message=message).where(Run.id == run_id).execute()
+    after_commit(lambda: _fill_place_of(run_id))
 
 
 def _why(run_id: str) -> str:
-    """A sentence that names what failed; empty when nothing did."""
+    """Return a sentence that names the failed steps, or an empty text."""
     steps = list(StepRun.select(StepRun.name, StepRun.status).where(StepRun.run == run_id).tuples())
     failed = [name for name, status in steps if status == FAILED]
     return f"{len(failed)} of {len(steps)} steps failed: {', '.join(failed)}." if failed else ""
 
 
-def admit_after(run_id: str) -> list[Ready]:
-    """The run may have ended and made room for others of its workflow."""
-    workflow_id = _LIMITED_WORKFLOW.value(run_id=run_id)
-    return admit(workflow_id) if workflow_id else []
+def _fill_place_of(run_id: str) -> None:
+    """Admit held-back runs of the workflow in place of a run that has ended."""
+    if workflow_id := _LIMITED_WORKFLOW.value(run_id=run_id):
+        admit(workflow_id)
 
 
-def admit(workflow_id: str) -> list[Ready]:
-    """Let held-back runs of the workflow start, oldest first, while its limit has room.
+def admit(workflow_id: str) -> None:
+    """Admit held-back runs of the workflow, oldest first, while its concurrency limit allows.
 
-    A transaction for each, and the workflow is locked before any run: `runs.start` does it in
-    that order too, so the two cannot block each other.
+    Each takes a transaction of its own and locks the workflow before any run. Starting a run locks
+    in the same order, so the two cannot block each other.
     """
-    ready: list[Ready] = []
     while True:
         with write():
             limit = _lock_workflow(workflow_id)
             if limit is not None and count_in_progress(workflow_id) >= limit:
-                return ready
+                return
             oldest = oldest_held_back(workflow_id)
             if oldest is None:
-                return ready
+                return
             Run.update(admitted=True, version=Run.version + 1).where(
                 (Run.id == oldest) & Run.completed_at.is_null()
             ).execute()
-            ready += advance_in_transaction(oldest)
+            advance_in_transaction(oldest)
 
 
 def oldest_held_back(workflow_id: str) -> str | None:
-    """The run that waits longest for the workflow's concurrency limit."""
+    """Return the run that has waited longest for the workflow's concurrency limit."""
     oldest: str | None = (
         Run.select(Run.id)
         .where((Run.workflow == workflow_id) & Run.completed_at.is_null() & ~Run.admitted)
@@ -237,7 +226,7 @@ def oldest_held_back(workflow_id: str) -> str | None:
 
 
 def _lock_workflow(workflow_id: str) -> int | None:
-    """Hold the workflow's row until the transaction ends. Returns its concurrency limit."""
+    """Lock the workflow's row until the transaction ends and return its concurrency limit."""
     rows = list(
         Workflow.update(concurrency=Workflow.concurrency)
         .where(Workflow.id == workflow_id)
@@ -248,12 +237,12 @@ def _lock_workflow(workflow_id: str) -> int | None:
 
 
 def count_in_progress(workflow_id: str) -> int:
-    """How many runs of the workflow use up its concurrency limit."""
+    """Return how many runs of the workflow count towards its concurrency limit."""
     unfinished = (Run.workflow == workflow_id) & Run.completed_at.is_null() & Run.admitted
     return int(Run.select().where(unfinished).count())
 
 
 def mark_started(run_id: str, stage_id: str, at: int) -> None:
-    """A step of the stage begins: so do its stage and run, if it is their first."""
+    """Record that a step of the stage begins, and with it perhaps the stage and the run."""
     _START_STAGE.change(stage_id=stage_id, at=at)
     _START_RUN.change(run_id=run_id, at=at)

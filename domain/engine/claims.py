@@ -1,4 +1,4 @@
-"""Taking a step and keeping it: the lease and its token."""
+"""Claims: a worker takes a step and holds it by a lease and a token."""
 
 import contextlib
 import secrets
@@ -16,9 +16,9 @@ from domain.statuses import PENDING, RUNNING
 
 
 def _run_goes_on() -> Any:
-    """What is over stays over, even where somebody has set a step of it back to Pending.
+    """Refuse steps of a run that has ended, even if one was set back to Pending by hand.
 
-    A scalar: of an EXISTS PostgreSQL makes a join, and planning that costs more than running it.
+    A scalar, because PostgreSQL turns EXISTS into a join that costs more to plan than to run.
     """
     return Run.select(Run.completed_at.is_null()).where(Run.id == StepRun.run)
 
@@ -91,9 +91,9 @@ def _held_locks() -> Any:
 
 
 def oldest_ready(queue: str, *, new_runs: bool = True) -> tuple[str, int] | None:
-    """The step (id, attempt) of the queue that has waited longest and could be taken now.
+    """Return the step (id, attempt) of the queue that has waited longest and may be taken now.
 
-    new_runs: also of a run that has not begun yet.
+    new_runs: False leaves out runs that have not begun.
     """
     row = (_OLDEST if new_runs else _OLDEST_OF_BEGUN_RUNS).row(queue=queue)
     return (row[0], row[1]) if row else None
@@ -102,9 +102,9 @@ def oldest_ready(queue: str, *, new_runs: bool = True) -> tuple[str, int] | None
 def claim(
     step_id: str, attempt: int, *, worker: str, host: str, lease_ms: int, new_runs: bool = True
 ) -> Claim | None:
-    """Take a ready step. None: a duplicate or late delivery, or another step holds its lock.
+    """Take a ready step, or return None: the message is old, or another step holds the lock.
 
-    new_runs: also of a run that has not begun yet; else None for that, too.
+    new_runs: False refuses the step of a run that has not begun.
     """
     place = _PLACE.row(step_id=step_id)
     if place is None:
@@ -122,12 +122,12 @@ def claim(
             _NEW_ATTEMPT.change(id=new_id(), host=host, **common)
             mark_started(run_id, stage_id, at)
     except IntegrityError:
-        return None  # its lock is held; whoever holds it rings for us at its end
+        return None  # another step holds the lock, and its end announces this one
     return mine
 
 
 def is_mine(step_id: Any, token: Any) -> Any:
-    """The condition of every write of a worker. A lease of 0 was ended for good: `end_lease`."""
+    """Return the condition of every write of a worker. `end_lease` ends a lease by setting 0."""
     return (
         (StepRun.id == step_id)
         & (StepRun.lease_token == token)
@@ -137,7 +137,7 @@ def is_mine(step_id: Any, token: Any) -> Any:
 
 
 def beat(held: Claim, *, lease_ms: int, log_size: int) -> str:
-    """Keep the lease. Answers `ok`, `cancel` (somebody asked to stop it) or `lost`."""
+    """Renew the lease and return `ok`, `abort` (a person asked for it) or `lost`."""
     with write():
         rows = list(
             StepRun.update(lease_until=now() + lease_ms, log_size=log_size)
@@ -147,12 +147,12 @@ def beat(held: Claim, *, lease_ms: int, log_size: int) -> str:
         )
     if not rows:
         return "lost"
-    return "cancel" if rows[0].cancel_requested else "ok"
+    return "abort" if rows[0].cancel_requested else "ok"
 
 
 @contextlib.contextmanager
 def owned(held: Claim) -> Iterator[None]:
-    """A transaction of the worker that holds the step. Raises LeaseLost when it no longer does."""
+    """Open a transaction for the worker that holds the step. Raises LeaseLost."""
     with write(held.run_id):
         mine = is_mine(held.step_id, held.token)
         if not StepRun.select(StepRun.id).where(mine).exists():

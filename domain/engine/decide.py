@@ -1,7 +1,7 @@
-"""How a run moves on: pure decisions from plain facts, no database.
+"""Decisions about how a run advances: pure, from plain facts.
 
-`decide` is told what every stage looks like and answers what has to change. The engine saves the
-answer in the transaction that brought the facts, so asking again changes nothing.
+`decide` takes the state of every stage and returns what has to change. The engine saves that in the
+transaction that read the facts, so deciding again changes nothing.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from domain.statuses import CANCELLED, FAILED, FINISHED, LIVE, SKIPPED, SUCCEEDE
 
 @dataclass(frozen=True)
 class StageFacts:
-    """One stage: its own status, whether its steps were released to workers, and their statuses."""
+    """One stage: its own status, whether its steps were made ready, and their statuses."""
 
     position: int
     status: str
@@ -25,7 +25,7 @@ class StageFacts:
 
 @dataclass
 class Decision:
-    """What has to change. `outcome` is the run's final status, None while it goes on."""
+    """The changes to make. `outcome` is the run's final status, None while it goes on."""
 
     ended: dict[int, str] = field(default_factory=dict)
     open: int | None = None
@@ -33,10 +33,9 @@ class Decision:
 
 
 def decide(stages: Sequence[StageFacts], *, cancelled: bool) -> Decision:
-    """The next moves of an admitted run.
+    """Return the next moves of an admitted run.
 
-    stages: in the order of execution. cancelled: a person or script asked to stop the run; what
-    has not started then never will.
+    stages: in the order of execution. cancelled: the run was aborted, so no further stage starts.
     """
     decision = Decision()
     ended: list[str] = []
@@ -54,7 +53,7 @@ def decide(stages: Sequence[StageFacts], *, cancelled: bool) -> Decision:
 
 
 def _end_of(stage: StageFacts, before: Sequence[str], cancelled: bool) -> str | None:
-    """The final status of an unfinished stage, or None while it has something left to do."""
+    """Return the final status of an unfinished stage, or None while it goes on."""
     if stage.opened:
         return None if any(s in LIVE for s in stage.steps) else fold(stage.steps)
     if cancelled or not _is_due(stage.run_if, fold(before)):
@@ -69,6 +68,6 @@ def _is_due(run_if: str, so_far: str) -> bool:
 
 
 def _waits_for_approval(stage: StageFacts) -> bool:
-    """Never where every step was stopped before: there is nothing left to approve."""
+    """Ignore a stage whose steps were all aborted: there is nothing left to approve."""
     is_asked = stage.needs_approval and stage.decision is None
     return is_asked and any(status != CANCELLED for status in stage.steps)

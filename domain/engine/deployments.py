@@ -1,4 +1,4 @@
-"""Deployments: one row for each try to put something into an environment."""
+"""Deployments: one row for each attempt to deploy to an environment."""
 
 from domain.clock import now
 from domain.engine.types import Claim
@@ -9,10 +9,10 @@ from domain.statuses import RUNNING
 
 
 def begin(held: Claim, environment_id: str, artifact: Artifact, deployed_by: str) -> str:
-    """Note, inside the caller's transaction, that the outside is about to be touched; its id.
+    """Record in the caller's transaction that a deployment begins, and return its id.
 
-    Before, not after: whatever becomes of the worker, somebody can see what was under way. Once
-    for each attempt, also when the caller repeats its transaction since no answer came.
+    It is recorded before it happens, so that it is known even if the worker dies. A caller that
+    repeats its transaction gets the same deployment: there is one per attempt.
     """
     this_attempt = (Deployment.step_run_id == held.step_id) & (Deployment.attempt == held.attempt)
     if begun := Deployment.get_or_none(this_attempt):
@@ -34,7 +34,7 @@ def begin(held: Claim, environment_id: str, artifact: Artifact, deployed_by: str
 
 
 def end(step_run_id: str, status: str, message: str) -> None:
-    """End, inside the caller's transaction, what the step has begun and not ended; if anything."""
+    """End the running deployment of the step, if there is one, in the caller's transaction."""
     Deployment.update(status=status, message=message, completed_at=now()).where(
         (Deployment.step_run_id == step_run_id) & (Deployment.status == RUNNING)
     ).execute()

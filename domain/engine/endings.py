@@ -1,11 +1,12 @@
-"""The end of an attempt: finished, given back, or taken from a worker that is gone."""
+"""Ends of an attempt: finished, given back, or taken from a lost worker."""
 
 from typing import Any, NamedTuple
 
 from domain import statuses
 from domain.clock import now
 from domain.engine import deployments
-from domain.engine.advance import admit_after, advance_in_transaction
+from domain.engine.advance import advance_in_transaction
+from domain.engine.announcements import announce
 from domain.engine.claims import is_mine
 from domain.engine.types import Claim, Ending, LeaseLost, Ready
 from domain.errors import StepFailed
@@ -15,11 +16,11 @@ from domain.models.statements import Statement
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING
 
 MAX_ATTEMPTS = 10
-"""A step whose workers keep dying ends here instead of killing workers for ever."""
+"""A step whose workers keep dying must not go on killing workers forever."""
 
 
 class _Step(NamedTuple):
-    """What has to be known of a step to end one of its attempts."""
+    """The columns of a step that are needed to end one of its attempts."""
 
     id: str
     run_id: str
@@ -33,17 +34,7 @@ class _Step(NamedTuple):
 
 
 def _select() -> Any:
-    return StepRun.select(
-        StepRun.id,
-        StepRun.run,
-        StepRun.type,
-        StepRun.queue,
-        StepRun.attempt,
-        StepRun.retries,
-        StepRun.cancel_requested,
-        StepRun.lock_key,
-        StepRun.deployment_id,
-    )
+    return StepRun.select(*(getattr(StepRun, name) for name in _Step._fields))
 
 
 _MINE = Statement(lambda: _select().where(is_mine(given("step_id"), given("token"))))
@@ -55,92 +46,80 @@ _LOST = Statement(
         & (StepRun.lease_until == 0)
     )
 )
+_END = {
+    name: given(name) for name in ("status", "message", "exit_code", "log_size", "completed_at")
+}
 _END_STEP = Statement(
-    lambda: StepRun.update(
-        status=given("status"),
-        message=given("message"),
-        exit_code=given("exit_code"),
-        completed_at=given("at"),
-        lease_token=None,
-        lease_until=None,
-        log_size=given("log_size"),
-    ).where(StepRun.id == given("step_id"))
+    lambda: StepRun.update(**_END, lease_token=None, lease_until=None).where(
+        StepRun.id == given("step_id")
+    )
 )
 _END_ATTEMPT = Statement(
-    lambda: Attempt.update(
-        status=given("status"),
-        message=given("message"),
-        exit_code=given("exit_code"),
-        completed_at=given("at"),
-        log_size=given("log_size"),
-    ).where((Attempt.step == given("step_id")) & (Attempt.number == given("attempt")))
+    lambda: Attempt.update(**_END).where(
+        (Attempt.step == given("step_id")) & (Attempt.number == given("attempt"))
+    )
 )
 
 
-def finish(held: Claim, ending: Ending) -> list[Ready]:
-    """End the attempt, record what it made, and move the run on: all or nothing.
+def finish(held: Claim, ending: Ending) -> None:
+    """End the attempt, record what it made, and advance the run: all or nothing.
 
     `ending.record` adds rows (a release, test results, …) and returns further columns of the step.
     If it raises StepFailed, everything is rolled back and the step ends as Failed with that
-    message. A failed script is tried again while the step has retries left. Raises LeaseLost.
-    Returns the steps that became ready.
+    message. A failed script is retried while the step has retries left. Raises LeaseLost.
     """
     try:
-        ready = _finish(held, ending)
+        _finish(held, ending)
     except StepFailed as failure:
-        ready = _finish(held, Ending(FAILED, str(failure), ending.exit_code, ending.log_size))
-    return ready + admit_after(held.run_id)
+        _finish(held, Ending(FAILED, str(failure), ending.exit_code, ending.log_size))
 
 
-def _finish(held: Claim, ending: Ending) -> list[Ready]:
+def _finish(held: Claim, ending: Ending) -> None:
     with write(held.run_id):
         step = _held_step(held)
         extra = ending.record() if ending.record else {}
-        if _may_be_tried_again(step, ending):
+        if _may_be_retried(step, ending):
             left = step.retries - 1
             message = f"{ending.message} Trying again ({left} more after this)."
-            return _try_again(step, ending, message, {"retries": left})
-        _end_step(step, ending, extra)
-        return _waiters(step) + advance_in_transaction(held.run_id)
+            _retry(step, ending, message, {"retries": left})
+        else:
+            _end_step(step, ending, extra)
 
 
-def _may_be_tried_again(step: _Step, ending: Ending) -> bool:
+def _may_be_retried(step: _Step, ending: Ending) -> bool:
     is_retried = ending.status == FAILED and not ending.is_final
     return is_retried and step.retries > 0 and not step.cancel_requested
 
 
 def _held_step(held: Claim) -> _Step:
-    """Raises LeaseLost."""
+    """Return the step of the claim. Raises LeaseLost."""
     row = _MINE.row(step_id=held.step_id, token=held.token)
     if row is None:
         raise LeaseLost(held.step_id)
     return _Step(*row)
 
 
-def give_back(held: Claim, message: str, log_size: int) -> list[Ready]:
-    """Return a step that its worker cannot finish because it is being stopped. Raises LeaseLost.
+def give_back(held: Claim, message: str, log_size: int) -> None:
+    """Return a step that its worker cannot finish because it is shutting down. Raises LeaseLost.
 
-    A Deploy fails instead: it is never repeated by itself.
+    A Deploy fails instead: it is never repeated automatically.
     """
     with write(held.run_id):
-        step = _held_step(held)
-        ready = _after_lost_attempt(step, message, log_size)
-    return ready + admit_after(held.run_id)
+        _end_lost_attempt(_held_step(held), message, log_size)
 
 
-def expire(step_id: str, lease_token: str, message: str, log_size: int) -> list[Ready]:
-    """Take a step from a worker whose lease was ended. Does nothing if that has been done."""
+def expire(step_id: str, lease_token: str, message: str, log_size: int) -> None:
+    """Take a step from a worker whose lease was ended, unless that has been done already."""
     run_id = StepRun.select(StepRun.run).where(StepRun.id == step_id).scalar()
     with write(run_id):
-        row = _LOST.row(step_id=step_id, token=lease_token)
-        ready = _after_lost_attempt(_Step(*row), message, log_size) if row else []
-    return ready + admit_after(run_id)
+        if row := _LOST.row(step_id=step_id, token=lease_token):
+            _end_lost_attempt(_Step(*row), message, log_size)
 
 
 def end_lease(step_id: str, lease_token: str) -> bool:
-    """End a lease that is over, for good. False: the worker has renewed it, or it was ended.
+    """End an overdue lease for good. False: the worker has renewed it, or it was ended before.
 
-    From here on the worker can write nothing more, so what it runs may be killed: `expire` it then.
+    From then on the worker can write nothing, so its processes may be killed before `expire`.
     """
     with write():
         over = is_mine(step_id, lease_token) & (StepRun.lease_until < now())
@@ -148,7 +127,7 @@ def end_lease(step_id: str, lease_token: str) -> bool:
 
 
 def end_leases_of(worker: str) -> int:
-    """The same for all steps of a worker that is known to be dead, however long they last."""
+    """End all leases of a worker that is known to be dead, and return how many it held."""
     with write():
         return int(
             StepRun.update(lease_until=0)
@@ -157,13 +136,13 @@ def end_leases_of(worker: str) -> int:
         )
 
 
-def _after_lost_attempt(step: _Step, message: str, log_size: int) -> list[Ready]:
+def _end_lost_attempt(step: _Step, message: str, log_size: int) -> None:
     extra = {}
-    if step.deployment_id is not None:  # whoever asked to stop it: nobody knows how far it got
+    if step.deployment_id is not None:  # aborted or not: it may have happened
         ending = Ending(FAILED, f"Outcome unknown: {message}", None, log_size)
         extra = {"outside_effect": statuses.UNKNOWN}
     elif step.cancel_requested:
-        ending = Ending(CANCELLED, "Stopped on request.", None, log_size)
+        ending = Ending(CANCELLED, "Aborted on request.", None, log_size)
     elif step.type == "Deploy":
         ending = Ending(FAILED, f"{message} Nothing was deployed yet.", None, log_size)
     elif step.attempt >= MAX_ATTEMPTS:
@@ -171,12 +150,12 @@ def _after_lost_attempt(step: _Step, message: str, log_size: int) -> list[Ready]
             FAILED, f"{message} Given up after {MAX_ATTEMPTS} attempts.", None, log_size
         )
     else:
-        return _try_again(step, Ending(FAILED, message, None, log_size), message, {})
+        _retry(step, Ending(FAILED, message, None, log_size), message, {})
+        return
     _end_step(step, ending, extra)
-    return _waiters(step) + advance_in_transaction(step.run_id)
 
 
-def _try_again(step: _Step, ending: Ending, message: str, extra: dict[str, Any]) -> list[Ready]:
+def _retry(step: _Step, ending: Ending, message: str, extra: dict[str, Any]) -> None:
     at = now()
     _end_attempt(step, ending, at)
     StepRun.update(
@@ -194,41 +173,42 @@ def _try_again(step: _Step, ending: Ending, message: str, extra: dict[str, Any])
         **extra,
     ).where(StepRun.id == step.id).execute()
     touch(step.run_id)
-    return [Ready(step.id, step.attempt + 1, 0, step.queue), *_waiters(step)]
+    announce([Ready(step.id, step.attempt + 1, 0, step.queue)])
+    _announce_waiters(step)
 
 
 def _end_step(step: _Step, ending: Ending, extra: dict[str, Any]) -> None:
-    at = now()
-    _end_attempt(step, ending, at)
-    _END_STEP.change(step_id=step.id, **_columns(ending, at))
+    end = _end_attempt(step, ending, now())
+    _END_STEP.change(step_id=step.id, **end)
     if extra:
         StepRun.update(**extra).where(StepRun.id == step.id).execute()
     if step.type == "Deploy":
         deployments.end(step.id, ending.status, ending.message)
     touch(step.run_id)
+    _announce_waiters(step)
+    advance_in_transaction(step.run_id)
 
 
-def _end_attempt(step: _Step, ending: Ending, at: int) -> None:
-    _END_ATTEMPT.change(step_id=step.id, attempt=step.attempt, **_columns(ending, at))
-
-
-def _columns(ending: Ending, at: int) -> dict[str, Any]:
-    return {
+def _end_attempt(step: _Step, ending: Ending, at: int) -> dict[str, Any]:
+    """End the attempt and return the columns that say how."""
+    end = {
         "status": ending.status,
         "message": ending.message,
         "exit_code": ending.exit_code,
         "log_size": ending.log_size,
-        "at": at,
+        "completed_at": at,
     }
+    _END_ATTEMPT.change(step_id=step.id, attempt=step.attempt, **end)
+    return end
 
 
-def _waiters(step: _Step) -> list[Ready]:
-    """Steps that could not be taken because this one held their lock."""
+def _announce_waiters(step: _Step) -> None:
+    """Announce the steps that could not be taken while this one held their lock."""
     if step.lock_key is None:
-        return []
+        return
     rows = StepRun.select(StepRun.id, StepRun.attempt, StepRun.bell, StepRun.queue).where(
         (StepRun.lock_key == step.lock_key)
         & (StepRun.status == PENDING)
         & StepRun.ready_at.is_null(False)
     )
-    return [Ready(*row) for row in list(rows.tuples())]
+    announce([Ready(*row) for row in list(rows.tuples())])

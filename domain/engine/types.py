@@ -1,17 +1,19 @@
-"""What the engine and those who use it hand to each other."""
+"""Values that the engine and its callers exchange."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from domain.models import StepRun
+
 
 class LeaseLost(Exception):
-    """The step is no longer this worker's: somebody else took it over, or it was ended."""
+    """The step no longer belongs to this worker: it was taken over, or it has ended."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on one attempt of a step; worth something only while the token fits."""
+    """A worker's hold on one attempt of a step, valid only while the token matches."""
 
     step_id: str
     run_id: str
@@ -21,19 +23,31 @@ class Claim:
 
 @dataclass(frozen=True)
 class Ready:
-    """A step some worker may take now: what the doorbell says."""
+    """A step that a worker may take now."""
 
     step_id: str
     attempt: int
     bell: int
     queue: str
 
+    @classmethod
+    def of(cls, step: StepRun) -> "Ready":
+        return cls(step.id, step.attempt, step.bell, step.queue)
+
+
+@dataclass(frozen=True)
+class AbortRequest:
+    """A running step that its worker has to abort."""
+
+    step_id: str
+    worker: str
+
 
 @dataclass(frozen=True)
 class Ending:
     """How an attempt ended. `record` runs inside the finishing transaction; see `finish`.
 
-    is_final: it is not tried again, however many retries are left.
+    is_final: the step is not retried, even if retries are left.
     """
 
     status: str

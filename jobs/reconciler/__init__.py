@@ -1,1 +1,1 @@
-"""Repair what crashes leave behind: lost messages, lost workers, and orphans."""
+"""Repairs of what crashes leave behind: lost messages, lost workers, and orphans."""

@@ -1,5 +1,4 @@
-"""What was left on this host: of attempts whose worker died folders and processes; logs of runs
-that were deleted."""
+"""Orphans on this host: workspaces and processes of lost attempts, logs of deleted runs."""
 
 from pathlib import Path
 
@@ -11,15 +10,15 @@ _IDS_AT_ONCE = 500
 
 
 def folders(data_dir: Path) -> list[Path]:
-    """The workspaces of attempts that do not run (any more)."""
+    """Return the workspaces of attempts that do not run (any more)."""
     named = {folder.name: folder for folder in (data_dir / "work").glob("*.*")}
     return [named[cookie] for cookie in named if _is_attempt(cookie) and not _runs(cookie)]
 
 
 def processes() -> dict[int, str]:
-    """Processes of attempts that do not run (any more), with the attempts they belong to.
+    """Return processes of attempts that do not run (any more), each with its attempt.
 
-    Only of steps in this database: another Galley on this host may have its own.
+    They belong to steps of this database: another Galley on this host may have its own.
     """
     carriers = process_tree.carriers()
     over = {
@@ -31,7 +30,7 @@ def processes() -> dict[int, str]:
 
 
 def logs(data_dir: Path) -> list[Path]:
-    """The log folders of runs that are not in this database (any more)."""
+    """Return the log folders of runs that are not in this database (any more)."""
     named = {folder.name: folder for folder in (data_dir / "logs").glob("*") if is_id(folder.name)}
     ids, known = sorted(named), set()
     for start in range(0, len(ids), _IDS_AT_ONCE):

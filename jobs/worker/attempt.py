@@ -3,12 +3,12 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain import engine
-from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed
+from domain.engine import AbortRequest, Claim, Ending, LeaseLost, Ready, StepFailed
 from domain.logs.files import log_path
 from domain.models import Attempt
 from domain.projects.secret_values import values_of
@@ -53,10 +53,24 @@ class WorkerProcess:
     """It was asked to end: what runs is given back, and nothing more is taken."""
     awake_until: float = 0.0
     """Until when (monotonic) it goes on by itself with what is ready."""
+    has_next: bool = False
+    """Since its last claim, a step became ready that it will take without a message."""
     keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.settings.secret_key())
+
+    def ring(self, announced: Sequence[Ready | AbortRequest]) -> None:
+        """Notify other workers of ready steps, except one that this worker takes itself.
+
+        It takes none while it is being stopped, nor one of another queue.
+        """
+        mine = None
+        if not (self.stopping or self.has_next) and time.monotonic() < self.awake_until:
+            own = (s for s in announced if isinstance(s, Ready) and s.queue == self.queue)
+            mine = next(own, None)
+            self.has_next = mine is not None
+        self.doorbell.ring([step for step in announced if step is not mine])
 
     def poke(self) -> None:
         """From any thread: something was decided about the step that this process has."""
@@ -78,7 +92,7 @@ class Execution:
         self._secrets: dict[str, str] = {}
 
     def run(self) -> None:
-        """Run it, record how it ended, and ring for what became ready by that."""
+        """Run it and record how it ended."""
         if not self._loaded.is_as_signed(self._process.keys):
             log.error("step %s: refused, it is not as it was signed", self._cookie)
             self._fail(ALTERED_MESSAGE, is_final=True)
@@ -101,7 +115,7 @@ class Execution:
     def _fail(self, message: str, *, is_final: bool = False) -> None:
         ending = Ending(FAILED, message, is_final=is_final)
         with contextlib.suppress(LeaseLost):
-            self._ring_for_others(until_answered(lambda: engine.finish(self._held, ending)))
+            until_answered(lambda: engine.finish(self._held, ending))
 
     def _run(self) -> None:
         path = log_path(
@@ -120,17 +134,9 @@ class Execution:
                 self._note_end(writer, outcome)
                 writer.close()
                 outcome.message = " ".join(filter(None, (outcome.message, writer.write_error)))
-                self._ring_for_others(self._finish(outcome, writer))
+                self._finish(outcome, writer)
         finally:
             writer.close()
-
-    def _ring_for_others(self, ready: list[Ready]) -> None:
-        """This worker takes one itself, unless it is being stopped or none is of its queue."""
-        process = self._process
-        taken = None
-        if not process.stopping and time.monotonic() < process.awake_until:
-            taken = next((step for step in ready if step.queue == process.queue), None)
-        process.doorbell.ring([step for step in ready if step is not taken])
 
     @contextlib.contextmanager
     def _beating(self, writer: LogWriter) -> Iterator[None]:
@@ -230,16 +236,17 @@ class Execution:
         if outcome.message:
             writer.note(outcome.message)
 
-    def _finish(self, outcome: Outcome, writer: LogWriter) -> list[Ready]:
+    def _finish(self, outcome: Outcome, writer: LogWriter) -> None:
         log_size = writer.size
         if outcome.stopped is Stop.LOST:
             raise LeaseLost(self._held.step_id)
         if outcome.stopped is Stop.SHUTDOWN:
-            return until_answered(lambda: engine.give_back(self._held, SHUTDOWN_MESSAGE, log_size))
+            until_answered(lambda: engine.give_back(self._held, SHUTDOWN_MESSAGE, log_size))
+            return
         status = CANCELLED if outcome.stopped is Stop.CANCELLED else outcome.status
         ending = Ending(status, outcome.message, outcome.exit_code, log_size, outcome.record)
         try:
-            return until_answered(lambda: engine.finish(self._held, ending))
+            until_answered(lambda: engine.finish(self._held, ending))
         except LeaseLost:
             raise
         except Exception as error:
@@ -247,4 +254,4 @@ class Execution:
             problem = writer.mask(str(error))
             message = f"Galley could not record what the step made: {problem!a}"
             failed = Ending(FAILED, message, outcome.exit_code, log_size)
-            return until_answered(lambda: engine.finish(self._held, failed))
+            until_answered(lambda: engine.finish(self._held, failed))

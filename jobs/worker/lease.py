@@ -81,7 +81,7 @@ class Heart:
             log.exception("no beat for step %s", self._held.step_id)  # the next one may get through
 
     def _obey(self, answer: str) -> None:
-        if answer == "cancel":
+        if answer == "abort":
             self._wake.request(Stop.CANCELLED)
         elif answer == "lost":
             self._wake.request(Stop.LOST)

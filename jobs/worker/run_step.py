@@ -18,9 +18,10 @@ _this: WorkerProcess | None = None
 
 
 def become(process: WorkerProcess) -> None:
-    """Say once who runs the steps of this process; RQ calls `run_step` with the message alone."""
+    """Set once what `run_step` works with, because RQ calls it with the message alone."""
     global _this
     _this = process
+    engine.listen(process.ring)
 
 
 def run_step(step_id: str, attempt: int) -> None:
@@ -42,7 +43,7 @@ def run_step(step_id: str, attempt: int) -> None:
 def _claim(process: WorkerProcess, step_id: str, attempt: int, new_runs: bool) -> Claim | None:
     if process.stopping:
         return None  # shutting down: the reconciler will ring again, for another worker
-    process.was_poked = False
+    process.was_poked = process.has_next = False
     return engine.claim(
         step_id,
         attempt,

@@ -12,6 +12,7 @@ from domain.statuses import CANCELLED, SKIPPED, SUCCEEDED
 from tests.conftest import KINDS
 from tests.resilience.gates import PASS, ended, two_steps
 from tests.support import invariants
+from tests.support.bell import announced
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready, step_named
 from tests.support.processes import that_know
 from tests.support.wait import eventually
@@ -20,9 +21,7 @@ on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 
 
 def abort(run: Run, doorbell) -> None:
-    running, ready = engine.abort_run(run.id, by=ACTOR)
-    doorbell.poke(running)
-    doorbell.ring(ready)
+    doorbell.ring(announced(lambda: engine.abort_run(run.id, by=ACTOR)))
 
 
 def statuses(run: Run) -> list[str]:

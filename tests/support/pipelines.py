@@ -10,8 +10,9 @@ from domain.definitions.validate import parse
 from domain.engine import Claim, Ready
 from domain.models import Environment, Ingredient, Project, Run, StepRun, TestSuite, Workflow, write
 from domain.projects import projects
-from domain.runs import start as runs
+from domain.runs.start import start_run
 from domain.workflows import workflows
+from tests.support.bell import heard
 from tests.support.keys import KEYS
 
 ACTOR = console("ann")
@@ -88,7 +89,9 @@ def start_and_ready(
     workflow: Workflow, *, actor: Actor = ACTOR, **parameters: Any
 ) -> tuple[Run, list[Ready]]:
     fresh = Workflow.get_by_id(workflow.id)
-    return runs.start(fresh, actor=actor, keys=KEYS, parameters=parameters, trigger_source="test")
+    with heard() as ready:
+        run = start_run(fresh, actor=actor, keys=KEYS, parameters=parameters, trigger_source="test")
+    return run, ready
 
 
 def step_named(run: Run, name: str) -> StepRun:

@@ -115,7 +115,7 @@ def _unrung(redis_url: str | None) -> list[tuple[str, int]]:
     return [
         (_name(step), at - step.rung_at)
         for step in steps
-        if message_id(Ready(step.id, step.attempt, step.bell, step.queue)) not in waiting
+        if message_id(Ready.of(step)) not in waiting
     ]
 
 

@@ -7,11 +7,12 @@ import pytest
 from domain import engine
 from domain.accounts.access import console
 from domain.clock import now
-from domain.engine import Claim, Ending, LeaseLost, Ready, StepFailed, deployments
+from domain.engine import AbortRequest, Claim, Ending, LeaseLost, Ready, StepFailed, deployments
 from domain.models import Attempt, Release, Run, RunEvent, StageRun, StepRun, Workflow, db, write
 from domain.releases.artifacts import Artifact
 from domain.runs import queries as run_queries
 from domain.statuses import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
+from tests.support.bell import announced, heard
 from tests.support.pipelines import (
     ACTOR,
     a_project,
@@ -39,12 +40,12 @@ def claim(step: StepRun | Ready, attempt: int = 1, worker: str = "w1") -> Claim 
 
 
 def succeed(held: Claim) -> list[Ready]:
-    return engine.finish(held, Ending(SUCCEEDED, exit_code=0))
+    return announced(lambda: engine.finish(held, Ending(SUCCEEDED, exit_code=0)))
 
 
 def lose(held: Claim) -> list[Ready]:
     engine.end_leases_of("w1")
-    return engine.expire(held.step_id, held.token, "The worker w1 was lost.", 7)
+    return announced(lambda: engine.expire(held.step_id, held.token, "The worker w1 was lost.", 7))
 
 
 def test_the_steps_of_the_first_stage_are_ready_at_once():
@@ -171,7 +172,8 @@ def test_a_result_that_cannot_be_recorded_fails_the_step_and_leaves_nothing():
 
 def test_a_failed_script_is_tried_again_while_it_has_retries():
     run, (ready,) = start_and_ready(a_workflow([build("a", retries=1)]))
-    (again,) = engine.finish(claim(ready), Ending(FAILED, "exit code 1."))
+    held = claim(ready)
+    (again,) = announced(lambda: engine.finish(held, Ending(FAILED, "exit code 1.")))
     assert again.attempt == 2
     assert statuses(run) == {"a": PENDING}
     engine.finish(claim(again, attempt=2), Ending(FAILED, "exit code 1."))
@@ -212,7 +214,7 @@ def test_a_worker_that_beats_in_time_keeps_its_step():
     held = engine.claim(ready.step_id, 1, worker="w1", host="here", lease_ms=-1)
     assert engine.beat(held, lease_ms=LEASE_MS, log_size=5) == "ok"
     assert engine.end_lease(held.step_id, held.token) is False
-    assert engine.expire(held.step_id, held.token, "lost", 0) == []
+    engine.expire(held.step_id, held.token, "lost", 0)
     assert StepRun.get_by_id(held.step_id).log_size == 5
 
 
@@ -244,7 +246,8 @@ def test_a_lost_deploy_is_never_repeated(project, tmp_path):
 
 def test_a_step_given_back_at_shutdown_is_ready_for_another_worker():
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
-    (again,) = engine.give_back(claim(ready), "The worker was shut down.", 3)
+    held = claim(ready)
+    (again,) = announced(lambda: engine.give_back(held, "The worker was shut down.", 3))
     assert claim(again, attempt=2, worker="w2")
     assert statuses(run) == {"a": RUNNING}
 
@@ -255,20 +258,20 @@ def test_a_step_given_back_at_shutdown_is_ready_for_another_worker():
 def test_cancelling_a_run_ends_what_waits_and_asks_what_runs():
     run, ready = start_and_ready(a_workflow([build("a"), build("b")], [build("c")]))
     held = claim(ready[0])
-    poked, _ = engine.abort_run(run.id, by=ACTOR)
-    assert [step.id for step in poked] == [held.step_id]
-    assert engine.beat(held, lease_ms=LEASE_MS, log_size=0) == "cancel"
-    engine.finish(held, Ending(CANCELLED, "Stopped by ann."))
+    poked = announced(lambda: engine.abort_run(run.id, by=ACTOR))
+    assert poked == [AbortRequest(held.step_id, "w1")]
+    assert engine.beat(held, lease_ms=LEASE_MS, log_size=0) == "abort"
+    engine.finish(held, Ending(CANCELLED, "Aborted by ann."))
     assert statuses(run) == {"a": CANCELLED, "b": CANCELLED, "c": SKIPPED}
     ended = Run.get_by_id(run.id)
-    assert (ended.status, ended.message) == (CANCELLED, "Stopped by ann.")
+    assert (ended.status, ended.message) == (CANCELLED, "Aborted by ann.")
 
 
 def test_cancelling_twice_is_as_good_as_once():
     run = start(a_workflow([build("a")]))
     engine.abort_run(run.id, by=ACTOR)
     version = Run.get_by_id(run.id).version
-    assert engine.abort_run(run.id, by=console("bob")) == ([], [])
+    assert announced(lambda: engine.abort_run(run.id, by=console("bob"))) == []
     assert Run.get_by_id(run.id).version == version
 
 
@@ -292,7 +295,7 @@ def test_asking_to_stop_a_finished_step_changes_nothing():
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     succeed(claim(ready))
     before = Run.get_by_id(run.id)
-    assert engine.abort_step(step_named(run, "a"), by=ACTOR) == ([], [])
+    assert announced(lambda: engine.abort_step(step_named(run, "a"), by=ACTOR)) == []
     assert Run.get_by_id(run.id).version == before.version
     assert RunEvent.select().count() == 0
 
@@ -302,23 +305,24 @@ def test_a_build_without_a_script_waits_for_the_outside():
     assert ready == []
     step = step_named(run, "a")
     assert claim(step) is None
-    (following,) = engine.complete_outside(
-        step, status=SUCCEEDED, message="", release_id=None, by=ACTOR
-    )
-    assert following.step_id == step_named(run, "b").id
-    assert (
-        engine.complete_outside(step, status=FAILED, message="", release_id=None, by=ACTOR) is None
-    )
+
+    def complete(status: str) -> bool:
+        return engine.complete_external(step, status=status, message="", release_id=None, by=ACTOR)
+
+    with heard() as following:
+        assert complete(SUCCEEDED)
+    assert following[0].step_id == step_named(run, "b").id
+    assert not complete(FAILED)
 
 
 def test_nobody_completes_a_step_in_time_and_it_fails():
     run = start(a_workflow([build("a", script=None, timeoutSeconds=1)]))
     step = step_named(run, "a")
-    assert engine.expire_outside(step.id) == []
+    engine.expire_external(step.id)
     assert statuses(run) == {"a": PENDING}
     with write():
         StepRun.update(ready_at=now() - 1_001).where(StepRun.id == step.id).execute()
-    engine.expire_outside(step.id)
+    engine.expire_external(step.id)
     assert statuses(run) == {"a": FAILED}
 
 
@@ -328,9 +332,7 @@ def test_a_stage_waits_for_its_approval():
     assert ready == []
     waiting = StageRun.get(StageRun.run == run.id)
     assert engine.decide_stage(waiting, decision="approved", by=ACTOR, comment="go")
-    assert (
-        engine.decide_stage(waiting, decision="rejected", by=console("bob"), comment="no") is None
-    )
+    assert not engine.decide_stage(waiting, decision="rejected", by=console("bob"), comment="no")
     decided = StageRun.get_by_id(waiting.id)
     assert (decided.decision, decided.decided_by, decided.comment) == ("approved", "ann", "go")
 
@@ -356,7 +358,7 @@ def test_runs_above_the_concurrency_limit_wait_and_start_in_order():
     assert (none, none_either) == ([], [])
     (next_one,) = succeed(claim(ready))
     assert next_one.step_id == step_named(second, "a").id
-    assert engine.admit(workflow.id) == []
+    assert announced(lambda: engine.admit(workflow.id)) == []
     engine.abort_run(second.id, by=ACTOR)
     assert claim(step_named(third, "a"))
 
@@ -366,7 +368,7 @@ def test_taking_the_limit_away_lets_everybody_in():
     runs_ = [start(workflow) for _ in range(3)]
     with write():
         Workflow.update(concurrency=None).where(Workflow.id == workflow.id).execute()
-    assert len(engine.admit(workflow.id)) == 2
+    assert len(announced(lambda: engine.admit(workflow.id))) == 2
     assert all(Run.get_by_id(run.id).admitted for run in runs_)
 
 
@@ -389,7 +391,7 @@ def test_a_stage_whose_steps_were_all_stopped_before_it_began_is_passed():
 def test_advancing_a_run_that_waits_changes_nothing():
     run = start(a_workflow([build("a")]))
     version = Run.get_by_id(run.id).version
-    assert engine.advance(run.id) == []
+    assert announced(lambda: engine.advance(run.id)) == []
     assert Run.get_by_id(run.id).version == version
 
 
@@ -410,19 +412,19 @@ def test_two_steps_that_finish_together_advance_the_run_exactly_once(settings):
     for _ in range(10):
         _, ready = start_and_ready(workflow)
         held = [claim(r) for r in ready]
-        following: list[Ready] = []
         barrier = threading.Barrier(2)
 
-        def finish(mine: Claim, barrier=barrier, following=following):
+        def finish(mine: Claim, barrier=barrier):
             with db.obj.connection_context():
                 barrier.wait()
-                following.extend(succeed(mine))
+                engine.finish(mine, Ending(SUCCEEDED, exit_code=0))
 
         threads = [threading.Thread(target=finish, args=(mine,)) for mine in held]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with heard() as following:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         assert len(following) == 1
 
 
@@ -443,7 +445,9 @@ def test_a_run_that_is_held_back_says_that_it_can_be_approved_meanwhile():
 
     assert codes() == [["approval", "concurrency_limit"], ["concurrency_limit"]]
     first = StageRun.get(StageRun.run == run.id, StageRun.position == 0)
-    assert engine.decide_stage(first, decision="approved", by=ACTOR, comment="") == []
+    with heard() as ready:
+        assert engine.decide_stage(first, decision="approved", by=ACTOR, comment="")
+    assert ready == []
     assert codes() == [["concurrency_limit"], ["concurrency_limit"]]
 
 

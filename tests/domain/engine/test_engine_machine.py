@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from domain.models import Release, db, is_sqlite, write
 from domain.releases.artifacts import Artifact
 from domain.statuses import CANCELLED, FAILED, RUNNING, SUCCEEDED
-from jobs.reconciler.reconciler import RING_AGAIN_MS
+from jobs.reconciler.standstill import RING_AGAIN_MS
 from tests.support import pipelines
 from tests.support.engine import moves
 from tests.support.engine.bench import ENVIRONMENTS, MAX_ATTEMPTS, Bench, Clock
@@ -195,7 +195,7 @@ KINDS = [
     Kind(3, moves.decide, stage=stages_to_approve, decision=(*["approved"] * 4, "rejected")),
     Kind(3, moves.complete, step=steps_that_wait_outside, status=(*[SUCCEEDED] * 3, FAILED)),
     Kind(1, moves.complete, step=outside_steps, status=(SUCCEEDED, FAILED)),
-    Kind(1, moves.expire_outside, step=outside_steps),
+    Kind(1, moves.expire_external, step=outside_steps),
     Kind(2, moves.answer, step=deploys_in_doubt, happened=(True, False)),
     Kind(1, moves.change_limit, workflow=workflows, limit=(None, 1, 2, 3)),
     Kind(1, moves.admit, workflow=workflows),

@@ -27,7 +27,10 @@ from domain.releases.storage import UNFINISHED_SECONDS, StorageError, open_stora
 from domain.statuses import FAILED, PENDING, RUNNING
 from domain.system.heartbeats import has_reconciler
 from jobs.queue import Doorbell, message_id
-from jobs.reconciler.reconciler import RING_AGAIN_MS, Reconciler
+from jobs.reconciler import cleanup
+from jobs.reconciler import reconciler as module
+from jobs.reconciler.reconciler import Reconciler
+from jobs.reconciler.standstill import RING_AGAIN_MS
 from jobs.shared import host
 from tests.support.pipelines import (
     a_project,
@@ -118,7 +121,7 @@ def test_a_lease_that_is_over_is_taken_when_the_worker_had_its_time(settings, do
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     claim(ready, lease_ms=-1)
     reconciler = Reconciler(settings, doorbell)
-    reconciler._patient_until = 0
+    reconciler.context.patient_until = 0
     reconciler.tick()
     assert statuses(run) == {"a": PENDING}
     assert messages(doorbell) == [message_id(Ready(ready.step_id, 2, 0, "default"))]
@@ -245,8 +248,8 @@ def test_a_jump_of_the_clock_gives_workers_a_lease_to_be_heard_of(settings, door
     run, (ready,) = start_and_ready(a_workflow([build("a")]))
     claim(ready, lease_ms=-1)
     reconciler = Reconciler(settings, doorbell)
-    reconciler._patient_until = 0
-    reconciler._last_look -= 3_600_000
+    reconciler.context.patient_until = 0
+    reconciler.context.last_look -= 3_600_000
     reconciler.tick()
     assert statuses(run) == {"a": RUNNING}
 
@@ -317,7 +320,7 @@ def test_files_of_a_deleted_release_are_set_aside_and_removed_two_days_later(rec
     storage.verify(sha256)
     with write():
         DiscardedFile.update(aside_since=now() - KEPT_MS - 1).execute()
-    reconciler._rare_at = 0
+    reconciler.context.rare_at = 0
     reconciler.tick()
     with pytest.raises(StorageError):
         storage.verify(sha256)
@@ -343,7 +346,7 @@ def test_reconcilers_that_are_gone_are_forgotten(reconciler):
     reconciler_row("gone", pid=os.getpid(), pid_started=1)
     reconciler_row("elsewhere", host="elsewhere", pid_started=1)
     reconciler_row("long ago", host="elsewhere", pid_started=1, seen_at=now() - 25 * 3600 * 1000)
-    reconciler.forget_missing_reconcilers()
+    cleanup.delete_missing_reconcilers(reconciler.context)
     names = {row.name for row in ReconcilerInfo.select()}
     assert names == {"alive", "elsewhere"}
 
@@ -351,10 +354,10 @@ def test_reconcilers_that_are_gone_are_forgotten(reconciler):
 def test_a_repair_that_fails_does_not_keep_the_others_from_being_made(
     reconciler, doorbell, monkeypatch, caplog
 ):
-    def take_back_lost_steps():
+    def take_back_lost_steps(context):
         raise ValueError("a row that nobody foresaw")
 
-    monkeypatch.setattr(reconciler, "take_back_lost_steps", take_back_lost_steps)
+    monkeypatch.setattr(module, "OFTEN", (take_back_lost_steps, *module.OFTEN))
     _, (ready,) = start_and_ready(a_workflow([build("a")]))
     let_time_pass(ready.step_id, RING_AGAIN_MS + 1)
     reconciler.tick()

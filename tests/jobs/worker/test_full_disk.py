@@ -19,7 +19,8 @@ from domain.runs import queries as run_queries
 from domain.settings import Settings
 from domain.statuses import FAILED, PENDING, RUNNING, SUCCEEDED
 from jobs.queue import Doorbell
-from jobs.reconciler.reconciler import RING_AGAIN_MS, Reconciler
+from jobs.reconciler.reconciler import Reconciler
+from jobs.reconciler.standstill import RING_AGAIN_MS
 from jobs.shared.disk_watch import DiskWatch
 from jobs.shared.heartbeat import Presence
 from jobs.worker import run_step as worker_side

@@ -17,7 +17,8 @@ from domain.models import Workflow as WorkflowRow
 from domain.releases.storage import open_storage
 from domain.runs import external_completion, lost_deployments, reruns
 from domain.statuses import CANCELLED, FAILED, FINISHED, RUNNING, SUCCEEDED
-from jobs.reconciler.reconciler import JUMP_MS, RING_AGAIN_MS
+from jobs.reconciler.context import JUMP_MS
+from jobs.reconciler.standstill import RING_AGAIN_MS
 from tests.support import pipelines
 from tests.support.engine.pair import Message, Pair
 from tests.support.engine.things import Lease, Run, Stage, Step, Workflow
@@ -28,14 +29,15 @@ from tests.support.keys import KEYS
 
 def start(pair: Pair, workflow: Workflow) -> None:
     row, ready = pipelines.start_and_ready(WorkflowRow.get_by_id(pair.rows[workflow]))
+    pair.announced += ready
     pair.learn_rows(pair.model.start(workflow, pair.now), row.id)
-    pair.ring(ready)
+    pair.ring()
 
 
 def rerun(pair: Pair, old: Run, whence: Literal["start", "failed"]) -> None:
     run = pair.model.rerun(old, whence, pair.now)
     try:
-        row, ready = reruns.rerun(
+        row = reruns.rerun(
             RunRow.get_by_id(pair.rows[old]),
             whence=whence,
             definition="same",
@@ -49,19 +51,19 @@ def rerun(pair: Pair, old: Run, whence: Literal["start", "failed"]) -> None:
         return
     assert run is not None
     pair.learn_rows(run, row.id)
-    pair.ring(ready)
+    pair.ring()
 
 
 def abort_run(pair: Pair, run: Run) -> None:
-    _, ready = engine.abort_run(pair.rows[run], by=pipelines.ACTOR)
+    engine.abort_run(pair.rows[run], by=pipelines.ACTOR)
     pair.model.abort_run(run, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def advance(pair: Pair, run: Run) -> None:
-    ready = engine.advance(pair.rows[run])
+    engine.advance(pair.rows[run])
     pair.model.advance(run, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def change_limit(pair: Pair, workflow: Workflow, limit: int | None) -> None:
@@ -72,16 +74,16 @@ def change_limit(pair: Pair, workflow: Workflow, limit: int | None) -> None:
 
 
 def admit(pair: Pair, workflow: Workflow) -> None:
-    ready = engine.admit(pair.rows[workflow])
+    engine.admit(pair.rows[workflow])
     pair.model.admit(workflow, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def decide(pair: Pair, stage: Stage, decision: str) -> None:
     row = StageRun.get_by_id(pair.rows[stage])
-    ready = engine.decide_stage(row, decision=decision, by=pipelines.ACTOR, comment="")
-    assert (ready is not None) == pair.model.decide(stage, decision, pair.now)
-    pair.ring(ready or [])
+    decided = engine.decide_stage(row, decision=decision, by=pipelines.ACTOR, comment="")
+    assert decided == pair.model.decide(stage, decision, pair.now)
+    pair.ring()
 
 
 # ---- messages ----
@@ -159,9 +161,9 @@ def _finish(pair: Pair, lease: Lease, ending: Ending, status: str) -> None:
             engine.finish(pair.claims[lease], ending)
         pair.expect_no_change()
         return
-    ready = engine.finish(pair.claims[lease], ending)
+    engine.finish(pair.claims[lease], ending)
     pair.model.finish(lease, status, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def die_while_finishing(pair: Pair, lease: Lease) -> None:
@@ -177,9 +179,9 @@ def die_while_finishing(pair: Pair, lease: Lease) -> None:
 
 
 def give_back(pair: Pair, lease: Lease) -> None:
-    ready = engine.give_back(pair.claims[lease], "The worker was shut down.", 3)
+    engine.give_back(pair.claims[lease], "The worker was shut down.", 3)
     pair.model.lose(lease, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def act_too_late(pair: Pair, lease: Lease) -> None:
@@ -198,7 +200,7 @@ def act_too_late(pair: Pair, lease: Lease) -> None:
 def beat(pair: Pair, lease: Lease) -> None:
     answer = engine.beat(pair.claims[lease], lease_ms=pair.bench.lease_ms, log_size=7)
     if lease.is_good:
-        assert answer == ("cancel" if lease.step.is_to_stop else "ok")
+        assert answer == ("abort" if lease.step.is_to_stop else "ok")
         lease.until = pair.now + pair.bench.lease_ms
     else:
         assert answer == "lost"
@@ -242,20 +244,22 @@ def end_lease(pair: Pair, lease: Lease) -> None:
 
 def expire(pair: Pair, lease: Lease) -> None:
     token = pair.claims[lease].token
-    ready = engine.expire(pair.rows[lease.step], token, "The worker was lost.", 7)
+    engine.expire(pair.rows[lease.step], token, "The worker was lost.", 7)
     pair.model.expire(lease, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def reconcile(pair: Pair) -> None:
     """By one that has looked on for long enough to take lost steps back."""
-    pair.reconciler._patient_until = pair.reconciler._rare_at = 0
-    pair.reconciler._last_look = pair.now
+    context = pair.reconciler.context
+    context.patient_until = context.rare_at = 0
+    context.last_look = pair.now
     pair.reconciler.tick()
     for worker in pair.dead:
         del pair.seen[worker]
     pair.model.reconcile(pair.dead, pair.seen, pair.now, JUMP_MS)
     pair.dead = []
+    pair.ring()
     pair.read_messages()
     _check_rings(pair)
 
@@ -273,9 +277,9 @@ def _check_rings(pair: Pair) -> None:
 
 def abort_step(pair: Pair, step: Step) -> None:
     was_over = step.status in FINISHED
-    _, ready = engine.abort_step(StepRun.get_by_id(pair.rows[step]), by=pipelines.ACTOR)
+    engine.abort_step(StepRun.get_by_id(pair.rows[step]), by=pipelines.ACTOR)
     pair.model.abort_step(step, pair.now)
-    pair.ring(ready)
+    pair.ring()
     if was_over:
         pair.expect_no_change()
 
@@ -284,7 +288,7 @@ def complete(pair: Pair, step: Step, status: str) -> None:
     """The same result again is as good as once; another is refused."""
     row = StepRun.get_by_id(pair.rows[step])
     try:
-        ready = external_completion.complete(
+        external_completion.complete(
             row,
             success=status == SUCCEEDED,
             release_id=None,
@@ -301,7 +305,7 @@ def complete(pair: Pair, step: Step, status: str) -> None:
     else:
         assert step.status == status
         pair.expect_no_change()
-    pair.ring(ready)
+    pair.ring()
 
 
 def answer(pair: Pair, step: Step, happened: bool) -> None:
@@ -319,11 +323,11 @@ def answer(pair: Pair, step: Step, happened: bool) -> None:
     step.deployment = SUCCEEDED if happened else FAILED
 
 
-def expire_outside(pair: Pair, step: Step) -> None:
-    ready = engine.expire_outside(pair.rows[step])
+def expire_external(pair: Pair, step: Step) -> None:
+    engine.expire_external(pair.rows[step])
     if step.is_overdue(pair.now):
         pair.model.end_outside(step, FAILED, pair.now)
-    pair.ring(ready)
+    pair.ring()
 
 
 def let_time_pass(pair: Pair, ms: int) -> None:

@@ -2,10 +2,10 @@
 
 import itertools
 import os
-from collections.abc import Iterable
 from typing import Any
 
-from domain.engine import Claim, Ready
+from domain import engine
+from domain.engine import AbortRequest, Claim, Ready
 from domain.models import StageRun, StepRun, WorkerInfo, write
 from jobs.reconciler.reconciler import Reconciler
 from jobs.shared import host
@@ -37,6 +37,8 @@ class Pair:
         self.bench = bench
         self.rows: dict[Any, str] = {}
         self.reconciler = Reconciler(bench.settings, bench.doorbell)
+        self.announced: list[Ready | AbortRequest] = []
+        engine.listen(self.announced.extend)
         self._seen = View()
         for _ in range(3):
             self.hire()
@@ -98,8 +100,10 @@ class Pair:
     def step(self, step_id: str) -> Step:
         return next(step for step in self.model.steps() if self.rows[step] == step_id)
 
-    def ring(self, ready: Iterable[Ready]) -> None:
-        ready = list(ready)
+    def ring(self) -> None:
+        """Pass on what was announced, now that the model knows as much."""
+        ready = [step for step in self.announced if isinstance(step, Ready)]
+        self.announced.clear()
         for step in ready:
             assert self.step(step.step_id).waits_for_a_worker
         if ready:
