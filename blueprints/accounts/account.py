@@ -9,15 +9,14 @@ from blueprints.present import people as present
 from blueprints.requests.accounts import NewToken, OwnChange, PasswordChange
 from blueprints.requests.base import PageQuery
 from blueprints.shared import pages, throttling
-from blueprints.shared.double_submit import FormId, key_of
+from blueprints.shared.double_submit import FormId, create_once
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, signed_in_user
 from blueprints.shared.security import begin_session
 from domain.accounts import tokens, users
 from domain.accounts.access import READ, WRITE, require_write
-from domain.accounts.idempotency import Answer, first_answer, keep
 from domain.clock import now
-from domain.errors import Conflict, FieldError, TooManyAttempts
+from domain.errors import FieldError, TooManyAttempts
 from domain.models import new_id
 from domain.pagination import Page
 from domain.projects import projects
@@ -135,20 +134,19 @@ def create_token() -> ResponseReturnValue:
 
     def save() -> ResponseReturnValue:
         body = read_form(TokenForm)
-        keyed = key_of(body.form_id, (body.name, body.expires_in, body.scopes))
-        if keyed and first_answer(keyed):
+        choice = (body.name, body.expires_in, body.scopes)
+        scope = WRITE if WRITE in body.scopes else READ
+        created, _ = create_once(
+            body.form_id,
+            choice,
+            lambda: tokens.create_token(
+                actor, signed_in_user(), body.name, scope=scope, days=body.expires_in
+            ),
+            lambda _: HERE,
+        )
+        if created is None:
             return _was_made_before()
-        try:
-            row, text = tokens.create_token(
-                actor,
-                signed_in_user(),
-                body.name,
-                scope=WRITE if WRITE in body.scopes else READ,
-                days=body.expires_in,
-                within=lambda _: keep(keyed, Answer(303, {}, {"Location": HERE})),
-            )
-        except Conflict:  # sent at the same time, and faster
-            return _was_made_before()
+        row, text = created
         return render_template(
             "accounts/token.html",
             token=present.token(row),

@@ -1,4 +1,4 @@
-"""What all JSON endpoints share: reading bodies, lists, idempotency keys."""
+"""Helpers of all JSON endpoints: bodies, lists and idempotency keys."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,18 +13,19 @@ from blueprints.api.bodies import read_object
 from blueprints.api.operations import operation_of
 from blueprints.requests.base import PageQuery, Schema, check
 from blueprints.shared.guards import current_actor
-from domain.accounts.idempotency import Answer, Keyed, first_answer, keep
-from domain.errors import BadRequest, Conflict
+from domain.accounts.idempotency import Answer, Keyed, idempotent
+from domain.errors import BadRequest
 from domain.models import Run
 
 S = TypeVar("S", bound=Schema)
+T = TypeVar("T")
 
 
 # ---- bodies ----------------------------------------------------------------------------------
 
 
 def read_json(schema: type[S]) -> S:
-    """The body as `schema`, which the operation declares; Invalid names every fault."""
+    """Return the body as `schema`, which the operation declares. Raises Invalid."""
     declared = operation_of(request.endpoint)
     if declared is None or declared.body is not schema:
         raise TypeError(f"{request.endpoint} is not declared to read a {schema.__name__}")
@@ -35,7 +36,7 @@ def read_json(schema: type[S]) -> S:
 
 
 def listing(items: Sequence[Any], total: int, page: PageQuery, **more: Any) -> ResponseReturnValue:
-    """The envelope of every list; `more` such as nextCursor."""
+    """Return the envelope of every list. more: further members, such as nextCursor."""
     response = jsonify(
         items=items, totalCount=total, page=page.page, pageSize=page.page_size, **more
     )
@@ -48,7 +49,7 @@ def listing(items: Sequence[Any], total: int, page: PageQuery, **more: Any) -> R
 def _pages(
     total: int, page: PageQuery, more: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The other pages of a list, as Link headers name them: what differs in their addresses."""
+    """Yield the relations of a Link header, each with what differs in its address."""
     last = max(1, -(-total // page.page_size))
     if "nextCursor" in more:
         yield "first", {"cursor": None, "page": None}
@@ -64,7 +65,7 @@ def _pages(
 
 
 def _address_with(**changed: Any) -> str:
-    """This request's address with some of its query changed; None takes a parameter out."""
+    """Return this request's address with a changed query; None removes a parameter."""
     query = {**request.args.to_dict(flat=False), **changed}
     pairs = {name: value for name, value in query.items() if value is not None}
     text = urlencode(pairs, doseq=True)
@@ -83,7 +84,7 @@ def created(body: Any, location: str) -> Response:
 
 
 def idempotency_key() -> Keyed | None:
-    """The request's Idempotency-Key, bound to who sends what where; None without one."""
+    """Return the request's Idempotency-Key, bound to its user, target and body, or None."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -96,46 +97,23 @@ def idempotency_key() -> Keyed | None:
     return Keyed(current_actor().user_id, key, f"{request.method} {request.path}", digest)
 
 
-def once(make: Callable[[Callable[[Answer], None]], Answer]) -> Response:
-    """Answer a request by what it makes; one whose Idempotency-Key is known makes nothing.
-
-    make: calls what it is given with the answer, within the transaction that makes the thing.
-    """
-    keyed = idempotency_key()
-    if keyed and (first := first_answer(keyed)):
-        return replayed(first)
-    try:
-        answer = make(lambda answer: keep(keyed, answer))
-    except Conflict:
-        # Of two with one key, the slower meets the key of the faster, or before that its name.
-        if keyed and (first := first_answer(keyed)):
-            return replayed(first)
-        raise
-    return _response(answer)
+def once(create: Callable[[], T], answer_of: Callable[[T], Answer]) -> Response:
+    """Answer a request by what it creates; one whose Idempotency-Key is known creates nothing."""
+    made = idempotent(idempotency_key(), create, answer_of)
+    created, answer = made
+    response = jsonify(answer.body)
+    response.status_code = answer.status
+    response.headers.update(answer.headers)
+    if created is None:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
-def started(start: Callable[[Callable[[Run], None]], Run]) -> Response:
-    """Answer a request that starts a run, as `once` does.
-
-    start: makes the run and calls what it is given within the run's transaction.
-    """
-    return once(lambda kept: _answer_of(start(lambda run: kept(_answer_of(run)))))
+def started(start: Callable[[], Run]) -> Response:
+    """Answer a request that starts a run, as `once` does."""
+    return once(start, _answer_of)
 
 
 def _answer_of(run: Run) -> Answer:
     where = {"Location": f"/api/workflowruns/{run.id}"}
     return Answer(201, {"runId": run.id, "status": run.status}, where)
-
-
-def _response(answer: Answer) -> Response:
-    response = jsonify(answer.body)
-    response.status_code = answer.status
-    response.headers.update(answer.headers)
-    return response
-
-
-def replayed(answer: Answer) -> Response:
-    """The first answer again."""
-    response = _response(answer)
-    response.headers["Idempotent-Replayed"] = "true"
-    return response

@@ -1,7 +1,6 @@
 """/api/workflows: workflows, their validation, statistics, and revisions."""
 
 import re
-from collections.abc import Callable
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -66,12 +65,7 @@ def create_workflow() -> ResponseReturnValue:
     body = read_object()
     _check_project(body.get("projectId"), SUPER_USER)
     new = parse(body, NewWorkflow)
-
-    def create(kept: Callable[[Answer], None]) -> Answer:
-        actor = current_actor()
-        return _made(workflows.create(new, actor=actor, within=lambda made: kept(_made(made))))
-
-    return once(create)
+    return once(lambda: workflows.create(new, actor=current_actor()), _made)
 
 
 @bp.post("/validate")
@@ -158,9 +152,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     body = read_json(StartRun)
     source = body.trigger_source or "api"
-    return started(
-        lambda within: run_control.start(workflow, body.parameters, source, within=within)
-    )
+    return started(lambda: run_control.start(workflow, body.parameters, source))
 
 
 @bp.get("/<workflow_id>/revisions")

@@ -226,7 +226,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
         address = start_once(
             form.form_id,
             sorted(parameters.items()),
-            lambda within: run_control.start(workflow, parameters, "web", within),
+            lambda: run_control.start(workflow, parameters, "web"),
         )
     except (Invalid, Conflict) as error:
         return _refused(workflow, shown, typed, error)

@@ -1,14 +1,13 @@
-"""API tokens: create, list, revoke, and use them."""
+"""API tokens: creation, lists, revocation and use."""
 
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from peewee import OperationalError
 
-from domain.accounts import audit
+from domain.accounts import audit, idempotency
 from domain.accounts.access import READ, WRITE, Actor, missing
 from domain.clock import DAY_MS, now
 from domain.errors import NotSignedIn
@@ -17,14 +16,13 @@ from domain.pagination import Page, fetch
 
 TOKEN_PREFIX = "gal_"  # noqa: S105
 
-
 USE_NOTED_EVERY_MS = 60_000
-"""A write per request would serialise every reader behind the database's one writer."""
+"""One write per request would make every reader wait for the database's one writer."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """What a token is worth: whose it is, and its scope."""
+    """The owner and the scope of a valid token."""
 
     user: User
     scope: str
@@ -37,12 +35,8 @@ def create_token(
     *,
     scope: str = READ,
     days: int | None = None,
-    within: Callable[[Token], None] | None = None,
 ) -> tuple[Token, str]:
-    """A new token and its text, which is not kept and cannot be shown again.
-
-    within: called with the token inside the transaction that makes it.
-    """
+    """Create a token and return it with its text, which is not stored and cannot be shown again."""
     text = TOKEN_PREFIX + secrets.token_urlsafe(32)
     with write():
         token = Token.create(
@@ -54,8 +48,7 @@ def create_token(
         )
         detail = {"name": name, "user": user.username, "scope": scope}
         audit.record(actor, "create", "token", token.id, detail=detail)
-        if within is not None:
-            within(token)
+        idempotency.store_answer((token, text))
     return token, text
 
 
@@ -64,9 +57,9 @@ def list_tokens(user_id: str, page: Page) -> tuple[list[Token], int]:
 
 
 def revoke_token(actor: Actor, token_id: str, *, of_anybody: bool = False) -> None:
-    """Delete one of the actor's own tokens; at once it lets nobody in. Raises NotFound.
+    """Delete one of the actor's own tokens, which stops working at once. Raises NotFound.
 
-    of_anybody: also one of somebody else's.
+    of_anybody: True allows the tokens of other users.
     """
     with write():
         named = Token.id == token_id
@@ -77,7 +70,7 @@ def revoke_token(actor: Actor, token_id: str, *, of_anybody: bool = False) -> No
 
 
 def use_token(text: str) -> Used:
-    """Who sends this token. Raises NotSignedIn for one that is unknown, revoked or expired."""
+    """Return whose token this is. Raises NotSignedIn if it is unknown, revoked or expired."""
     found = list(Token.select(Token, User).join(User).where(Token.hash == _hash(text)))
     if not found:
         raise NotSignedIn("This token is unknown or was revoked.", code="invalid_token")
@@ -86,7 +79,7 @@ def use_token(text: str) -> Used:
     if token.expires_at is not None and token.expires_at <= at:
         raise NotSignedIn("This token has expired.", code="invalid_token")
     if (token.last_used_at or 0) < at - USE_NOTED_EVERY_MS:
-        # Only a note: with a full disk a token still lets people read.
+        # Only informative: with a full disk a token must still allow reading.
         with contextlib.suppress(OperationalError), write():
             Token.update(last_used_at=at).where(Token.id == token.id).execute()
     return Used(token.user, WRITE if token.scope == WRITE else READ)

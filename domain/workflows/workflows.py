@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from peewee import IntegrityError
 
-from domain.accounts import access, audit
+from domain.accounts import access, audit, idempotency
 from domain.accounts.access import Actor
 from domain.clock import now, rfc3339
 from domain.definitions.normalize import normalize
@@ -30,13 +30,11 @@ def create(
     new: NewWorkflow,
     *,
     actor: Actor,
-    within: Callable[[Detail], None] | None = None,
     comment: str = "",
 ) -> Detail:
     """Store a checked definition as revision 1. The caller checks the role in the project.
 
-    comment: for the history. within: called inside the transaction, to store something together
-    with the workflow.
+    comment: for the history.
     Raises Conflict `duplicate_name`, Invalid `unknown_id`.
     """
     plain = normalize(new)
@@ -56,8 +54,7 @@ def create(
             raise _name_taken(error, new.project_id, new.name) from error
         made = _save_revision(workflow, plain, actor, comment)
         _record(actor, "create", workflow)
-        if within:
-            within(made)
+        idempotency.store_answer(made)
     return made
 
 

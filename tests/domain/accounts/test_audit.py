@@ -102,11 +102,11 @@ def test_who_completes_a_step_is_recorded_once_and_told_by_the_run(run):
 
 @pytest.mark.parametrize(("decision", "action"), [("approved", "approve"), ("rejected", "reject")])
 def test_who_decides_about_a_stage_is_recorded_with_the_comment_once(gate, decision, action):
-    assert engine.decide_stage(gate, decision=decision, by=ANN, comment="go") is not None
+    assert engine.decide_stage(gate, decision=decision, by=ANN, comment="go")
     assert told(last()) == ("ann", action, "stage", gate.id, "pond", "192.0.2.1")
     assert last().detail == {"runId": gate.run_id, "name": gate.name, "comment": "go"}
     count = AuditEvent.select().count()
-    assert engine.decide_stage(gate, decision="approved", by=ANN, comment="") is None
+    assert not engine.decide_stage(gate, decision="approved", by=ANN, comment="")
     assert AuditEvent.select().count() == count
 
 
@@ -115,7 +115,7 @@ def test_who_decides_about_a_stage_is_recorded_with_the_comment_once(gate, decis
     [
         lambda run: engine.abort_run(run.id, by=ANN),
         lambda run: engine.abort_step(step_named(run, "a"), by=ANN),
-        lambda run: engine.complete_outside(
+        lambda run: engine.complete_external(
             step_named(run, "outside"), status=SUCCEEDED, message="", release_id=None, by=ANN
         ),
     ],

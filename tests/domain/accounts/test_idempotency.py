@@ -20,10 +20,24 @@ def keyed() -> Keyed:
     return Keyed(user.id, "k1", "POST /api/workflows", "a" * 64)
 
 
-def make(keyed: Keyed | None, name: str = "pond") -> None:
+def create(name: str) -> Project:
     with write():
-        Project.create(id=name, name=name, created_by="ann")
-        idempotency.keep(keyed, ANSWER)
+        project = Project.create(id=name, name=name, created_by="ann")
+        idempotency.store_answer(project)
+    return project
+
+
+def make(keyed: Keyed | None, name: str = "pond") -> tuple[Project | None, Answer]:
+    return idempotency.idempotent(keyed, lambda: create(name), lambda project: ANSWER)
+
+
+def race(keyed: Keyed, name: str) -> Project:
+    """As the slower of two: it saw no answer yet."""
+    token = idempotency._current.set((keyed, lambda project: ANSWER))
+    try:
+        return create(name)
+    finally:
+        idempotency._current.reset(token)
 
 
 def changed(keyed: Keyed, **fields: str) -> Keyed:
@@ -32,14 +46,17 @@ def changed(keyed: Keyed, **fields: str) -> Keyed:
 
 def test_the_first_request_has_no_answer_yet_and_the_second_gets_the_first_ones(keyed):
     assert idempotency.first_answer(keyed) is None
-    make(keyed)
+    project, answer = make(keyed)
+    assert (project.id, answer) == ("pond", ANSWER)
     assert idempotency.first_answer(keyed) == ANSWER
+    assert make(keyed, "other") == (None, ANSWER)
+    assert Project.select().count() == 1
 
 
 def test_the_same_key_with_another_body_is_refused(keyed):
     make(keyed)
     with pytest.raises(Invalid) as error:
-        idempotency.first_answer(changed(keyed, body_hash="b" * 64))
+        make(changed(keyed, body_hash="b" * 64), "other")
     assert error.value.code == "idempotency_key_reused"
 
 
@@ -53,7 +70,7 @@ def test_a_key_counts_for_its_user_and_its_address_only(keyed):
 def test_the_slower_of_two_makes_nothing_and_is_told_to_come_again(keyed):
     make(keyed, "first")
     with pytest.raises(Conflict) as error:
-        make(keyed, "second")
+        race(keyed, "second")
     assert error.value.code == "idempotency_key_in_use"
     assert [row.id for row in Project.select()] == ["first"]
 
@@ -62,17 +79,17 @@ def test_of_two_at_the_same_moment_one_makes_the_thing(keyed, settings):
     models.connect(settings, pooled=True)
     barrier, outcomes = threading.Barrier(2), []
 
-    def race(name: str) -> None:
+    def run(name: str) -> None:
         barrier.wait(10)
         try:
-            make(keyed, name)
+            race(keyed, name)
             outcomes.append("made")
         except Conflict:
             outcomes.append("refused")
         finally:
             models.db.close()
 
-    threads = [threading.Thread(target=race, args=(name,)) for name in ("a", "b")]
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("a", "b")]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -82,14 +99,28 @@ def test_of_two_at_the_same_moment_one_makes_the_thing(keyed, settings):
     models.db.obj.close_all()
 
 
+def test_who_meets_what_the_first_took_gets_its_answer(keyed):
+    def late() -> None:
+        race(keyed, "first")
+        raise Conflict("The name is taken.")
+
+    assert idempotency.idempotent(keyed, late, lambda _: ANSWER) == (None, ANSWER)
+
+
+def test_a_key_counts_for_its_own_request_alone(keyed):
+    make(keyed, "first")
+    create("second")
+    assert IdempotencyKey.select().count() == 1
+
+
 def test_a_failure_leaves_no_key_behind(keyed):
     def fail() -> None:
         with write():
-            idempotency.keep(keyed, ANSWER)
+            idempotency.store_answer(None)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        fail()
+        idempotency.idempotent(keyed, fail, lambda _: ANSWER)
     assert idempotency.first_answer(keyed) is None
 
 
@@ -112,5 +143,5 @@ def test_old_keys_are_purged_and_young_ones_stay(keyed):
 
 
 def test_without_a_key_nothing_is_kept():
-    make(None)
+    assert make(None)[1] == ANSWER
     assert not IdempotencyKey.select().exists()
