@@ -9,7 +9,7 @@ from domain.definitions.validate import parse
 from domain.logs.files import log_path
 from domain.models import Attempt, Ingredient, Run, StageRun, StepRun, Workflow, write
 from domain.projects import projects
-from domain.runs import start as runs
+from domain.runs.start import start_run
 from domain.secret_key import Keys
 from domain.statuses import RUNNING, SUCCEEDED
 from domain.workflows import workflows
@@ -47,8 +47,7 @@ def a_workflow(name: str, stages: int, steps: int) -> Workflow:
 def started(workflow: Workflow, keys: Keys) -> Run:
     """Create a run without notifying a worker."""
     fresh = Workflow.get_by_id(workflow.id)
-    run, _ = runs.start(fresh, actor=ACTOR, keys=keys, parameters={}, trigger_source="bench")
-    return run
+    return start_run(fresh, actor=ACTOR, keys=keys, parameters={}, trigger_source="bench")
 
 
 def advance(run: Run, done: int) -> None:

@@ -18,7 +18,7 @@ from blueprints.responses import runs as answers
 from blueprints.responses.base import Unbounded
 from blueprints.responses.runs import StartedRun
 from blueprints.shared import run_control
-from blueprints.shared.context import doorbell, keys, settings
+from blueprints.shared.context import keys, settings
 from blueprints.shared.guards import (
     address,
     by_address,
@@ -34,7 +34,7 @@ from domain.accounts.access import SUPER_USER, Actor
 from domain.errors import Conflict, FieldError
 from domain.models import Run, StepRun
 from domain.pagination import fetch_after
-from domain.runs import deletion, external_completion, lost_deployments
+from domain.runs import deletion, external_completion
 from domain.runs import queries as run_queries
 from domain.statuses import FINISHED
 
@@ -118,7 +118,7 @@ def abort_run(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     if row.completed_at is not None:
         raise _already(row.status, "run")
-    run_control.abort(row)
+    engine.abort_run(row.id, by=current_actor())
     return jsonify(runId=row.id, status=run_queries.get(row.id).status), 202
 
 
@@ -135,7 +135,7 @@ def abort_run(run_id: str) -> ResponseReturnValue:
 def rerun(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id, SUPER_USER)
     body = read_json(Rerun)
-    return started(lambda within: run_control.rerun(row, body, within))
+    return started(lambda: run_control.rerun(row, body))
 
 
 @bp.get("/<run_id>/steps/<step_run_id>")
@@ -154,9 +154,7 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
     if step.status in FINISHED:
         raise _already(step.status, "step")
-    running, ready = engine.abort_step(step, by=current_actor())
-    doorbell().poke(running)
-    doorbell().ring(ready)
+    engine.abort_step(step, by=current_actor())
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status), 202
 
 
@@ -194,15 +192,7 @@ def complete_by_address(secret: str) -> ResponseReturnValue:
 
 
 def _complete(step: StepRun, actor: Actor) -> ResponseReturnValue:
-    body = read_json(Completion)
-    ready = external_completion.complete(
-        step,
-        success=body.success,
-        release_id=body.release_id,
-        message=body.message,
-        actor=actor,
-    )
-    doorbell().ring(ready)
+    run_control.complete(step, read_json(Completion), actor)
     return jsonify(id=step.id, status=StepRun.get_by_id(step.id).status)
 
 
@@ -217,10 +207,7 @@ def _complete(step: StepRun, actor: Actor) -> ResponseReturnValue:
 def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
     """Record whether a deployment happened whose worker was lost."""
     step = run_queries.get_step(load_run(run_id, SUPER_USER), step_run_id)
-    body = read_json(Outcome)
-    lost_deployments.answer(
-        step, happened=body.happened, comment=body.comment, actor=current_actor()
-    )
+    run_control.record_outcome(step, read_json(Outcome))
     return jsonify(id=step.id, outsideEffect=StepRun.get_by_id(step.id).outside_effect)
 
 

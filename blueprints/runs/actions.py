@@ -1,6 +1,5 @@
-"""What people do to a run from its page: stop it, decide, complete, answer, run it again."""
+"""Actions on a run from its page: abort, decide, complete, record an outcome, rerun."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request
@@ -10,7 +9,7 @@ from blueprints.present import runs as present
 from blueprints.requests.base import check
 from blueprints.requests.runs import Completion, Outcome, Rerun, StageDecision
 from blueprints.shared import pages, run_control
-from blueprints.shared.context import doorbell, keys
+from blueprints.shared.context import keys
 from blueprints.shared.diff_view import difference
 from blueprints.shared.double_submit import FormId, start_once
 from blueprints.shared.forms import Form, read_form, saved
@@ -20,8 +19,9 @@ from domain.accounts.access import SUPER_USER
 from domain.definitions.diff import differences
 from domain.errors import Conflict, GalleyError, Invalid
 from domain.models import Run, StepRun, Workflow, new_id
-from domain.runs import external_completion, lost_deployments, reruns
 from domain.runs import queries as run_queries
+from domain.runs import reruns
+from domain.runs.reruns import Preview
 from domain.workflows import queries as workflow_queries
 
 bp = Blueprint("run_changes", __name__, url_prefix="/runs/<run_id>")
@@ -31,26 +31,25 @@ class RerunForm(Rerun):
     form_id: FormId | None = None
 
 
-# ---- stopping --------------------------------------------------------------------------------
+# ---- aborting --------------------------------------------------------------------------------
 
 
 @bp.post("/abort")
 def abort(run_id: str) -> ResponseReturnValue:
-    """One that has ended meanwhile is no error: the page says how it stands."""
-    run_control.abort(load_run(run_id, SUPER_USER))
+    """Abort a run. If it has ended meanwhile, the page shows that."""
+    load_run(run_id, SUPER_USER)
+    engine.abort_run(run_id, by=current_actor())
     return _polled(f"/runs/{run_id}")
 
 
 @bp.post("/steps/<step_run_id>/abort")
 def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = _step(run_id, step_run_id)
-    running, ready = engine.abort_step(step, by=current_actor())
-    doorbell().poke(running)
-    doorbell().ring(ready)
+    engine.abort_step(step, by=current_actor())
     return _polled(f"/runs/{run_id}?step={step.id}#step")
 
 
-# ---- what waits for somebody -----------------------------------------------------------------
+# ---- deciding --------------------------------------------------------------------------------
 
 
 @bp.post("/stages/<stage_run_id>/approve")
@@ -71,37 +70,28 @@ def _decide(run_id: str, stage_run_id: str, decision: str) -> ResponseReturnValu
 
 @bp.post("/steps/<step_run_id>/complete")
 def complete(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """To its step, which says how it ended; what is refused is said there, too."""
+    """Complete a step and lead to it; a refusal is shown there, too."""
     step = _step(run_id, step_run_id)
     body = read_form(Completion)
+    if not body.success:
+        body = body.model_copy(update={"release_id": None})  # the form has one selected anyway
     try:
-        ready = external_completion.complete(
-            step,
-            success=body.success,
-            release_id=body.release_id if body.success else None,
-            message=body.message,
-            actor=current_actor(),
-        )
+        run_control.complete(step, body, current_actor())
     except GalleyError as error:
         flash(_sentence(error), "bad")
-    else:
-        doorbell().ring(ready)
     return _to_step(step)
 
 
 @bp.post("/steps/<step_run_id>/outcome")
 def answer_outcome(run_id: str, step_run_id: str) -> ResponseReturnValue:
-    """Say whether a deployment happened whose worker was lost; to its step, which then says so."""
+    """Record the outcome of a lost deployment and lead to its step."""
     step = _step(run_id, step_run_id)
-    form = read_form(Outcome)
-    lost_deployments.answer(
-        step, happened=form.happened, comment=form.comment, actor=current_actor()
-    )
+    run_control.record_outcome(step, read_form(Outcome))
     return _to_step(step)
 
 
 def _sentence(error: GalleyError) -> str:
-    """What is wrong: of several faults the first."""
+    """Return the first error as a sentence."""
     return str(error.details[0]["message"] if isinstance(error, Invalid) else error.message)
 
 
@@ -110,7 +100,7 @@ def _step(run_id: str, step_run_id: str) -> StepRun:
 
 
 def _polled(address: str) -> ResponseReturnValue:
-    """The page that asked, if it keeps up with the run by itself, has no need to go anywhere."""
+    """Answer an action. A page that polls the run stays where it is."""
     return Response(status=204) if pages.is_partial() else redirect(address, 303)
 
 
@@ -118,12 +108,12 @@ def _to_step(step: StepRun) -> ResponseReturnValue:
     return pages.lead_to(f"/runs/{step.run_id}?step={step.id}#step")
 
 
-# ---- running it again ------------------------------------------------------------------------
+# ---- rerunning -------------------------------------------------------------------------------
 
 
 @bp.get("/rerun")
 def rerun_page(run_id: str) -> ResponseReturnValue:
-    """What each choice would run, and how the definition differs by now."""
+    """Show what each choice would run, and how the definition has changed."""
     return _rerun_page(load_run(run_id, SUPER_USER), Form())
 
 
@@ -136,10 +126,7 @@ def rerun(run_id: str) -> ResponseReturnValue:
         chosen = {name: request.form[name] for name in names if name in request.form}
         form = check(RerunForm, chosen, strict=False)
         choice = (form.whence, form.definition)
-        address = start_once(
-            form.form_id, choice, lambda within: run_control.rerun(row, form, within)
-        )
-        return pages.lead_to(address)
+        return pages.lead_to(start_once(form.form_id, choice, lambda: run_control.rerun(row, form)))
 
     return saved(start, lambda form: _rerun_page(row, form))
 
@@ -158,20 +145,18 @@ def _rerun_page(row: Run, form: Form) -> str:
     )
 
 
-def _previews(row: Run, workflow: Workflow) -> dict[str, dict[str, Any]]:
-    """By what is chosen; the present definition is none of the choices while it is the same."""
+def _previews(row: Run, workflow: Workflow) -> dict[str, Preview]:
+    """Return a preview for each definition. They are the same until the workflow changes."""
     same = _preview(row, "same")
     is_same = workflow.revision == row.revision
     return {"same": same, "current": same if is_same else _preview(row, "current")}
 
 
-def _preview(row: Run, which: reruns.Which) -> dict[str, Any]:
-    """The names of the steps, those that a rerun from the failure keeps; or why it cannot be."""
+def _preview(row: Run, which: reruns.Which) -> Preview:
     try:
-        preview = reruns.preview(row, definition=which, keys=keys())
+        return reruns.preview(row, definition=which, keys=keys())
     except (Conflict, Invalid) as error:
-        return {"refused": _sentence(error), "unanswered": "", "steps": [], "kept": set()}
-    return {"refused": "", **asdict(preview)}
+        return Preview(refused=_sentence(error))
 
 
 def _differences(row: Run, workflow: Workflow) -> list[Any]:

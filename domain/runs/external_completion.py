@@ -1,12 +1,11 @@
-"""Complete a Build step from another system: by a call, or by the one-time address of the step.
+"""External completion of a Build step: by a call, or by the one-time address of the step.
 
-The address needs no token of a person. It is made from the secret key, so nothing has to be stored;
-it is good for one step only, and for nothing once that step has ended.
+The address needs no token. It is derived from the secret key, so nothing has to be stored. It works
+for one step only, and stops working when that step has ended.
 """
 
 from domain import engine
 from domain.accounts.access import SUPER_USER, Actor
-from domain.engine import Ready
 from domain.errors import Conflict, FieldError, Invalid, NotFound, state
 from domain.models import Release, Run, StepRun, StepSpec, is_id
 from domain.secret_key import Keys
@@ -16,74 +15,72 @@ RELEASES_SHOWN = 20
 
 
 def secret_of(step: StepRun, keys: Keys) -> str:
-    """The last part of the address: the step and what only the server can have made of it."""
+    """Return the last part of the address: the step, and a code that only the server can derive."""
     return f"{step.id}.{keys.capability('completion', step.id, str(step.attempt))}"
 
 
 def by_secret(secret: str, keys: Keys) -> StepRun:
-    """The step that the address is for. Raises NotFound, whatever is wrong with it."""
+    """Return the step of the address. Raises NotFound, whatever is wrong with the address."""
     step_id, _, _ = secret.partition(".")
     step = StepRun.get_or_none(StepRun.id == step_id) if is_id(step_id) else None
     if step is None or not keys.is_same(secret, secret_of(step, keys)):
-        raise NotFound("There is no such address for a completion.")
+        raise NotFound("There is no such completion address.")
     return step
 
 
 def actor_for(step: StepRun, address: str) -> Actor:
-    """In whose name the address acts. address: where the request came from."""
+    """Return the actor of a one-time address. address: the client's."""
     project = Run.select(Run.project_id).where(Run.id == step.run_id).scalar()
     return Actor("", "one-time address", roles={project: SUPER_USER}, address=address)
 
 
 def ingredient_of(step: StepRun) -> str:
-    """Of what the step is to have made a release."""
+    """Return the ingredient of which the step releases a version."""
     return str(StepSpec.get_by_id(step.id).spec["ingredientId"])
 
 
 def releases_for(step: StepRun) -> list[Release]:
-    """What it may be completed with: the newest releases of its ingredient."""
+    """Return the newest releases of its ingredient, one of which the step may have made."""
     mine = Release.select().where(Release.ingredient == ingredient_of(step))
     return list(mine.order_by(Release.id.desc()).limit(RELEASES_SHOWN))
 
 
 def complete(
     step: StepRun, *, success: bool, release_id: str | None, message: str, actor: Actor
-) -> list[Ready]:
-    """End a Build step that has no script. The same result again changes nothing.
+) -> None:
+    """End a Build step that has no script. Reporting the same result again changes nothing.
 
-    Returns the steps that became ready. Raises Invalid for a release that cannot be the step's,
-    Conflict `already_finished` after another result, `conflict` when the step does not wait.
+    Raises Invalid: the release cannot be the step's. Raises Conflict: `already_finished` after
+    another result, `conflict` if the step does not wait for completion.
     """
     if not step.is_outside:
-        raise _not_waiting("Only a Build step without a script is completed from outside.", step)
+        raise _not_waiting("Only a Build step without a script can be completed externally.", step)
     if release_id is not None:
         _check_release(step, success, release_id)
     status = SUCCEEDED if success else FAILED
-    ready = engine.complete_outside(
+    if engine.complete_external(
         step, status=status, message=message, release_id=release_id, by=actor
-    )
-    if ready is not None:
-        return ready
+    ):
+        return
     present = StepRun.get_by_id(step.id)
     if present.status not in FINISHED:
-        raise _not_waiting("The step does not wait for it yet: its stage has not begun.", present)
+        raise _not_waiting("The step cannot be completed yet: its stage has not begun.", present)
     if (present.status, present.release_id) != (status, release_id):
         raise _already_finished(present)
-    return []
 
 
 def _check_release(step: StepRun, success: bool, release_id: str) -> None:
-    """Raises Invalid unless the step succeeded and the release is one of its ingredient."""
+    """Raise Invalid unless the step succeeded and the release is one of its ingredient."""
     ingredient = StepSpec.get_by_id(step.id).spec["ingredientId"]
     release = Release.get_or_none(Release.id == release_id)
     if not success:
-        fault = FieldError("/releaseId", "not_allowed", "A step that failed has made no release.")
+        error = FieldError("/releaseId", "not_allowed", "A step that failed cannot have a release.")
     elif release is None or release.ingredient_id != ingredient:
         message = f"There is no release {release_id!r} of {ingredient}."
-        fault = FieldError("/releaseId", "unknown_release", message)
+        error = FieldError("/releaseId", "unknown_release", message)
     else:
         return
-    raise Invalid([fault])
+    raise Invalid([error])
 
 
 def _not_waiting(message: str, step: StepRun) -> Conflict:

@@ -1,27 +1,27 @@
-"""Deployments whose worker was lost: record what a person says became of them."""
+"""Lost deployments: a person records the outcome of a deployment whose worker was lost."""
 
 from collections.abc import Iterable
 
 from domain.accounts import audit
 from domain.accounts.access import Actor
-from domain.errors import Conflict, FieldError, state
+from domain.errors import Conflict, FieldError, conflict, state
 from domain.models import Deployment, RunEvent, StepRun, write
 from domain.models.run_facts import touch
 from domain.statuses import DID_NOT, FAILED, HAPPENED, SUCCEEDED, UNKNOWN
 
 
 def require_answers(steps: Iterable[StepRun]) -> None:
-    """Raises Conflict `outcome_unknown`, which names each step that nobody has answered for."""
+    """Raise Conflict `outcome_unknown`, naming each step whose outcome is unknown, if any."""
     unknown = [step for step in steps if step.outside_effect == UNKNOWN]
     if unknown:
         raise Conflict(
-            "First say what became of the deployment whose worker was lost: "
+            "First record the outcome of the deployment whose worker was lost: "
             f"{', '.join(step.name for step in unknown)}.",
             code="outcome_unknown",
             details=[
                 state(
                     "outcome_unknown",
-                    f"Nobody knows yet whether {step.name} happened.",
+                    f"It is not known whether {step.name} happened.",
                     stepRunId=step.id,
                 )
                 for step in unknown
@@ -30,11 +30,11 @@ def require_answers(steps: Iterable[StepRun]) -> None:
 
 
 def answer(step: StepRun, *, happened: bool, comment: str, actor: Actor) -> None:
-    """Say whether a deployment happened whose worker was lost before it could tell.
+    """Record whether a deployment happened whose worker was lost before it could report.
 
-    One that happened counts as deployed from then on; its step stays Failed, for that attempt is
-    over. The same answer again changes nothing. Raises Conflict: `already_answered` after the
-    other answer, `not_waiting` where nothing is unknown.
+    A deployment that happened counts from then on, while its step stays Failed. Recording the same
+    outcome again changes nothing. Raises Conflict: `already_answered` after the other outcome,
+    `not_waiting` if the outcome is not unknown.
     """
     effect = HAPPENED if happened else DID_NOT
     with write(step.run_id):
@@ -48,15 +48,15 @@ def answer(step: StepRun, *, happened: bool, comment: str, actor: Actor) -> None
             return
         known = StepRun.select(StepRun.outside_effect).where(StepRun.id == step.id).scalar()
     if known is None:
-        raise Conflict(
-            "What became of this step is known; only a Deploy whose worker was lost needs to be"
-            " told of.",
-            code="not_waiting",
-            details=[state("not_waiting", f"{step.name} is {step.status}.", status=step.status)],
+        raise conflict(
+            "not_waiting",
+            "An outcome is recorded only for a Deploy whose worker was lost.",
+            f"{step.name} is {step.status}.",
+            status=step.status,
         )
     if known != effect:
         raise Conflict(
-            f"It has been answered already: the deployment {_SAID[known]}.",
+            f"The outcome was recorded already: the deployment {_SAID[known]}.",
             code="already_answered",
             details=[FieldError("/outsideEffect", "already_answered", known)],
         )

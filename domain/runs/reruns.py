@@ -1,38 +1,26 @@
-"""Running a finished run again, from its start or from what failed.
+"""Reruns: run a finished run again, from the start or from where it failed.
 
-From what failed, the successes before it are kept (`domain.runs.reuse` says which): these steps
-do not run, and what they released counts as the new run's own, if every package
-is as it was released.
+From where it failed, a rerun reuses the successes before it: `domain.runs.reuse` decides which.
+These steps do not run, and what they released counts as the new run's own if every package is
+still as it was released.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from peewee import fn
-
+from domain import engine
 from domain.accounts.access import Actor, missing
 from domain.clock import now, rfc3339
-from domain.engine import Ready
-from domain.errors import Conflict, FieldError, GalleyError, Invalid, state
-from domain.models import (
-    Deployment,
-    Ingredient,
-    Release,
-    Run,
-    StageRun,
-    StepRun,
-    StepSpec,
-    Workflow,
-)
+from domain.errors import Conflict, FieldError, GalleyError, Invalid, conflict
+from domain.models import Ingredient, Release, Run, StageRun, StepRun, Workflow, write
 from domain.releases.artifacts import Artifact
 from domain.releases.releases import artifacts_of
 from domain.releases.storage import Storage, StorageError
-from domain.runs import start as runs
+from domain.runs.earlier import Earlier, read_earlier
 from domain.runs.lost_deployments import require_answers
-from domain.runs.reuse import Earlier, Kept, choose
-from domain.runs.start import Plan
-from domain.runs.step_specs import RunPart, Seal, StepPart
+from domain.runs.reuse import Reused, choose
+from domain.runs.start import Plan, prepare, store
 from domain.secret_key import Keys
 from domain.settings import SettingError
 from domain.statuses import SUCCEEDED
@@ -53,50 +41,45 @@ def rerun(
     actor: Actor,
     keys: Keys,
     storage: Callable[[], Storage],
-    within: Callable[[Run], None] | None = None,
-) -> tuple[Run, list[Ready]]:
-    """Run the old run's workflow again, with its parameters.
+) -> Run:
+    """Run the old run's workflow again, with the same parameters, and return the new run.
 
-    definition: of the revision that the old run had, or the present one; suites and environments
-    are always as they are now. storage: opens it; called only if releases are kept, and may raise
-    SettingError. within: see `runs.launch`.
-    Returns the new run and the steps to ring for. Raises Conflict, Invalid, StorageUnavailable.
+    definition: the revision of the old run, or the current one. Suites and environments are always
+    the current ones. storage: opens it; called only if releases are reused, may raise SettingError.
+    Raises Conflict, Invalid, StorageUnavailable.
     """
     workflow = _workflow_of(old)
-    earlier = _read(old, keys)
+    earlier = read_earlier(old, keys)
     plan = _prepare(old, workflow, definition)
-    kept = Kept() if whence == "start" else _kept_of(old, earlier, plan, storage)
-
-    def keep(run: Run) -> None:
-        _keep(kept, old)
-        if within:
-            within(run)
-
-    return runs.launch(
-        plan, actor=actor, keys=keys, trigger_source="rerun", rerun_of=old.id, within=keep
-    )
+    reused = Reused() if whence == "start" else _reused(old, earlier, plan, storage)
+    with write():
+        run = store(plan, actor=actor, keys=keys, trigger_source="rerun", rerun_of=old.id)
+        _take_over(reused, old)
+        engine.advance_in_transaction(run.id)
+    return run
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a rerun would do."""
+    """The steps that a rerun would have, by name and in order."""
 
-    steps: list[str]
-    """The names of all its steps, in their order."""
-    kept: set[str]
-    """Those that one from the failure does not run again."""
-    unanswered: str
-    """Why there can be none from the failure yet; "" if there can."""
+    steps: Sequence[str] = ()
+    reused: Collection[str] = ()
+    """The steps that a rerun from the failure reuses."""
+    unanswered: str = ""
+    """Why a rerun from the failure is not possible yet."""
+    refused: str = ""
+    """Why no rerun is possible."""
 
 
 def preview(old: Run, *, definition: Which, keys: Keys) -> Preview:
-    """Before anything is done, and without a look into the storage: that is checked when it begins.
+    """Return what a rerun would do. Packages are not checked before it starts.
 
     Raises Conflict and Invalid where such a rerun is not possible.
     """
-    earlier = _read(old, keys)
+    earlier = read_earlier(old, keys)
     plan = _prepare(old, _workflow_of(old), definition)
-    kept = choose(plan, earlier)
+    reused = choose(plan, earlier)
     try:
         require_answers(earlier.steps.values())
         unanswered = ""
@@ -104,7 +87,7 @@ def preview(old: Run, *, definition: Which, keys: Keys) -> Preview:
         unanswered = error.message
     return Preview(
         steps=[step["name"] for step in plan.steps],
-        kept={step["name"] for step in plan.steps if step["id"] in kept.steps},
+        reused={step["name"] for step in plan.steps if step["id"] in reused.steps},
         unanswered=unanswered,
     )
 
@@ -118,182 +101,96 @@ def _workflow_of(old: Run) -> Workflow:
         )
     workflow = Workflow.get_by_id(old.workflow_id)
     if workflow.deleted_at is not None:
-        raise Conflict(
+        raise conflict(
+            "workflow_deleted",
             "The workflow of this run was deleted.",
-            code="workflow_deleted",
-            details=[
-                state(
-                    "workflow_deleted",
-                    f"{workflow.updated_by} deleted it.",
-                    workflowId=workflow.id,
-                    deletedAt=rfc3339(workflow.deleted_at),
-                )
-            ],
+            f"{workflow.updated_by} deleted it.",
+            workflowId=workflow.id,
+            deletedAt=rfc3339(workflow.deleted_at),
         )
     return workflow
 
 
 def _prepare(old: Run, workflow: Workflow, definition: Which) -> Plan:
-    """What the new run would be. Raises Conflict, Invalid."""
+    """Return the plan of the new run. Raises Conflict, Invalid."""
     is_current = definition == "current"
+    revision = workflow.revision if is_current else old.revision
     try:
-        return runs.prepare(
-            workflow, workflow.revision if is_current else old.revision, old.parameters
-        )
+        return prepare(workflow, revision, old.parameters)
     except Invalid as refused:
-        if not all(fault.field.startswith("/parameters") for fault in refused.errors):
+        if not all(error.field.startswith("/parameters") for error in refused.errors):
             raise
-        # Nobody has sent these parameters with this request, so it is not the one at fault.
-        as_it_was = " Or run it again with the definition that it had." if is_current else ""
+        # The parameters came with the old run, not with this request: a conflict, not an error.
+        or_same = " Or run it again with the definition that it had." if is_current else ""
         raise Conflict(
-            f"The parameters of run #{old.number} do not fit the definition any more: "
-            f"{refused.errors[0].message} Start a new run with parameters that fit.{as_it_was}",
+            f"The parameters of run #{old.number} no longer fit the definition: "
+            f"{refused.errors[0].message} Start a new run with parameters that fit.{or_same}",
             code="parameters_do_not_fit",
-            details=[FieldError("/definition", f.code, f.message) for f in refused.errors],
+            details=[FieldError("/definition", e.code, e.message) for e in refused.errors],
         ) from None
 
 
-# ---- with the database and the storage -------------------------------------------------------
-
-
-def _kept_of(old: Run, earlier: Earlier, plan: Plan, storage: Callable[[], Storage]) -> Kept:
+def _reused(old: Run, earlier: Earlier, plan: Plan, storage: Callable[[], Storage]) -> Reused:
     if old.status == SUCCEEDED:
-        raise Conflict(
+        raise conflict(
+            "nothing_failed",
             "Nothing failed in this run; run it again from the start.",
-            code="nothing_failed",
-            details=[state("nothing_failed", f"The run is {old.status}.", status=old.status)],
+            f"The run is {old.status}.",
+            status=old.status,
         )
     require_answers(earlier.steps.values())
-    kept = choose(plan, earlier)
-    _check_releases(kept.steps.values(), old.project_id, storage)
-    return kept
-
-
-def _read(old: Run, keys: Keys) -> Earlier:
-    """Raises Conflict for a run that is not as it was signed.
-
-    The new run signs what it takes over from it, its parameters at least: without this look, what
-    no worker would run of a changed row would be as good as new.
-    """
-    stages = {stage.id: stage for stage in StageRun.select().where(StageRun.run == old.id)}
-    steps = list(StepRun.select().where(StepRun.run == old.id).order_by(StepRun.id))
-    of_run = StepSpec.select().join(StepRun).where(StepRun.run == old.id)
-    specs = {row.step_id: row for row in of_run}
-    part = RunPart(old.id, old.project_id, old.number, old.triggered_by, old.parameters)
-    seal = Seal(keys, part)
-    _refuse_altered(
-        steps,
-        [s for s in steps if not _fits(seal, s, stages.get(s.stage_id), specs.get(s.id))],
-    )
-    places, newest = _deployments(steps)
-    return Earlier(
-        parameters=old.parameters,
-        stages=stages,
-        steps={step.name: step for step in steps},
-        specs={step_id: row.spec for step_id, row in specs.items()},
-        places=places,
-        newest=newest,
-    )
-
-
-def _fits(seal: Seal, step: StepRun, stage: StageRun | None, row: StepSpec | None) -> bool:
-    """Whether the step is as it was signed; without its stage or spec it is not."""
-    if stage is None or row is None:
-        return False
-    part = StepPart(
-        step_id=step.id,
-        stage_name=stage.name,
-        name=step.name,
-        type=step.type,
-        queue=step.queue,
-        timeout_seconds=step.timeout_seconds,
-        lock_key=step.lock_key,
-        spec=row.spec,
-    )
-    return seal.fits(part, row.signature)
-
-
-def _refuse_altered(steps: Sequence[StepRun], altered: Sequence[StepRun]) -> None:
-    """Raises Conflict for altered steps, and for a run without steps: nothing vouches for it."""
-    if steps and not altered:
-        return
-    raise Conflict(
-        "The stored plan of this run does not fit its signature, so nothing of it is used again. "
-        "Either it was changed in the database after the run began; or it was signed with another "
-        "secret key, or before an upgrade. Start a new run.",
-        code="run_altered",
-        details=[
-            state("run_altered", f"{step.name} is not as it was signed.", stepRunId=step.id)
-            for step in altered
-        ]
-        or [state("run_altered", "It has no steps any more.")],
-    )
-
-
-def _deployments(steps: Iterable[StepRun]) -> tuple[dict[str, str], dict[str, str]]:
-    """`places` and `newest` of `Earlier`."""
-    ids = [step.deployment_id for step in steps if step.deployment_id is not None]
-    if not ids:
-        return {}, {}
-    mine = Deployment.select(Deployment.id, Deployment.environment).where(Deployment.id.in_(ids))
-    places = dict(mine.tuples())
-    others = (
-        Deployment.select(Deployment.environment, fn.MAX(Deployment.id))
-        .where(Deployment.environment.in_(list(places.values())) & Deployment.id.not_in(ids))
-        .group_by(Deployment.environment)
-    )
-    return places, dict(others.tuples())
+    reused = choose(plan, earlier)
+    _check_releases(reused.steps.values(), old.project_id, storage)
+    return reused
 
 
 def _check_releases(
     steps: Iterable[StepRun], project_id: str, storage: Callable[[], Storage]
 ) -> None:
-    """Raises Conflict, which names each package of what the steps released that is not as it was.
+    """Check that each package that the steps released in their project is still intact.
 
-    A release of another project is none of theirs. Raises StorageUnavailable.
+    Raises Conflict, which names each package that is not, and StorageUnavailable.
     """
     makers = {step.release_id: step.name for step in steps if step.release_id is not None}
     if not makers:
         return
     mine = Release.id.in_(list(makers)) & (Ingredient.project == project_id)
     releases = list(Release.select().join(Ingredient).where(mine))
-    there = {release.id for release in releases}
+    found = {release.id for release in releases}
     damaged = [
         f"The release that {name} made does not exist any more."
         for release_id, name in makers.items()
-        if release_id not in there
+        if release_id not in found
     ]
     damaged += _damaged(artifacts_of(releases), storage)
     if damaged:
         raise Conflict(
-            f"What this run released cannot be used again. {damaged[0]} "
-            "Run it again from the start.",
+            f"The releases of this run cannot be reused. {damaged[0]} Run it again from the start.",
             code="release_damaged",
             details=[FieldError("", "release_damaged", message) for message in damaged],
         )
 
 
 def _damaged(artifacts: Sequence[Artifact], storage: Callable[[], Storage]) -> list[str]:
-    """A sentence for each package that is missing or damaged. Raises StorageUnavailable.
+    """Return a sentence for each package that is missing or damaged. Raises StorageUnavailable.
 
-    Whoever asks for the rerun waits for it, some two seconds for each GB on a local disk. It takes
-    1 MiB of memory however much is read, holds no transaction, and lets other requests go on.
+    The request waits for it, some two seconds for each GB on a local disk. It takes 1 MiB of memory
+    whatever the size, holds no transaction, and lets other requests proceed.
     """
     if not artifacts:
         return []
     try:
         opened = storage()
-        wrong = {sha256: _fault_of(opened, sha256) for sha256 in {a.sha256 for a in artifacts}}
+        wrong = {sha256: _damage(opened, sha256) for sha256 in {a.sha256 for a in artifacts}}
     except (SettingError, OSError) as error:
         raise StorageUnavailable(
-            f"What this run released cannot be checked, for the storage does not answer ({error}). "
-            "Try again later, or run it again from the start."
+            "The releases of this run cannot be checked, because the storage does not answer "
+            f"({error}). Try again later, or run it again from the start."
         ) from error
-    return [f"{artifact}: {fault}" for artifact in artifacts if (fault := wrong[artifact.sha256])]
+    return [f"{artifact}: {why}" for artifact in artifacts if (why := wrong[artifact.sha256])]
 
 
-def _fault_of(storage: Storage, sha256: str) -> str:
-    """What is wrong with a stored file; "" for nothing."""
+def _damage(storage: Storage, sha256: str) -> str:
     try:
         storage.verify(sha256)
     except StorageError as error:
@@ -301,22 +198,22 @@ def _fault_of(storage: Storage, sha256: str) -> str:
     return ""
 
 
-def _keep(kept: Kept, old: Run) -> None:
-    """Inside the transaction that stores the new run, before anything of it can begin."""
-    _require_still_there(kept, old)
+def _take_over(reused: Reused, old: Run) -> None:
+    """Store what is reused, in the transaction of the new run, before it is advanced."""
+    _require_unchanged(reused, old)
     at = now()
-    for step_id, step in kept.steps.items():
+    for step_id, step in reused.steps.items():
         StepRun.update(
             status=SUCCEEDED,
             completed_at=at,
-            message=step.message if step.kept_from else f"Kept from run #{old.number}.",
+            message=step.message if step.kept_from else f"Reused from run #{old.number}.",
             release_id=step.release_id,
             deployment_id=step.deployment_id,
             test_counts=step.test_counts,
             log_size=step.log_size,
             kept_from=step.kept_from or step.id,
         ).where(StepRun.id == step_id).execute()
-    for stage_id, stage in kept.decisions.items():
+    for stage_id, stage in reused.decisions.items():
         StageRun.update(
             decision=stage.decision,
             decided_by=stage.decided_by,
@@ -325,11 +222,11 @@ def _keep(kept: Kept, old: Run) -> None:
         ).where(StageRun.id == stage_id).execute()
 
 
-def _require_still_there(kept: Kept, old: Run) -> None:
-    """Raises NotFound when what is kept was removed since it was read.
+def _require_unchanged(reused: Reused, old: Run) -> None:
+    """Raise NotFound if a reused step was deleted after it was read.
 
-    Whoever removes a run holds its workflow's row, as the caller does: it cannot go from now on.
+    Deleting a run locks its workflow's row, as the caller does, so it cannot happen from now on.
     """
-    ids = {step.kept_from or step.id for step in kept.steps.values()}
+    ids = {step.kept_from or step.id for step in reused.steps.values()}
     if StepRun.select().where(StepRun.id.in_(ids)).count() < len(ids):
         raise missing("run", old.id)

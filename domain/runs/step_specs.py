@@ -42,6 +42,13 @@ class StepPart(NamedTuple):
     spec: dict[str, Any]
 
 
+def part_of(step: Mapping[str, Any], stage_name: str, spec: dict[str, Any]) -> StepPart:
+    """Return the signed part of a step, from its columns."""
+    columns = ("name", "type", "queue", "timeout_seconds", "lock_key")
+    own = {name: step[name] for name in columns}
+    return StepPart(step_id=step["id"], stage_name=stage_name, spec=spec, **own)
+
+
 class Seal:
     """The signatures of one run's steps."""
 

@@ -67,7 +67,7 @@ def test_a_run_that_is_cancelled_ends_with_1(server, begin):
     run_id = server.eventually(workflow, "Running")
     server.send("POST", f"/api/workflowruns/{run_id}/abort")
     assert running.ended() == 1
-    assert running.out.endswith("run #1 Cancelled. Stopped by admin.\n")
+    assert running.out.endswith("run #1 Cancelled. Aborted by admin.\n")
 
 
 def test_every_attempt_is_told(server, galley):
@@ -121,7 +121,7 @@ def test_ctrl_c_leaves_the_run_running_and_says_how_to_stop_it(server, begin, ga
     stopped = galley("abort", run_id)
     assert stopped.stdout == f"run {run_id} is being stopped\n"
     assert again.ended() == 1
-    assert again.out.endswith("run #1 Cancelled. Stopped by admin.\n")
+    assert again.out.endswith("run #1 Cancelled. Aborted by admin.\n")
 
 
 def test_a_run_that_is_not_followed_is_only_started(server, galley):

@@ -112,6 +112,6 @@ def test_before_a_lost_deployment_is_answered_for_nothing_is_kept(
         StepRun.id == step_named(failed, "sign").id
     ).execute()
     page = visitor.get(f"/runs/{failed.id}/rerun").text
-    assert "First say what became of the deployment" in page
+    assert "First record the outcome of the deployment" in page
     assert re.search(r'value="failed"\s+disabled', page)
     assert "is reused" not in page

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from blueprints.shared import double_submit, run_control
+from blueprints.shared import run_control
 from domain import engine
+from domain.accounts import idempotency
 from domain.accounts.idempotency import first_answer
 from domain.engine import Ending
 from domain.logs.files import log_path
@@ -283,7 +284,7 @@ def test_a_failed_run_is_run_again_from_its_page_and_says_what_was_kept(
     assert f'href="/runs/{failed.id}"' in page
     assert "Not started yet: 1 step to do" in page
     kept = visitor.get(f"{answer.location}?step={step_named(again, 'wheel').id}").text
-    assert "Kept from run #1." in kept
+    assert "Reused from run #1." in kept
     assert visitor.get(f"/runs/{again.id}/status").status_code == 200
 
 
@@ -326,7 +327,7 @@ def test_a_click_while_the_first_is_being_answered_leads_to_the_same_run(
     form = {"from": "failed", "definition": "same", "formId": new_id()}
     first = visitor.post(address, data=form)
     looks = iter([lambda keyed: None, first_answer])
-    monkeypatch.setattr(double_submit, "first_answer", lambda keyed: next(looks)(keyed))
+    monkeypatch.setattr(idempotency, "first_answer", lambda keyed: next(looks)(keyed))
     second = visitor.post(address, data=form)
     assert (second.status_code, second.location) == (303, first.location)
     assert Run.select().count() == 2

@@ -44,7 +44,7 @@ def failed() -> Run:
 
 
 def rerun(old: Run) -> Run:
-    run, _ = reruns.rerun(
+    return reruns.rerun(
         Run.get_by_id(old.id),
         whence="failed",
         definition="same",
@@ -52,7 +52,6 @@ def rerun(old: Run) -> Run:
         keys=KEYS,
         storage=lambda: pytest.fail("nothing was released"),
     )
-    return run
 
 
 def paths(settings, run: Run) -> dict[str, str]:

@@ -21,6 +21,7 @@ from domain.releases import deployments as release_deployments
 from domain.releases.artifacts import Artifact
 from domain.runs import external_completion, lost_deployments
 from domain.statuses import CANCELLED, FAILED, PENDING, SKIPPED, SUCCEEDED
+from tests.support.bell import announced
 from tests.support.pipelines import (
     ACTOR,
     a_project,
@@ -139,7 +140,7 @@ def test_the_same_answer_again_changes_nothing_and_the_other_one_is_refused(work
     lost_deployments.answer(step_of(held), happened=True, comment="", actor=BOB)
     version = Run.get().version
     lost_deployments.answer(step_of(held), happened=True, comment="again", actor=ACTOR)
-    with pytest.raises(Conflict, match="answered already: the deployment happened") as refused:
+    with pytest.raises(Conflict, match="recorded already: the deployment happened") as refused:
         lost_deployments.answer(step_of(held), happened=False, comment="", actor=ACTOR)
     assert refused.value.code == "already_answered"
     assert (step_of(held).outside_effect, Deployment.get().status) == ("happened", SUCCEEDED)
@@ -149,7 +150,7 @@ def test_the_same_answer_again_changes_nothing_and_the_other_one_is_refused(work
 def test_nobody_is_asked_about_what_is_known(workflow):
     held = deploying(workflow)
     engine.finish(held, Ending(FAILED, "exit code 1."))
-    with pytest.raises(Conflict, match="known") as refused:
+    with pytest.raises(Conflict, match="whose worker was lost") as refused:
         lost_deployments.answer(step_of(held), happened=True, comment="", actor=BOB)
     assert refused.value.code == "not_waiting"
     assert Deployment.get().status == FAILED
@@ -197,8 +198,10 @@ def release(version: str, ingredient: str = "duck") -> str:
 
 
 def complete(step: StepRun, success: bool = True, release_id: str | None = None):
-    return external_completion.complete(
-        step, success=success, release_id=release_id, message="made", actor=ACTOR
+    return announced(
+        lambda: external_completion.complete(
+            step, success=success, release_id=release_id, message="made", actor=ACTOR
+        )
     )
 
 

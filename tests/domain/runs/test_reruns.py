@@ -9,6 +9,7 @@ import pytest
 
 from domain import engine
 from domain.accounts.access import console
+from domain.accounts.idempotency import Answer, Keyed, idempotent
 from domain.definitions.schema import ChangedWorkflow
 from domain.definitions.validate import parse
 from domain.engine import Claim, Ending, Ready
@@ -26,6 +27,7 @@ from domain.models import (
     StepRun,
     StepSpec,
     TestSuite,
+    User,
     Workflow,
     write,
 )
@@ -43,6 +45,7 @@ from domain.workflows.workflows import update
 from jobs.worker.step_plan import load
 from tests.conftest import KINDS
 from tests.support import pipelines
+from tests.support.bell import heard
 from tests.support.keys import KEYS
 from tests.support.pipelines import (
     ACTOR,
@@ -152,15 +155,15 @@ def again(storage, worker):
     """Run again: from what failed and as before, unless told otherwise."""
 
     def again(old: Run, whence="failed", definition="same", **more: Any) -> Run:
-        run, worker.ready = reruns.rerun(
-            Run.get_by_id(old.id),
-            whence=whence,
-            definition=definition,
-            actor=console("bob"),
-            keys=KEYS,
-            **{"storage": lambda: storage, **more},
-        )
-        return run
+        with heard() as worker.ready:
+            return reruns.rerun(
+                Run.get_by_id(old.id),
+                whence=whence,
+                definition=definition,
+                actor=console("bob"),
+                keys=KEYS,
+                **{"storage": lambda: storage, **more},
+            )
 
     return again
 
@@ -232,7 +235,7 @@ def test_what_the_definition_names_and_is_gone_is_told_as_at_a_start(worker, aga
     worker.fail(old, "a")
     with write():
         Ingredient.delete().execute()
-    with pytest.raises(Invalid, match="names what does not exist"):
+    with pytest.raises(Invalid, match="refers to something that does not exist"):
         again(old)
 
 
@@ -274,18 +277,23 @@ def test_a_rerun_waits_for_the_concurrency_limit_like_any_run(worker, again):
     assert Run.get_by_id(run.id).status == SUCCEEDED
 
 
-def test_what_must_be_stored_with_the_run_is_stored_with_it_or_nothing_is(worker, again):
+def test_the_idempotency_key_is_stored_with_the_run_or_nothing_is(worker, again):
     old = worker.start(a_workflow([build("a")], [build("b")]))
     worker.succeed(old, "a")
     worker.fail(old, "b")
 
-    def refuse(run: Run) -> None:
-        assert statuses(run) == {"a": SUCCEEDED, "b": PENDING}, "kept before anything can begin"
+    keyed = Keyed(User.create(username="bob").id, "k", "POST /there", "0" * 64)
+
+    def refuse(run: Run) -> Answer:
         raise Conflict("no")
 
     with pytest.raises(Conflict, match="no"):
-        again(old, within=refuse)
-    assert Run.select().count() == 1
+        idempotent(keyed, lambda: again(old), refuse)
+    assert (Run.select().count(), worker.ready) == (1, [])
+    answer = Answer(201, {})
+    run, _ = idempotent(keyed, lambda: again(old), lambda run: answer)
+    assert Run.select().where(Run.rerun_of == old.id).get() == run
+    assert idempotent(keyed, lambda: again(old), lambda run: answer) == (None, answer)
 
 
 # ---- a run that is not as it was signed ------------------------------------------------------
@@ -310,7 +318,7 @@ def test_what_was_altered_is_not_signed_anew(worker, again, model, columns, when
     worker.fail(old, "b")
     with write():
         model.update(columns).execute()
-    with pytest.raises(Conflict, match="does not fit its signature") as refused:
+    with pytest.raises(Conflict, match="does not match its signature") as refused:
         again(old, whence)
     assert refused.value.code == "run_altered"
     assert {d["stepRunId"] for d in refused.value.details} == {step.id for step in old.steps}
@@ -370,7 +378,7 @@ def test_a_kept_step_shows_what_it_made_but_no_attempt_and_no_duration(worker, a
     run = again(old)
     a, t = step_named(run, "a"), step_named(run, "t")
     assert a.release_id == step_named(old, "a").release_id is not None
-    assert (t.test_counts, t.message) == (COUNTS, "Kept from run #1.")
+    assert (t.test_counts, t.message) == (COUNTS, "Reused from run #1.")
     assert (a.started_at, a.worker, list(a.attempts)) == (None, None, [])
     assert a.completed_at is not None
     details = run_queries.details(Run.get_by_id(run.id))
@@ -398,7 +406,7 @@ def test_a_step_that_was_kept_before_is_kept_again_from_where_it_really_ran(work
     third = again(second)
     assert third.rerun_of == second.id
     assert kept(third) == {"a": step_named(old, "a").id}
-    assert step_named(third, "a").message == "Kept from run #1."
+    assert step_named(third, "a").message == "Reused from run #1."
 
 
 @on_one_database
@@ -685,7 +693,7 @@ def lost(worker) -> StepRun:
 
 
 def test_nothing_goes_on_after_an_outcome_that_nobody_knows(lost, again):
-    with pytest.raises(Conflict, match=r"First say what became of .*: d") as refused:
+    with pytest.raises(Conflict, match=r"First record the outcome of .*: d") as refused:
         again(lost.run)
     assert refused.value.code == "outcome_unknown"
     assert refused.value.details[0]["stepRunId"] == lost.id

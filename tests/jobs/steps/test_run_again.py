@@ -33,7 +33,7 @@ def failed(bench: Bench, trace) -> Run:
 
 
 def run_again(bench: Bench, old: Run) -> list[StepRun]:
-    bench.run, _ = reruns.rerun(
+    bench.run = reruns.rerun(
         old,
         whence="failed",
         definition="same",

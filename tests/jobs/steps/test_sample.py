@@ -20,7 +20,7 @@ from domain.models import (
     Workflow,
     WorkflowRevision,
 )
-from domain.runs import start as runs
+from domain.runs.start import start_run
 from jobs.setup.sample import create_sample
 from tests.jobs.steps.workbench import ACTOR, Bench
 from tests.support.keys import KEYS
@@ -35,7 +35,7 @@ def sample(bench: Bench) -> Bench:
 def run_sample(bench: Bench, **parameters: Any) -> dict[str, StepRun]:
     """A whole run of the sample workflow; the finished steps by name."""
     workflow = Workflow.get(Workflow.project == "sample")
-    bench.run, _ = runs.start(
+    bench.run = start_run(
         workflow, actor=ACTOR, keys=KEYS, parameters=parameters, trigger_source="test"
     )
     steps = bench.steps()

@@ -11,7 +11,7 @@ from domain.definitions.schema import NewWorkflow
 from domain.definitions.validate import parse
 from domain.models import Environment, Ingredient, Project, Run, StepRun, StepSpec, TestSuite
 from domain.releases.storage import Storage, open_storage
-from domain.runs import start as runs
+from domain.runs.start import start_run
 from domain.settings import Settings
 from domain.workflows import workflows
 from jobs import steps as kinds
@@ -61,7 +61,7 @@ class Bench:
         count = Run.select().count()
         body = {"name": f"Workflow {count}", "projectId": "demo", "stages": stages}
         detail = workflows.create(parse(body, NewWorkflow), actor=ACTOR)
-        self.run, _ = runs.start(
+        self.run = start_run(
             detail.workflow,
             actor=ACTOR,
             keys=KEYS,
