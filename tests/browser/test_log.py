@@ -97,7 +97,7 @@ def test_a_log_is_followed_while_its_end_is_in_view(visitor: Page, galley: Galle
     gate.with_suffix(".5").touch()
     expect(note).to_contain_text("End of log", timeout=ENDED)
     expect(button).to_be_hidden()
-    said = "First error: 5,001"
+    said = "First error: line 5,001"
     expect(visitor.locator(".log-error")).to_have_text(said)
     expect(visitor.locator("#log-told")).to_have_text(said)
     expect(visitor.locator("#L5001")).to_have_class("line is-error")
@@ -161,7 +161,7 @@ def test_what_went_wrong_is_found_linked_to_and_searched(visitor: Page, galley: 
         "Failed",
     )
     visitor.goto(f"/runs/{run_id}")
-    expect(visitor.locator(".log-error")).to_have_text("First error: 3,001")
+    expect(visitor.locator(".log-error")).to_have_text("First error: line 3,001")
     told, keys = visitor.locator("#log-told"), visitor.keyboard
     keys.press("e")  # one key press, and
     expect(visitor.locator("#L3001")).to_have_class("line is-error is-marked")

@@ -175,7 +175,7 @@ def test_the_line_that_looks_like_the_error_is_shown_wherever_the_logs_part(
     logged(settings, bad, "unit", text)
     page = words(visitor.get(address(bad)).text)
     place = f"/runs/{bad.id}?step={step_named(bad, 'unit').id}&amp;line=3121#L3121"
-    assert f'First error: <a href="{place}">3,121</a>' in page
+    assert f'First error: line <a href="{place}">3,121</a>' in page
     assert "<code>ERROR: &lt;it&gt; sank</code>" in page
     assert "The logs differ from line 1." in page
     assert "again" not in page

@@ -169,7 +169,7 @@ def test_a_failed_step_opens_at_the_first_line_that_looks_like_an_error(
     engine.finish(held, Ending(FAILED, "Exit code 1.", 1, is_final=True))
     html = visitor.get(here).text
     assert re.search(
-        r'"log-error"><span>First error:</span> <a [^>]*#L2001">2,001</a>',
+        r'"log-error"><span>First error: line</span> <a [^>]*#L2001">2,001</a>',
         html,
     )
     assert classed(html, "is-error") == [2001]
@@ -191,7 +191,7 @@ def test_whoever_follows_a_log_learns_with_its_end_where_the_error_is(
     engine.finish(held, Ending(FAILED, "Exit code 1.", 1, is_final=True))
     end = visitor.get(following).text
     assert data(end, "error") == "2"
-    assert data(end, "error-is") == "First error:"
+    assert data(end, "error-is") == "First error: line"
     assert data(visitor.get(f"{log}&after=0").text, "error") is None  # costs nothing on the way
     path.write_text("fine\n")
     assert data(visitor.get(f"{log}&offset=0").text, "error") is None

@@ -71,7 +71,7 @@ def test_before_a_run_is_run_again_it_says_what_that_would_do(
     page = visitor.get(f"/runs/{failed.id}/rerun").text
     assert "Current: revision 2" in page
     assert "wheel runs" in page
-    assert "Changes since: revision 1 to 2" in page
+    assert "Changes from revision 1 to 2" in page
     assert 'class="line of-added">+ make' in page or "make" in page
 
 
