@@ -1,26 +1,18 @@
-"""The pages of a project's environments, the places that Deploy steps deploy to."""
+"""The pages of a project's environments."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
-
-from flask import Blueprint, flash, redirect
-from flask.typing import ResponseReturnValue
+from typing import TypeVar
 
 from blueprints.present.projects import with_deployments
-from blueprints.projects.settings import PREFIX, refuse_taken, settings_page
-from blueprints.requests.base import PageQuery
+from blueprints.projects.settings import NamedPages, refuse_taken
 from blueprints.requests.projects import DRIVERS, EnvironmentPut
-from blueprints.shared import pages
-from blueprints.shared.forms import Form, read_form, saved, typed
-from blueprints.shared.guards import current_actor, load_project
+from blueprints.shared.forms import read_form, typed
+from blueprints.shared.guards import current_actor
 from domain.accounts.access import SUPER_USER
 from domain.errors import Conflict, FieldError, Invalid
 from domain.models import Project
 from domain.projects import environments as rules
 from domain.validation.fields import Slug
-
-bp = Blueprint("project_environments", __name__, url_prefix=PREFIX)
 
 E = TypeVar("E", bound=EnvironmentPut)
 
@@ -31,92 +23,48 @@ class NamedEnvironment(EnvironmentPut):
     name: Slug
 
 
-@bp.get("/environments")
-def environments(project_id: str) -> ResponseReturnValue:
-    project, query = load_project(project_id), pages.read_query(PageQuery)
-    rows, total = rules.list_environments(project, query.as_page())
-    listed = pages.listing(with_deployments(rows), total, query)
-    return settings_page("environments", project, "environments", environments=listed)
+def _add(project: Project) -> str:
+    body = _read(NamedEnvironment)
+    refuse_taken("environment", body.name, rules.get_environment, project)
+    return _store(project, body.name, body)
 
 
-@bp.get("/new-environment")
-def new_environment(project_id: str) -> ResponseReturnValue:
-    return _environment(load_project(project_id, SUPER_USER), None, Form())
+def _store(project: Project, name: str, body: EnvironmentPut) -> str:
+    rules.put_environment(current_actor(), project, name, body.model_dump(exclude={"name"}))
+    return f"Environment {name} saved. Runs that start from now on use it."
 
 
-@bp.post("/environments")
-def create_environment(project_id: str) -> ResponseReturnValue:
-    project = load_project(project_id, SUPER_USER)
-
-    def save() -> ResponseReturnValue:
-        body = _read(NamedEnvironment)
-        refuse_taken("environment", body.name, rules.get_environment, project)
-        return _put(project, body.name, body)
-
-    return saved(save, lambda form: _environment(project, None, form))
-
-
-@bp.get("/environments/<name>")
-def environment(project_id: str, name: str) -> ResponseReturnValue:
-    project = load_project(project_id)
-    return _environment(project, _known(project, name), Form())
-
-
-@bp.post("/environments/<name>")
-def change_environment(project_id: str, name: str) -> ResponseReturnValue:
-    project = load_project(project_id, SUPER_USER)
-    known = _known(project, name)
-
-    def save() -> ResponseReturnValue:
-        return _put(project, name, _read(EnvironmentPut))
-
-    return saved(save, lambda form: _environment(project, known, form))
-
-
-@bp.post("/environments/<name>/delete")
-def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
-    project = load_project(project_id, SUPER_USER)
-    known = _known(project, name)
+def _remove(project: Project, name: str) -> str:
     try:
         rules.delete_environment(current_actor(), project, name)
-    except Conflict as error:  # its details say which run; its message, what that does
-        busy = [replace(run, message=error.message) for run in error.errors]
-        return _environment(project, known, Form(errors=busy)), error.status
-    flash(f"The environment {name} is gone. What was deployed there stays where it is.", "good")
-    return redirect(f"/projects/{project.id}/settings/environments", 303)
+    except Conflict as error:  # each error names a run, the message says what the run does
+        error.errors = [replace(run, message=error.message) for run in error.errors]
+        raise
+    return f"Environment {name} deleted. Deployed files stay where they are."
 
 
-def _known(project: Project, name: str) -> dict[str, Any]:
-    return with_deployments([rules.get_environment(project, name)])[0]
-
-
-def _put(project: Project, name: str, body: EnvironmentPut) -> ResponseReturnValue:
-    values = body.model_dump(exclude={"name"})
-    rules.put_environment(current_actor(), project, name, values)
-    flash(f"The environment {name} is saved. Runs that start from now on use it.", "good")
-    return redirect(f"/projects/{project.id}/settings/environments", 303)
-
-
-def _environment(project: Project, known: Mapping[str, Any] | None, form: Form) -> str:
-    """known: the environment as the API tells it; None for a new one."""
-    return settings_page(
-        "environment",
-        project,
-        "environments",
-        environment=known,
-        drivers=tuple(DRIVERS),
-        form=form,
-    )
+bp = NamedPages(
+    part="environments",
+    noun="environment",
+    role=SUPER_USER,
+    rows=rules.list_environments,
+    get=rules.get_environment,
+    present=with_deployments,
+    add=_add,
+    put=lambda project, name: _store(project, name, _read(EnvironmentPut)),
+    remove=_remove,
+    context={"drivers": tuple(DRIVERS)},
+).blueprint("project_environments")
 
 
 # ---- the settings of one driver among those of all -------------------------------------------
 
 
 def _read(schema: type[E]) -> E:
-    """The form as `schema`. Raises Invalid with every fault.
+    """Read the form. Raises Invalid with every error.
 
-    Without a script the form shows the fields of every driver, so those of the others are left
-    out where nobody filled them in, and refused where somebody did: nothing is lost unseen.
+    Without JavaScript the form shows the fields of all drivers. Those of the other drivers are
+    ignored if they are unchanged, and refused otherwise, so that no input gets lost.
     """
     settings, strays = _settings()
     try:
@@ -129,7 +77,7 @@ def _read(schema: type[E]) -> E:
 
 
 def _settings() -> tuple[dict[str, str], list[FieldError]]:
-    """What was typed for the chosen driver, and the faults of what was typed for others."""
+    """Return the settings of the chosen driver, and errors for input of other drivers."""
     form, prefix = typed(), "settings."
     chosen = form.get("driver", "")
     settings = {
@@ -145,8 +93,8 @@ def _settings() -> tuple[dict[str, str], list[FieldError]]:
             text = settings.pop(name, "")
             if text and (member.is_required() or text != str(member.default)):
                 message = (
-                    f"This belongs to the driver {driver}, but {chosen} is chosen: empty it, or "
-                    "choose the other driver."
+                    f"This field belongs to the driver {driver}, but {chosen} is chosen: clear it, "
+                    "or choose the other driver."
                 )
                 strays.append(FieldError(f"/settings/{name}", "not_allowed", message))
     return settings, strays

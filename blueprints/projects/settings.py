@@ -1,29 +1,33 @@
-"""What the pages of a project's settings share: their frame, and that nothing is made twice."""
+"""The frame of a project's settings, and the pages for the things that a project names."""
 
 import contextlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
 
-from flask import render_template
+from flask import Blueprint, flash, redirect, render_template
+from flask.typing import ResponseReturnValue
 
 from blueprints.present import projects as present
-from blueprints.shared.guards import current_actor
-from domain.accounts.access import ADMIN, SUPER_USER
+from blueprints.requests.base import PageQuery
+from blueprints.shared import pages
+from blueprints.shared.forms import Form, saved
+from blueprints.shared.guards import current_actor, load_project
+from domain.accounts.access import ADMIN
 from domain.errors import NotFound, taken
 from domain.models import Project
-
-PREFIX = "/projects/<project_id>/settings"
+from domain.pagination import Page
 
 
 def settings_page(template: str, project: Project, part: str, **context: Any) -> str:
-    """A page of a project's settings. part: which of them, for the navigation at the side."""
+    """Render a page of a project's settings. part: its entry in the navigation."""
     actor = current_actor()
     return render_template(
         f"projects/{template}.html",
         project=present.project(project, actor),
         part=part,
         role=actor.role_in(project.id),
-        may_define=actor.may(SUPER_USER, project.id),
         may_manage=actor.may(ADMIN, project.id),
         **context,
     )
@@ -32,7 +36,108 @@ def settings_page(template: str, project: Project, part: str, **context: Any) ->
 def refuse_taken(
     kind: str, name: str, get: Callable[[Project, str], Any], project: Project
 ) -> None:
-    """A form for something new changes nothing that is there. Raises Conflict."""
+    """Refuse to replace what exists with something new. Raises Conflict."""
     with contextlib.suppress(NotFound):
         get(project, name)
         raise taken(kind, name, "/name")
+
+
+@dataclass(frozen=True)
+class NamedPages:
+    """The pages of one kind of thing, such as test suites: a list, and a form for each.
+
+    `add`, `put` and `remove` read the form that was sent, and return a message for the user.
+    """
+
+    part: str
+    """Its address and the template of the list; without the last letter, that of the form."""
+    noun: str
+    role: str
+    """The role that may create, change, and delete."""
+    rows: Callable[[Project, Page], tuple[list[Any], int]]
+    get: Callable[[Project, str], Any]
+    present: Callable[[list[Any]], list[dict[str, Any]]]
+    add: Callable[[Project], str]
+    put: Callable[[Project, str], str]
+    remove: Callable[[Project, str], str] | None = None
+    adds_in_list: bool = False
+    """Whether the form for a new one is part of the list."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def blueprint(self, name: str) -> Blueprint:
+        bp = Blueprint(name, __name__, url_prefix="/projects/<project_id>/settings")
+        every, one = f"/{self.part}", f"/{self.part}/<name>"
+        bp.get(every)(self.list_page)
+        bp.post(every)(self.create)
+        bp.get(one)(self.show)
+        bp.post(one)(self.change)
+        if self.remove:
+            bp.post(f"{one}/delete")(self.delete)
+        if not self.adds_in_list:
+            bp.get(f"/new-{self.part[:-1]}")(self.new)
+        return bp
+
+    def list_page(self, project_id: str) -> ResponseReturnValue:
+        return self._list(load_project(project_id), Form())
+
+    def new(self, project_id: str) -> ResponseReturnValue:
+        return self._form(load_project(project_id, self.role), None, Form())
+
+    def show(self, project_id: str, name: str) -> ResponseReturnValue:
+        project = load_project(project_id)
+        return self._form(project, self._load(project, name), Form())
+
+    def create(self, project_id: str) -> ResponseReturnValue:
+        project = load_project(project_id, self.role)
+        return self._do(project, None, lambda: self.add(project))
+
+    def change(self, project_id: str, name: str) -> ResponseReturnValue:
+        project = load_project(project_id, self.role)
+        return self._do(project, self._load(project, name), lambda: self.put(project, name))
+
+    def delete(self, project_id: str, name: str) -> ResponseReturnValue:
+        project = load_project(project_id, self.role)
+        remove = partial(cast(Callable[[Project, str], str], self.remove), project, name)
+        return self._do(project, self._load(project, name), remove)
+
+    def _load(self, project: Project, name: str) -> dict[str, Any]:
+        return self.present([self.get(project, name)])[0]
+
+    def _do(
+        self, project: Project, item: dict[str, Any] | None, action: Callable[[], str]
+    ) -> ResponseReturnValue:
+        """Lead to the list, or back to the form if the action is refused."""
+
+        def save() -> ResponseReturnValue:
+            flash(action(), "good")
+            return redirect(f"/projects/{project.id}/settings/{self.part}", 303)
+
+        is_in_list = item is None and self.adds_in_list
+        return saved(
+            save,
+            lambda form: (
+                self._list(project, form) if is_in_list else self._form(project, item, form)
+            ),
+        )
+
+    def _list(self, project: Project, form: Form) -> str:
+        query = pages.read_query(PageQuery)
+        rows, total = self.rows(project, query.as_page())
+        listing = pages.listing(self.present(rows), total, query)
+        return self._page(self.part, project, listing=listing, form=form)
+
+    def _form(self, project: Project, item: dict[str, Any] | None, form: Form) -> str:
+        """item: None for a new one."""
+        return self._page(self.part[:-1], project, item=item, form=form)
+
+    def _page(self, template: str, project: Project, **context: Any) -> str:
+        return settings_page(
+            template,
+            project,
+            self.part,
+            noun=self.noun,
+            needed=self.role,
+            may_change=current_actor().may(self.role, project.id),
+            **self.context,
+            **context,
+        )

@@ -1,4 +1,4 @@
-"""The pages for System_Admins that only show: who did what, and how the installation stands."""
+"""Read-only pages for System_Admins: the audit and the system status."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def home() -> ResponseReturnValue:
 
 
 class AuditSearch(CursorQuery):
-    """The filters of the API, but with days instead of times: of UTC, `until` the last of them."""
+    """The filters of the API, with UTC days instead of times; `until` is the last day."""
 
     project_id: Line | None = None
     actor: Line | None = None
@@ -67,7 +67,7 @@ FILTERS = ("actor", "action", "kind", "objectId", "projectId", "since", "until")
 
 @bp.get("/audit")
 def audit_page() -> ResponseReturnValue:
-    """A filter that cannot be read comes back as it was typed, with what is wrong with it."""
+    """Show the events that match the filters, or an invalid filter as typed with its error."""
     values = {name: request.args.get(name, "") for name in FILTERS}
     try:
         query = pages.read_query(AuditSearch)
@@ -108,7 +108,7 @@ def system_page() -> ResponseReturnValue:
 
 @bp.get("/system/state")
 def system_state() -> ResponseReturnValue:
-    """The polled part."""
+    """Serve the polled part of the page."""
     found = _system()
     return pages.unless_known(
         found["etag"], lambda: render_template("system/_system.html", **found)
@@ -116,6 +116,6 @@ def system_state() -> ResponseReturnValue:
 
 
 def _system() -> dict[str, Any]:
-    facts = system_status.look(settings())
-    shown = status_view.view(facts, settings(), redis_answers=doorbell().is_reachable())
+    status = system_status.look(settings(), redis_answers=doorbell().is_reachable())
+    shown = status_view.view(status, settings())
     return {"system": shown, "etag": pages.tag(shown), "pace": SYSTEM_PACE}

@@ -1,4 +1,4 @@
-"""For load balancers and people in a hurry: is it alive, and can it work?"""
+"""Health checks for load balancers and monitors."""
 
 import peewee
 from flask import Blueprint, jsonify
@@ -9,36 +9,43 @@ from blueprints.shared.guards import public
 from domain import disk
 from domain.clock import now
 from domain.models import db
-from domain.system.heartbeats import has_reconciler, listeners
+from domain.system import checks, heartbeats
+from domain.system.checks import Finding
 
 bp = Blueprint("health", __name__)
 
-NOBODY_KNOWS = {"workers": "unknown", "reconciler": "unknown"}
+UNKNOWN = {"workers": "unknown", "reconciler": "unknown"}
+WORDS = {"unreachable", "missing", "low", "full"}
+"""The states besides `ok` and `unknown` that /readyz promises."""
 
 
 @bp.get("/healthz")
 @public
 def healthz() -> ResponseReturnValue:
-    """This process answers."""
+    """Answer, which shows that this process does."""
     return jsonify(status="ok")
 
 
 @bp.get("/readyz")
 @public
 def readyz() -> ResponseReturnValue:
-    """503 without the database. Without the rest runs are still stored, and start when it is back.
+    """Report the state of each part: 503 without the database, 200 otherwise.
 
-    Each part is ok, unreachable, missing (none was heard of lately) or unknown; the disk of this
-    host is ok, low or full.
+    Without the other parts runs are still stored, and start when these are back.
     """
     ready = _database_answers()
+    room = disk.look(settings())
     parts = {
         "database": "ok" if ready else "unreachable",
-        "redis": "ok" if doorbell().is_reachable() else "unreachable",
-        **(_who_is_there() if ready else NOBODY_KNOWS),
-        "disk": disk.look(settings()).state,
+        "redis": _word(checks.redis(settings(), answers=doorbell().is_reachable())),
+        **(_heartbeats() if ready else UNKNOWN),
+        "disk": _word(checks.disk(room, disk.marks(settings(), room.folder))),
     }
     return jsonify(status="ok" if ready else "unavailable", **parts), 200 if ready else 503
+
+
+def _word(finding: Finding) -> str:
+    return finding.word if finding.word in WORDS else "ok"
 
 
 def _database_answers() -> bool:
@@ -49,10 +56,12 @@ def _database_answers() -> bool:
     return True
 
 
-def _who_is_there() -> dict[str, str]:
+def _heartbeats() -> dict[str, str]:
     at = now()
     try:
-        there = {"workers": bool(listeners(at)), "reconciler": has_reconciler(at)}
+        return {
+            "workers": _word(checks.workers(heartbeats.workers(), at)[0]),
+            "reconciler": _word(checks.reconciler(heartbeats.reconcilers(), at)),
+        }
     except peewee.PeeweeException:  # it went away just now, or was not migrated
-        return NOBODY_KNOWS
-    return {part: "ok" if is_there else "missing" for part, is_there in there.items()}
+        return UNKNOWN

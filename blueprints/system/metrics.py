@@ -1,4 +1,4 @@
-"""/metrics for Prometheus: what this web process answered, and how busy the installation is."""
+"""/metrics for Prometheus: the requests of this web process, and the load of the installation."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,9 @@ from prometheus_client.registry import Collector
 from blueprints.shared.context import doorbell, settings
 from domain import disk
 from domain.clock import now
+from domain.system import checks, heartbeats
 from domain.system import load as system_load
-from domain.system.heartbeats import has_reconciler, listeners
+from domain.system.checks import State
 
 bp = Blueprint("metrics", __name__)
 
@@ -32,7 +33,7 @@ def register(app: Flask) -> None:
     )
     took = Histogram(
         "galley_http_request_seconds",
-        "How long answers took, without the network and without what a long poll waited.",
+        "Time to answer, without the network and without the wait of long polls.",
         ("endpoint",),
         buckets=SECONDS,
         registry=registry,
@@ -44,7 +45,7 @@ def register(app: Flask) -> None:
         g.began_at = time.perf_counter()
 
     def end(response: Response) -> Response:
-        # Endpoints, not addresses: there are few of them, and they name nothing of anybody.
+        # Endpoints, not paths: there are few of them, and they contain no user data.
         endpoint = request.endpoint or "none"
         answered.labels(request.method, endpoint, response.status_code).inc()
         if began_at := g.get("began_at"):
@@ -57,31 +58,32 @@ def register(app: Flask) -> None:
 
 @bp.get("/metrics")
 def metrics() -> ResponseReturnValue:
-    """For anybody with a token: numbers of the whole installation, names of queues."""
+    """Serve the numbers of the whole installation to every token holder."""
     text = generate_latest(current_app.extensions["galley_metrics"])
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 class _Installation(Collector):
-    """Asked anew for every scrape."""
+    """Queried at every scrape."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         at = now()
         yield _gauge("runs", "Runs in progress.", "status", system_load.runs_in_progress())
-        yield _gauge("steps_running", "Steps that run.", "queue", system_load.steps_running())
+        yield _gauge("steps_running", "Running steps.", "queue", system_load.steps_running())
         ready = system_load.steps_ready()
-        lengths = {queue: line.length for queue, line in ready.items()}
+        lengths = {queue: backlog.length for queue, backlog in ready.items()}
         yield _gauge("steps_ready", "Steps that wait for a worker.", "queue", lengths)
-        ages = {queue: (at - line.oldest_at) / 1000 for queue, line in ready.items()}
-        yield _gauge("oldest_step_seconds", "Since when the oldest of them waits.", "queue", ages)
-        yield _gauge("workers", "Workers that listen.", "queue", listeners(at))
-        up = {"redis": doorbell().is_reachable(), "reconciler": has_reconciler(at)}
-        yield _gauge("up", "Whether a part of the installation is there.", "part", up)
+        ages = {queue: (at - backlog.oldest_at) / 1000 for queue, backlog in ready.items()}
+        yield _gauge("oldest_step_seconds", "Age of the oldest of them.", "queue", ages)
+        yield _gauge("workers", "Workers online.", "queue", heartbeats.listeners(at))
+        reconciler = checks.reconciler(heartbeats.reconcilers(), at)
+        up = {"redis": doorbell().is_reachable(), "reconciler": reconciler.state is State.OK}
+        yield _gauge("up", "Whether a part of the installation works.", "part", up)
         room = {"data": disk.look(settings()).free_bytes}
         yield _gauge("disk_free_bytes", "Free on the fullest disk of this host.", "disk", room)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: without it the registry would collect, outside of any request, to find out."""
+        """Yield nothing; without this method the registry would collect outside of a request."""
         return iter(())
 
 

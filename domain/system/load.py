@@ -1,4 +1,4 @@
-"""How busy the installation is, in few numbers that cost the same however much is stored."""
+"""Load of the installation, in a few numbers whose cost does not grow with the history."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from domain.statuses import PENDING, RUNNING
 
 
 @dataclass(frozen=True)
-class Line:
-    """The steps of one queue that wait for a worker: how many, and since when the oldest does."""
+class Backlog:
+    """The steps of one queue that wait for a worker."""
 
     length: int
     oldest_at: int
 
 
 def runs_in_progress() -> dict[str, int]:
-    """Status → how many runs have it, of those that are not over."""
+    """Return the number of unfinished runs of each status."""
     rows = (
         Run.select(Run.status, fn.COUNT(Run.id))
         .where(Run.completed_at.is_null())
@@ -27,7 +27,7 @@ def runs_in_progress() -> dict[str, int]:
 
 
 def steps_running() -> dict[str, int]:
-    """Queue → how many of its steps run."""
+    """Return the number of running steps of each queue."""
     rows = (
         StepRun.select(StepRun.queue, fn.COUNT(StepRun.id))
         .where(StepRun.status == RUNNING)
@@ -36,11 +36,11 @@ def steps_running() -> dict[str, int]:
     return dict(rows.tuples())
 
 
-def steps_ready() -> dict[str, Line]:
-    """Queue → its steps that a worker could take."""
+def steps_ready() -> dict[str, Backlog]:
+    """Return the backlog of each queue that has one."""
     rows = (
         StepRun.select(StepRun.queue, fn.COUNT(StepRun.id), fn.MIN(StepRun.ready_at))
         .where((StepRun.status == PENDING) & StepRun.ready_at.is_null(False) & ~StepRun.is_outside)
         .group_by(StepRun.queue)
     )
-    return {queue: Line(length, oldest) for queue, length, oldest in rows.tuples()}
+    return {queue: Backlog(length, oldest) for queue, length, oldest in rows.tuples()}

@@ -1,69 +1,58 @@
-"""What whoever looks after an installation wants to know of it, as facts and in one look."""
+"""Operational status of the installation."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from domain import disk
 from domain.clock import now
-from domain.disk import Room
 from domain.migrations import standing
-from domain.models import ReconcilerInfo, StepRun, WorkerInfo, db
+from domain.models import StepRun, WorkerInfo, db
 from domain.settings import Settings
-from domain.system import heartbeats
-from domain.system import load as system_load
-from domain.system.load import Line
+from domain.system import checks, heartbeats
+from domain.system.checks import Finding
+from domain.system.load import Backlog, steps_ready
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Times are epoch milliseconds, sizes bytes."""
-
+class Status:
     at: int
-    database_version: str
-    missing_migrations: Sequence[str]
-    unknown_migrations: Sequence[str]
-    """What only a newer Galley can have made."""
+    findings: Sequence[Finding]
+    """One for each part of the installation."""
     workers: Sequence[WorkerInfo]
-    reconcilers: Sequence[ReconcilerInfo]
     held: Sequence[StepRun]
-    ready: Mapping[str, Line]
-    room: Room
-    marks: tuple[int, int]
-    """Below how many free bytes it warns, and no run begins."""
-    storage_is_writable: bool | None
-    """None for a remote one, at which nobody has looked."""
+    ready: Mapping[str, Backlog]
 
 
-def look(settings: Settings) -> Facts:
-    """As it is now, seen from this host. Always the same number of queries."""
-    missing, unknown = standing()
-    room = disk.look(settings)
-    return Facts(
-        at=now(),
-        database_version=_version(settings),
-        missing_migrations=missing,
-        unknown_migrations=unknown,
-        workers=heartbeats.workers(),
-        reconcilers=heartbeats.reconcilers(),
-        held=heartbeats.steps_held(),
-        ready=system_load.steps_ready(),
-        room=room,
-        marks=disk.marks(settings, room.folder),
-        storage_is_writable=_is_writable(disk.storage_folder(settings)),
-    )
+def look(settings: Settings, *, redis_answers: bool) -> Status:
+    """Check the installation from this host, always with the same number of queries."""
+    at, workers, held = now(), heartbeats.workers(), heartbeats.steps_held()
+    room, folder = disk.look(settings), disk.storage_folder(settings)
+    found = {
+        "database": _database(settings),
+        "redis": checks.redis(settings, answers=redis_answers),
+        "workers": checks.workers(workers, at, {step.worker for step in held})[0],
+        "reconciler": checks.reconciler(heartbeats.reconcilers(), at),
+        "storage": checks.storage(settings, folder, _is_writable(folder)),
+        "disk": checks.disk(room, disk.marks(settings, room.folder)),
+    }
+    named = [replace(finding, name=name) for name, finding in found.items()]
+    return Status(at, named, workers, held, steps_ready())
 
 
-def _version(settings: Settings) -> str:
+def _database(settings: Settings) -> Finding:
+    kind = "SQLite" if settings.is_sqlite else "PostgreSQL"
     question = "SELECT sqlite_version()" if settings.is_sqlite else "SHOW server_version"
-    return str(db.execute_sql(question).fetchone()[0])
+    version = db.execute_sql(question).fetchone()[0]
+    finding = checks.migrations(*standing())
+    return replace(finding, message=f"{kind} {version} answers. {finding.message}")
 
 
-def _is_writable(folder: str | None) -> bool | None:
-    """Whether files can be made in it, or it can be made: the first package makes it."""
+def _is_writable(folder: str | None) -> bool:
+    """Return whether the folder, or the parent in which it would be created, is writable."""
     if folder is None:
-        return None
+        return False
     path = Path(folder)
     while not path.exists() and path != path.parent:
         path = path.parent

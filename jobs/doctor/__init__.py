@@ -1,9 +1,9 @@
-"""`galley doctor`: looks at an installation and says how to mend what is wrong.
+"""`galley doctor`: checks an installation and reports how to fix what is wrong.
 
-It changes nothing that it does not put back, and works whether Galley runs or not. A check asks
-for its facts and hands them to a rule, which is a pure function.
+It restores all that it changes, and works whether Galley runs or not. A check gathers its facts and
+passes them to a rule, which is a pure function; see domain/system/checks.py.
 """
 
+from domain.system.checks import Finding, State
 from jobs.doctor.examination import examine
-from jobs.doctor.findings import Finding, State
 from jobs.doctor.report import as_json, as_lines, summary

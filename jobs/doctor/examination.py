@@ -1,4 +1,4 @@
-"""Which checks there are, and how they are run: one after the other, each within its time."""
+"""The list of checks, and the examination that runs them in turn, each within a time limit."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from domain.models import connect_to_look, db
+from domain.system.checks import Finding, State, fault, ok, skipped
 from jobs.doctor.checks import (
     clock,
     database,
@@ -18,27 +19,24 @@ from jobs.doctor.checks import (
     secret_key,
     storage,
 )
-from jobs.doctor.findings import Finding, State, fault, ok, skipped
 from jobs.doctor.scene import Scene, look_around, read_settings
 
 Answer = TypeVar("Answer")
 
 SECONDS = 5.0
-"""For each check."""
+"""The time limit of each check."""
 PATIENCE_SECONDS = 2
-"""For a lock or a connection, so that a check can still say what it waited for."""
+"""The wait for a lock or a connection, short enough that a check can still report it."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """name: what is looked at. needs: names of settings that must be right, and of checks that
-    must have found no fault, or this one is skipped. if_silent: the way out when it takes too long.
-    """
-
     name: str
     look: Callable[[Scene], list[Finding]]
     needs: tuple[str, ...] = ()
-    if_silent: str = "Look at the machine: a disk or a server that hangs. Then try again."
+    """Settings and checks; after a fault in one of these, this check is skipped."""
+    if_silent: str = "Check this machine for a hanging disk or server, then try again."
+    """The remedy if it takes too long."""
 
 
 TABLES = ("database", "migrations")
@@ -54,7 +52,7 @@ CHECKS = (
         "writing",
         database.writing,
         ("data folder", *TABLES),
-        "Some process holds the database's lock: look for one that is stopped (state T in ps).",
+        "A process holds the lock of the database: look for a stopped one (state T in ps).",
     ),
     Check("secrets", secret_key.secrets, ("secret key", *TABLES)),
     Check("snapshots", secret_key.snapshots, ("secret key", *TABLES)),
@@ -69,7 +67,7 @@ CHECKS = (
         "storage",
         storage.storage,
         ("GALLEY_STORAGE_URL", "data folder"),
-        "Look at the disk or server that GALLEY_STORAGE_URL names, and at the way to it.",
+        "Check the disk or server that GALLEY_STORAGE_URL names, and the connection to it.",
     ),
     Check("disk", storage.disk, ("GALLEY_DISK_WARN_BYTES", "GALLEY_DISK_STOP_BYTES")),
     Check("workspaces", leftovers.workspaces, TABLES),
@@ -79,36 +77,36 @@ CHECKS = (
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Check the installation that these settings describe; findings come as they are made."""
+    """Check the installation that these settings describe; yield each finding at once."""
     try:
         scene, wrong = _within_time(lambda: _begin(environ), "beginning")
     except TimeoutError:
-        yield replace(_silent("Look at the disk of GALLEY_DATA_DIR."), check="data folder")
+        yield replace(_silent("Check the disk of GALLEY_DATA_DIR."), name="data folder")
         return
     yield from _of_settings(environ, wrong)
-    to_mend = {name: name for name in wrong}
-    """What is not in order, and what has to be mended first for that."""
+    blockers = {name: name for name in wrong}
+    """Setting or check with a problem → the one to fix first."""
     for check in CHECKS:
-        first = list(dict.fromkeys(to_mend[need] for need in check.needs if need in to_mend))
+        first = list(dict.fromkeys(blockers[need] for need in check.needs if need in blockers))
         if first:
-            to_mend[check.name] = first[0]
-            yield _named(check, skipped(f"First mend: {', '.join(first)}."))
+            blockers[check.name] = first[0]
+            yield replace(skipped(f"Fix this first: {', '.join(first)}."), name=check.name)
             continue
         for finding in _run(check, scene):
             if finding.state is State.FAULT:
-                to_mend[check.name] = check.name
-            yield _named(check, finding)
+                blockers[check.name] = check.name
+            yield replace(finding, name=check.name)
 
 
 def _begin(environ: Mapping[str, str]) -> tuple[Scene, dict[str, str]]:
-    """The scene, and what is wrong with which settings; binds the database."""
+    """Bind the database; return the scene, and the errors of the settings."""
     settings, wrong = read_settings(environ)
     connect_to_look(settings, patience_seconds=PATIENCE_SECONDS)
     return look_around(settings), wrong
 
 
 def _within_time(work: Callable[[], Answer], name: str) -> Answer:
-    """What the work returns or raises; TimeoutError if it takes too long."""
+    """Run the work in a thread. Raises TimeoutError if it takes too long."""
     answer: Future[Answer] = Future()
 
     def run() -> None:
@@ -117,23 +115,19 @@ def _within_time(work: Callable[[], Answer], name: str) -> Answer:
         except BaseException as error:
             answer.set_exception(error)
 
-    # A thread that nobody waits for in the end: what hangs in the kernel cannot be ended.
+    # Nothing waits for the thread: what hangs in the kernel cannot be ended.
     threading.Thread(target=run, name=name, daemon=True).start()
     return answer.result(SECONDS)
 
 
-def _named(check: Check, finding: Finding) -> Finding:
-    return replace(finding, check=check.name)
-
-
 def _of_settings(environ: Mapping[str, str], wrong: Mapping[str, str]) -> Iterator[Finding]:
     for name, sentence in wrong.items():
-        way_out = f"Correct {name} where Galley is started, or unset it for the default."
-        yield replace(fault(sentence, way_out), check="settings")
+        remedy = f"Correct {name} where Galley is started, or unset it to use the default."
+        yield fault(sentence, remedy, name="settings")
     given = [name for name in environ if _is_setting(name) and name not in wrong]
     if not wrong:
-        these = f"Set here: {', '.join(sorted(given))}." if given else "None is set here."
-        yield replace(ok(f"{these} All others have their defaults."), check="settings")
+        these = ", ".join(sorted(given)) or "none"
+        yield ok(f"Set here: {these}. All others have their defaults.", name="settings")
 
 
 def _is_setting(name: str) -> bool:
@@ -147,8 +141,8 @@ def _run(check: Check, scene: Scene) -> list[Finding]:
         return [_silent(check.if_silent)]
 
 
-def _silent(way_out: str) -> Finding:
-    return fault(f"No answer within {SECONDS:.0f} s.", way_out)
+def _silent(remedy: str) -> Finding:
+    return fault(f"No answer within {SECONDS:.0f} s.", remedy)
 
 
 def _guarded(check: Check, scene: Scene) -> list[Finding]:
@@ -158,8 +152,8 @@ def _guarded(check: Check, scene: Scene) -> list[Finding]:
         with db.connection_context():  # a connection belongs to its thread
             return check.look(scene)
     except PermissionError as error:
-        found = f"This user may not look at it: {scene.told(error)}"
-        return [fault(found, "Run galley doctor as the user that Galley runs as.")]
+        found = f"This user may not check it: {scene.reason(error)}"
+        return [fault(found, "Run galley doctor as the user that runs Galley.")]
     except Exception as error:
-        found = f"It could not be looked at: {type(error).__name__}: {scene.told(error)}"
-        return [fault(found, "Mend that, and try again.")]
+        found = f"The check failed: {type(error).__name__}: {scene.reason(error)}"
+        return [fault(found, "Fix that, and try again.")]

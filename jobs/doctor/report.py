@@ -1,25 +1,24 @@
-"""Findings for a person and for a script."""
+"""Reports of findings for people and for scripts."""
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from jobs.doctor.findings import Finding, State
-from jobs.doctor.format import many
+from domain.system.checks import Finding, State
+from domain.system.format import many
 
-SHAPES = {State.OK: "✓", State.WARNING: "!", State.FAULT: "✗", State.SKIPPED: "–"}
-COLOURS = {State.OK: 32, State.WARNING: 33, State.FAULT: 31, State.SKIPPED: 2}
-"""As terminals number them."""
+SIGNS = {State.OK: "✓", State.WARNING: "!", State.FAULT: "✗", State.SKIPPED: "–"}
+COLORS = {State.OK: 32, State.WARNING: 33, State.FAULT: 31, State.SKIPPED: 2}
+"""ANSI codes."""
 
 INDENT = " " * 27
 
 
 def as_lines(finding: Finding) -> str:
-    """One line, and where it is not ok another one with the way out."""
+    """Return the finding in one line, and its way out in another."""
     state = finding.state
-    sign = f"\x1b[{COLOURS[state]}m{SHAPES[state]} {state:8}\x1b[0m"
-    line = f"{sign} {finding.check:15} {finding.found}"
+    sign = f"\x1b[{COLORS[state]}m{SIGNS[state]} {state:8}\x1b[0m"
+    line = f"{sign} {finding.name:15} {finding.message}"
     return f"{line}\n{INDENT}→ {finding.way_out}" if finding.way_out else line
 
 
@@ -32,14 +31,14 @@ def summary(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    worst: dict[str, Any] = {"ok": not any(f.state is State.FAULT for f in findings)}
     listed = [
         {
-            "check": finding.check,
-            "state": str(finding.state),
-            "found": finding.found,
+            "check": finding.name,
+            "state": finding.state,
+            "found": finding.message,
             "wayOut": finding.way_out or None,
         }
         for finding in findings
     ]
-    return json.dumps({**worst, "findings": listed}, indent=2, ensure_ascii=False)
+    is_ok = not any(finding.state is State.FAULT for finding in findings)
+    return json.dumps({"ok": is_ok, "findings": listed}, indent=2, ensure_ascii=False)

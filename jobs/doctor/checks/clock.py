@@ -1,4 +1,4 @@
-"""The clocks: leases are times of each host's own."""
+"""Checks of the clocks, because each host sets leases by its own."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from redis import RedisError
 
 from domain.models import db, is_sqlite
-from jobs.doctor.findings import Finding, fault, skipped, unless, warning
-from jobs.doctor.format import span
+from domain.system.checks import Finding, fault, skipped, unless, warning
+from domain.system.format import span
 from jobs.doctor.scene import Scene
 from jobs.queue import Doorbell
 
 NOTICEABLE_MS = 1_000
-NO_REDIS = "There is no Redis to compare it with."
+NO_REDIS = "No Redis to compare with."
 
 
 def clock_of_database(scene: Scene) -> list[Finding]:
     if is_sqlite():  # its clock is this host's
         return []
-    return judged(_ahead(_database_ms), scene.settings.lease_seconds, "the database's server")
+    return judged(_ahead(_database_ms), scene.settings.lease_seconds, "the database server")
 
 
 def clock_of_redis(scene: Scene) -> list[Finding]:
@@ -42,7 +42,7 @@ def _database_ms() -> float:
 
 
 def _ahead(ask: Callable[[], float]) -> float:
-    """By how many milliseconds the other clock is ahead of this host's."""
+    """Return by how many milliseconds the other clock is ahead of this host's."""
     before = time.time() * 1000
     theirs = ask()
     after = time.time() * 1000
@@ -60,12 +60,10 @@ def _apart(ahead_ms: float, lease_seconds: float, whose: str) -> Iterator[Findin
     apart = abs(ahead_ms)
     if apart <= NOTICEABLE_MS:
         return
-    found = (
-        f"This host's clock is {span(apart)} {'behind' if ahead_ms > 0 else 'ahead of'} the clock "
-        f"of {whose}"
-    )
-    way_out = "Keep the clocks of all hosts in step: timedatectl set-ntp true"
+    order = "behind" if ahead_ms > 0 else "ahead of"
+    found = f"This host's clock is {span(apart)} {order} the clock of {whose}"
+    remedy = "Synchronize the clocks of all hosts: timedatectl set-ntp true"
     if apart > lease_seconds * 1000 / 3:
-        yield fault(f"{found}: steps are taken from workers that are alive.", way_out)
+        yield fault(f"{found}: live workers lose their steps.", remedy)
     else:
-        yield warning(f"{found}.", way_out)
+        yield warning(f"{found}.", remedy)

@@ -1,4 +1,4 @@
-"""The database: it answers, is whole, can be written to, and has the tables of this program."""
+"""Checks of the database: it answers, is intact and writable, and has the expected tables."""
 
 import re
 import sqlite3
@@ -11,8 +11,9 @@ from peewee import DatabaseError, PeeweeException
 
 from domain.migrations import standing
 from domain.models import ReconcilerInfo, db, is_sqlite, new_id, write
-from jobs.doctor.findings import Finding, fault, ok, skipped
-from jobs.doctor.format import first_line, many, size, some
+from domain.system import checks
+from domain.system.checks import Finding, fault, ok, skipped
+from domain.system.format import first_line, size
 from jobs.doctor.scene import Scene
 
 NETWORK_FILE_SYSTEMS = re.compile(
@@ -22,7 +23,6 @@ QUICK_CHECK_SECONDS = 3
 
 
 def database(scene: Scene) -> list[Finding]:
-    """Kind, version, and whether it answers."""
     settings = scene.settings
     if settings.is_sqlite:
         if not settings.sqlite_path.exists():
@@ -34,7 +34,7 @@ def database(scene: Scene) -> list[Finding]:
     except PeeweeException as error:
         return [
             fault(
-                f"PostgreSQL does not answer: {scene.told(error)}",
+                f"PostgreSQL does not answer: {scene.reason(error)}",
                 "Start it, or correct DATABASE_URL (host, port, user, password, name).",
             )
         ]
@@ -43,8 +43,8 @@ def database(scene: Scene) -> list[Finding]:
 
 def _no_file(path: Path) -> Finding:
     return fault(
-        f"{path} is not there.",
-        "galley up makes it. If there was one, put it back from a backup first, or correct "
+        f"{path} does not exist.",
+        "galley up creates it. If there was one, restore it from a backup first, or correct "
         "DATABASE_URL or GALLEY_DATA_DIR.",
     )
 
@@ -57,13 +57,13 @@ def _sqlite(path: Path) -> Finding:
     except DatabaseError as error:
         return fault(
             f"SQLite cannot use {path}: {first_line(error)}",
-            "Look at whose file it is and whether the disk is full; else put back a backup.",
+            "Check the owner of the file and the disk space; otherwise restore a backup.",
         )
     return ok(f"SQLite {version} answers: {path}, {size(path.stat().st_size)}.")
 
 
 def database_file(scene: Scene) -> list[Finding]:
-    """Of SQLite; PostgreSQL looks after its own."""
+    """Check the file of SQLite; PostgreSQL checks its own."""
     if not is_sqlite():
         return []
     path = scene.settings.sqlite_path
@@ -73,28 +73,28 @@ def database_file(scene: Scene) -> list[Finding]:
 
 
 def unsafe(journal_mode: str, file_system: str) -> Iterator[Finding]:
-    """What makes SQLite slow or lose data."""
+    """Find what makes SQLite slow, or makes it lose data."""
     if journal_mode != "wal":
         yield fault(
             f"The journal mode is {journal_mode}, not WAL: readers and writers block each other.",
-            "Start Galley, which sets it. If it stays, the file system cannot do it: use a disk "
-            "of this machine, or PostgreSQL (DATABASE_URL).",
+            "Start Galley, which sets it. If that fails, the file system does not support it: use "
+            "a local disk, or PostgreSQL (DATABASE_URL).",
         )
     if NETWORK_FILE_SYSTEMS.fullmatch(file_system):
         yield fault(
-            f"The database lies on a network file system ({file_system}), where SQLite's locks "
-            "do not hold: it will be damaged.",
-            "Move it to a disk of this machine (DATABASE_URL), or use PostgreSQL.",
+            f"The database is on a network file system ({file_system}), where SQLite's locks do "
+            "not work: it will be damaged.",
+            "Move it to a local disk (DATABASE_URL), or use PostgreSQL.",
         )
 
 
 def file_system_of(path: Path, mountinfo: str) -> str:
-    """The type of the file system that holds the path, from the text of /proc/self/mountinfo."""
+    """Return the file system type of a path. mountinfo: the text of /proc/self/mountinfo."""
     best, found = -1, ""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         point = Path(_unescaped(before.split()[4]))
-        # Not below: a later mount hides an earlier one on the same place.
+        # >=, because a later mount hides an earlier one at the same place.
         if path.is_relative_to(point) and len(point.parts) >= best:
             best, found = len(point.parts), after.split()[0]
     return found
@@ -105,24 +105,24 @@ def _unescaped(text: str) -> str:
 
 
 def _integrity(path: Path) -> Finding:
-    """SQLite's own quick check, if it is quick."""
+    """Run SQLite's quick check, unless it is slow."""
     deadline = time.monotonic() + QUICK_CHECK_SECONDS
     db.connection().set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
         said = [row[0] for row in db.execute_sql("PRAGMA quick_check(3)").fetchall()]
     except (DatabaseError, sqlite3.DatabaseError) as error:  # Peewee wraps those of the first row
         if "interrupted" in str(error):
-            return skipped(f"Too large for {QUICK_CHECK_SECONDS} s; at leisure: {_full(path)}")
+            return skipped(f"Longer than {QUICK_CHECK_SECONDS} s; run it yourself: {_full(path)}")
         said = [first_line(error)]
     return whole(said, path)
 
 
 def whole(said: list[str], path: Path) -> Finding:
     if said == ["ok"]:
-        return ok("SQLite's quick check finds the file whole.")
+        return ok("SQLite's quick check finds no damage.")
     return fault(
         f"The file is damaged: {'; '.join(said)}",
-        f"Stop Galley and put back a backup. What is wrong in full: {_full(path)}",
+        f"Stop Galley and restore a backup. For the full list of errors: {_full(path)}",
     )
 
 
@@ -131,22 +131,7 @@ def _full(path: Path) -> str:
 
 
 def migrations(scene: Scene) -> list[Finding]:
-    return [versions(*standing())]
-
-
-def versions(missing: list[str], unknown: list[str]) -> Finding:
-    """missing: what the database lacks; unknown: what only a newer program can have made."""
-    if unknown:
-        return fault(
-            f"The database is newer than this program, which does not know {some(unknown)}.",
-            "Install the version of Galley that the database was used with, or a newer one.",
-        )
-    if missing:
-        return fault(
-            f"{many(missing, 'migration')} not applied: {some(missing)}.",
-            "galley migrate",
-        )
-    return ok("The database has the tables of this program.")
+    return [checks.migrations(*standing())]
 
 
 class _Undo(Exception):
@@ -154,20 +139,20 @@ class _Undo(Exception):
 
 
 def writing(scene: Scene) -> list[Finding]:
-    """Whether a transaction gets through; it is rolled back."""
+    """Try a transaction and roll it back."""
     row: dict[str, Any] = {"name": new_id(), "host": "doctor", "pid": 0, "pid_started": 0}
     try:
         with write():
             ReconcilerInfo.insert(**row).execute()
             raise _Undo
     except _Undo:
-        return [ok("A transaction was made and rolled back.")]
+        return [ok("A transaction was written and rolled back.")]
     except PeeweeException as error:
         return [
             fault(
-                f"A transaction failed: {scene.told(error)}",
-                "Look at the disk and at whose file it is."
+                f"A transaction failed: {scene.reason(error)}",
+                "Check the disk and the owner of the file."
                 if is_sqlite()
-                else "Name the server that takes writes, and a user who may (DATABASE_URL).",
+                else "Use the primary server, and a user who may write (DATABASE_URL).",
             )
         ]

@@ -1,4 +1,4 @@
-"""The data folder: whose it is, and that nobody else can read what is in it."""
+"""Checks of the data folder: its owner, and that other users cannot read it."""
 
 import os
 import pwd
@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.doctor.findings import Finding, fault, ok, unless
+from domain.system.checks import Finding, fault, ok, unless
 from jobs.doctor.scene import Scene
 
 WRITTEN_TO = (".", "work", "logs", "redis")
-"""Folders below the data folder in which files are made all the time."""
+"""The folders below the data folder in which Galley creates files."""
 
 
 def data_folder(scene: Scene) -> list[Finding]:
@@ -18,9 +18,8 @@ def data_folder(scene: Scene) -> list[Finding]:
     if not folder.is_dir():
         return [
             fault(
-                f"{folder} is not there: Galley was never started on it.",
-                "Start it: galley up. If it did run before, set GALLEY_DATA_DIR to the folder it "
-                "used.",
+                f"{folder} does not exist: Galley never ran with it.",
+                "Start it: galley up. If it ran before, set GALLEY_DATA_DIR to the folder it used.",
             )
         ]
     return [ownership(str(folder), _name(folder.stat().st_uid), _name(os.geteuid()))]
@@ -30,9 +29,9 @@ def ownership(folder: str, owner: str, me: str) -> Finding:
     if owner == me:
         return ok(f"{folder} belongs to this user ({me}).")
     return fault(
-        f"{folder} belongs to {owner}, and this is {me}: Galley could not use files that {me} "
-        "makes there.",
-        f"sudo -u {owner} galley doctor; or, if {me} is to run Galley: chown -R {me} {folder}",
+        f"{folder} belongs to {owner}, not to {me}: Galley could not use files that {me} creates "
+        "there.",
+        f"sudo -u {owner} galley doctor; or, if {me} runs Galley: chown -R {me} {folder}",
     )
 
 
@@ -44,7 +43,7 @@ def _name(uid: int) -> str:
 
 
 def permissions(scene: Scene) -> list[Finding]:
-    return unless(_troubles(scene), "Nobody else can read what is in the data folder.")
+    return unless(_troubles(scene), "Other users cannot read the data folder.")
 
 
 def _troubles(scene: Scene) -> Iterator[Finding]:
@@ -63,22 +62,22 @@ def _troubles(scene: Scene) -> Iterator[Finding]:
 
 def too_open(path: Path, mode: int, wanted: int) -> Finding:
     return fault(
-        f"{path} is open to other users of this machine (mode {mode & 0o777:o}).",
+        f"{path} is readable by other users (mode {mode & 0o777:o}).",
         f"chmod {wanted:o} {path}",
     )
 
 
 def _is_reachable_by_others(path: Path) -> bool:
-    """Whether every folder on the way lets others pass."""
+    """Return whether every folder on the way lets others pass."""
     return all(folder.stat().st_mode & 0o011 for folder in path.parents if folder.exists())
 
 
 def _not_writable(folder: Path) -> Iterator[Finding]:
-    """By making a file that has no name, so that nothing is left of it."""
+    """Create a file without a name, so that nothing of it is left."""
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         yield fault(
-            f"Nothing can be written to {folder.resolve()}: {error.strerror}.",
-            f"Look at the disk, and at whose it is: ls -ld {folder.resolve()}",
+            f"Cannot write to {folder.resolve()}: {error.strerror}.",
+            f"Check the disk and the owner: ls -ld {folder.resolve()}",
         )

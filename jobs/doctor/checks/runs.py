@@ -1,4 +1,4 @@
-"""Runs and steps that look as if nobody moved them on."""
+"""Checks for stuck runs and steps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ from domain.clock import now
 from domain.engine import Ready
 from domain.models import Run, StageRun, StepRun
 from domain.statuses import PENDING, RUNNING
+from domain.system.checks import Finding, fault, unless
+from domain.system.format import many, some, span
 from domain.system.heartbeats import queues_short_of_room
 from jobs.doctor.checks.parts import is_running, not_running
-from jobs.doctor.findings import Finding, fault, unless
-from jobs.doctor.format import many, some, span
 from jobs.doctor.scene import Scene
 from jobs.queue import Doorbell, message_id
 
 PATIENCE_MS = 60_000
-"""The slowest repair is made every half minute."""
+"""Twice the interval of the slowest repair."""
 PATIENT_LEASES = 2
-"""A reconciler that just started gives workers one lease to be heard of."""
+"""A new reconciler waits one lease for the heartbeats of workers."""
 MOST = 1000
-"""So many are looked at: where more are stuck, some of them are among these."""
+"""The number to check; if more are stuck, some of these are among them."""
 
 
 @dataclass(frozen=True)
 class Stuck:
-    """What should have gone on by itself: its name, and for how long it has not (milliseconds)."""
+    """Steps and runs that should have continued, with the milliseconds since then."""
 
     overdue: Sequence[tuple[str, int]] = ()
-    """Running steps whose lease is over."""
+    """Running steps whose lease expired."""
     unrung: Sequence[tuple[str, int]] = ()
-    """Ready steps for which nobody rings, and whose message is gone."""
+    """Ready steps whose message is lost, and that were not enqueued again."""
     unmoved: Sequence[str] = ()
-    """Runs that could move on."""
+    """Runs that are due to continue."""
 
 
 def runs(scene: Scene) -> list[Finding]:
@@ -48,28 +48,27 @@ def runs(scene: Scene) -> list[Finding]:
         unrung=_unrung(scene.redis_url),
         unmoved=_unmoved(),
     )
-    return unless(judged(stuck), f"{in_progress} in progress, none of them is stuck.")
+    return unless(judged(stuck), f"{in_progress} in progress, none stuck.")
 
 
 def judged(stuck: Stuck) -> Iterator[Finding]:
-    way_out = "Start the reconciler again (galley reconciler, or galley up) and look at its words."
+    remedy = "Restart the reconciler (galley reconciler, or galley up) and check its output."
     if stuck.overdue:
         yield fault(
-            f"{many(stuck.overdue, 'step')} of lost workers not taken back for up to "
+            f"{many(stuck.overdue, 'step')} of lost workers not reclaimed for up to "
             f"{_longest(stuck.overdue)}: {_named(stuck.overdue)}.",
-            way_out,
+            remedy,
         )
     if stuck.unrung:
         yield fault(
             f"{many(stuck.unrung, 'ready step')} without a message for up to "
             f"{_longest(stuck.unrung)}: {_named(stuck.unrung)}.",
-            way_out,
+            remedy,
         )
     if stuck.unmoved:
         yield fault(
-            f"{many(stuck.unmoved, 'run')} not moved on though nothing holds them back: "
-            f"{some(stuck.unmoved)}.",
-            way_out,
+            f"{many(stuck.unmoved, 'run')} not continued, although due: {some(stuck.unmoved)}.",
+            remedy,
         )
 
 
@@ -84,15 +83,15 @@ def _named(steps: Sequence[tuple[str, int]]) -> str:
 def _overdue(lease_seconds: float) -> list[tuple[str, int]]:
     at = now()
     limit = at - max(PATIENCE_MS, int(PATIENT_LEASES * lease_seconds * 1000))
-    # A lease of 0 is one that was ended just now.
+    # A lease of 0 was ended just now.
     lost = (StepRun.status == RUNNING) & StepRun.lease_until.between(1, limit)
     return [(_name(step), at - step.lease_until) for step in _steps(lost)]
 
 
 def _unrung(redis_url: str | None) -> list[tuple[str, int]]:
-    """None as well when Redis does not answer, which is a finding of its own.
+    """Find lost messages; none if Redis does not answer, which is a finding of its own.
 
-    Nor steps of new runs where a worker has no room for these: they get a message in turn.
+    Leaves out the steps of new runs where a worker has no room: these are enqueued in turn.
     """
     at = now()
     in_turn = (Run.status == PENDING) & StepRun.queue.in_(list(queues_short_of_room(at)))
@@ -120,7 +119,7 @@ def _unrung(redis_url: str | None) -> list[tuple[str, int]]:
 
 
 def _unmoved() -> list[str]:
-    """Runs at rest that do not wait for a person, and to which nothing has happened lately."""
+    """Find runs without recent events that wait neither for a step nor for a person."""
     since = now() - PATIENCE_MS
     of_run = (StepRun.run == Run.id) & (StepRun.completed_at > since)
     lately = StepRun.select(StepRun.id).where(of_run)

@@ -1,4 +1,4 @@
-"""The secret key: that there is one, and that things were stored and signed with it."""
+"""Checks of the secret key: it exists, and secrets and steps were stored and signed with it."""
 
 import json
 from collections.abc import Iterator
@@ -8,39 +8,39 @@ from domain.models import Run, Secret, StepRun
 from domain.secret_key import Keys, WrongKey
 from domain.settings import Settings
 from domain.statuses import PENDING
-from jobs.doctor.findings import Finding, fault, ok, skipped, unless, warning
-from jobs.doctor.format import many, some
+from domain.system.checks import Finding, fault, ok, skipped, unless, warning
+from domain.system.format import many, some
 from jobs.doctor.scene import Scene
 from jobs.worker.step_plan import load
 
 SHORTEST = 32
-"""Characters; settings asks as much of a key that is given."""
+"""Characters; domain/settings.py requires as many of GALLEY_SECRET_KEY."""
 MOST = 200
-"""Steps that are looked at; where the key is another one, it is so for all."""
-NO_KEY = "There is no key."
+"""The number of steps to check; a wrong key affects all of them."""
+NO_KEY = "No secret key."
 
 
 def secret_key(scene: Scene) -> list[Finding]:
     path = _path(scene.settings)
     if scene.settings.given_secret_key:
-        return [ok("It is given by GALLEY_SECRET_KEY.")]
+        return [ok("Set by GALLEY_SECRET_KEY.")]
     if not path.exists():
         return [
             warning(
-                f"{path} is not there; the next start makes a new one, which cannot read secrets "
-                "that are stored already.",
-                "If there was one, put it back from a backup before Galley starts.",
+                f"{path} does not exist; the next start creates a new key, which cannot read "
+                "stored secrets.",
+                "If there was one, restore it from a backup before Galley starts.",
             )
         ]
     if len(path.read_text()) < SHORTEST:
         return [
             fault(
-                f"{path} holds less than {SHORTEST} characters: it was cut off.",
-                "Put it back from a backup; or remove it, and Galley makes a new one: everybody "
-                "signs in again, and secrets of projects have to be set anew.",
+                f"{path} has less than {SHORTEST} characters: it was cut off.",
+                "Restore it from a backup; or delete it, and Galley creates a new one: all users "
+                "have to sign in again, and all project secrets have to be set again.",
             )
         ]
-    return [ok(f"It is kept in {path}.")]
+    return [ok(f"Stored in {path}.")]
 
 
 def _path(settings: Settings) -> Path:
@@ -48,7 +48,7 @@ def _path(settings: Settings) -> Path:
 
 
 def secrets(scene: Scene) -> list[Finding]:
-    """Whether the secrets of projects can be read with the key, and are what their rows say."""
+    """Check that the key decrypts all project secrets, and that these fit their rows."""
     keys = _keys(scene.settings)
     if keys is None:
         return [skipped(NO_KEY)]
@@ -60,11 +60,11 @@ def secrets(scene: Scene) -> list[Finding]:
             lost.append(f"{row.project_id}/{row.name}")
         elif stored_for != [row.project_id, row.name]:
             moved.append(f"{row.project_id}/{row.name}")
-    return unless([*unreadable(lost), *misplaced(moved)], f"All can be read ({len(rows)}).")
+    return unless([*unreadable(lost), *misplaced(moved)], f"{many(rows, 'secret')}, all readable.")
 
 
 def snapshots(scene: Scene) -> list[Finding]:
-    """Whether steps that are still to run were signed with the key."""
+    """Check that pending steps were signed with the key."""
     keys = _keys(scene.settings)
     if keys is None:
         return [skipped(NO_KEY)]
@@ -80,11 +80,11 @@ def snapshots(scene: Scene) -> list[Finding]:
         for step in list(to_run)
         if not load(step.id).is_as_signed(keys)
     ]
-    return unless(unsigned(refused), "Every step that is still to run is as it was signed.")
+    return unless(unsigned(refused), "All pending steps are correctly signed.")
 
 
 def _keys(settings: Settings) -> Keys | None:
-    """Looks before it asks for the key, for that would make one."""
+    """Return the keys, or None without a key: `Settings.secret_key` would create one."""
     is_there = settings.given_secret_key or _path(settings).exists()
     return Keys(settings.secret_key()) if is_there else None
 
@@ -92,38 +92,37 @@ def _keys(settings: Settings) -> Keys | None:
 def unsigned(refused: list[str]) -> Iterator[Finding]:
     if refused:
         yield fault(
-            f"{many(refused, 'step')} will be refused by the workers, for the secret key is not "
-            f"the one of their start, or their rows were changed since: {some(refused)}.",
-            "Give Galley the key it had (GALLEY_SECRET_KEY, or secret_key in the data folder), or "
-            "abort these runs and start them anew.",
+            f"{many(refused, 'step')} will be refused by the workers, because the secret key or "
+            f"their rows have changed since the start: {some(refused)}.",
+            "Restore the old key (GALLEY_SECRET_KEY, or secret_key in the data folder), or abort "
+            "these runs and start new ones.",
         )
 
 
 def unreadable(lost: list[str]) -> Iterator[Finding]:
     if lost:
         yield fault(
-            f"{many(lost, 'secret')} of projects were stored under another secret key: "
-            f"{some(lost)}.",
-            "Give Galley the key it had: as GALLEY_SECRET_KEY, or as secret_key in the data "
-            "folder. If it is lost, set these secrets anew.",
+            f"{many(lost, 'secret')} stored under another secret key: {some(lost)}.",
+            "Restore the old key (GALLEY_SECRET_KEY, or secret_key in the data folder). If it is "
+            "lost, set these secrets again.",
         )
 
 
 def misplaced(moved: list[str]) -> Iterator[Finding]:
     if moved:
         yield fault(
-            f"{many(moved, 'secret')} of projects were stored for another project or under another "
-            f"name, so no step is given them: {some(moved)}.",
-            "Somebody changed these rows in the database. Set these secrets anew.",
+            f"{many(moved, 'secret')} stored for another project or under another name, so no "
+            f"step gets them: {some(moved)}.",
+            "The rows were changed in the database. Set these secrets again.",
         )
 
 
 def _stored_for(keys: Keys, secret: Secret) -> list[str] | None:
-    """The project and the name that the value was encrypted with; None under another key."""
+    """Return the encrypted project and name; None if the key is another one."""
     try:
         *whose, _ = json.loads(keys.decrypt(secret.value))
     except WrongKey:
         return None
-    except (ValueError, TypeError):  # a value alone: such were never stored by Galley
+    except (ValueError, TypeError):  # a value alone, which Galley never stores
         return []
     return whose

@@ -1,4 +1,4 @@
-"""Where packages and all else are kept: a small file goes in and comes back; room on the disks."""
+"""Checks of the storage, by a small file that goes there and back, and of the disks."""
 
 import io
 import secrets
@@ -6,17 +6,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.disk import FULL, OK, Room, look
+from domain import disk as disks
 from domain.releases.storage import StorageError, open_storage
 from domain.settings import SettingError
-from jobs.doctor.findings import Finding, fault, ok, unless, warning
-from jobs.doctor.format import without_credentials
+from domain.system import checks
+from domain.system.checks import Finding, fault, unless, warning
+from domain.system.format import without_credentials
 from jobs.doctor.scene import Scene
 
 
 def storage(scene: Scene) -> list[Finding]:
     url = without_credentials(scene.settings.storage_url)
-    return unless(_round_trip(scene, url), f"{url} keeps what is put into it.")
+    return unless(_round_trip(scene, url), f"{url} stores and returns files.")
 
 
 def _round_trip(scene: Scene, url: str) -> Iterator[Finding]:
@@ -29,31 +30,21 @@ def _round_trip(scene: Scene, url: str) -> Iterator[Finding]:
             trial.copy_to(trial.put(io.BytesIO(content)).sha256, copy)
             came_back = copy.read_bytes() == content
     except SettingError as error:
-        yield fault(scene.told(error), "Correct GALLEY_STORAGE_URL, or install what the URL needs.")
+        yield fault(scene.reason(error), "Correct GALLEY_STORAGE_URL, or install its driver.")
         return
     except (StorageError, OSError) as error:
         if came_back:
             yield warning(
-                f"What was put into {url} could not be removed: {scene.told(error)}",
-                "Allow it to remove files there.",
+                f"A file could not be deleted from {url}: {scene.reason(error)}",
+                "Allow Galley to delete files there.",
             )
             return
         yield fault(
-            f"What is put into {url} does not come back: {scene.told(error)}",
-            "Look at the disk, at who may write there, and at the credentials in the environment.",
+            f"{url} does not store files: {scene.reason(error)}",
+            "Check the disk, the permissions, and the credentials in the environment.",
         )
 
 
 def disk(scene: Scene) -> list[Finding]:
-    return [room_left(look(scene.settings))]
-
-
-def room_left(room: Room) -> Finding:
-    """room: where there is least of it."""
-    way_out = (
-        "Make room, or change the marks (GALLEY_DISK_WARN_BYTES, GALLEY_DISK_STOP_BYTES). "
-        "Where it went: du -xh --max-depth=2 " + room.folder
-    )
-    if room.state == FULL:
-        return fault(str(room), way_out)
-    return ok(str(room)) if room.state == OK else warning(str(room), way_out)
+    room = disks.look(scene.settings)
+    return [checks.disk(room, disks.marks(scene.settings, room.folder))]

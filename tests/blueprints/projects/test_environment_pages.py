@@ -45,7 +45,7 @@ def test_an_environment_is_made_with_each_driver(
     """Without a script the fields of the other drivers come along, empty or as they were."""
     response = visitor.post(PLACES, data=form if has_script else {**EMPTY, **form})
     assert (response.status_code, response.location) == (303, PLACES)
-    assert "The environment nest is saved." in visitor.get(PLACES).text
+    assert "Environment nest saved." in visitor.get(PLACES).text
     row = Environment.get()
     assert (row.name, row.driver, row.settings) == ("nest", form["driver"], stored)
     assert not row.requires_approval
@@ -58,7 +58,7 @@ def test_the_new_form_has_the_fields_of_every_driver(visitor: FlaskClient) -> No
     assert fields["driver"].value == "directory"
     for driver in ("directory", "script", "storage"):
         assert f'data-when="driver={driver}"' in page
-    assert " novalidate " in page  # without a script a browser would insist on all of them
+    assert " novalidate>" in page  # without a script a browser would insist on all of them
 
 
 def test_an_environment_is_shown_as_it_is_and_changed(visitor: FlaskClient) -> None:
@@ -125,7 +125,7 @@ def test_what_was_filled_in_for_another_driver_is_not_lost_unseen(visitor: Flask
         "settings.keep": "9",
         "settings.script": "fly",
     }
-    assert fields["settings.script"].fault.startswith("This belongs to the driver script")
+    assert fields["settings.script"].fault.startswith("This field belongs to the driver script")
     assert Environment.select().count() == 0
 
 
@@ -239,7 +239,7 @@ def test_a_long_list_has_pages(visitor: FlaskClient, world: World) -> None:
     assert names[0] in page
     assert names[2] not in page
     assert f'rel="next" href="{PLACES}' in page
-    assert "Nothing on this page" in visitor.get(f"{PLACES}?page=9").text
+    assert "This page is empty" in visitor.get(f"{PLACES}?page=9").text
 
 
 def test_who_only_reads_sees_an_environment_and_why_no_more(people: People, world: World) -> None:

@@ -23,7 +23,7 @@ def test_an_ingredient_is_made_and_renamed(visitor: FlaskClient) -> None:
     response = visitor.post(f"{SETTINGS}/ingredients", data=given)
     assert (response.status_code, response.location) == (303, f"{SETTINGS}/ingredients")
     page = visitor.get(response.location).text
-    assert "The ingredient The goose is there." in page
+    assert "Ingredient The goose created." in page
     assert 'href="/ingredients/goose"' in page
     assert Ingredient.get_by_id("goose").project_id == "pond"
 
@@ -84,7 +84,7 @@ def test_an_ingredient_is_found_only_in_its_own_project(people: People) -> None:
 
 def test_who_only_reads_sees_an_ingredient_and_why_no_more(people: People) -> None:
     page = people.user.browser().get(f"{SETTINGS}/ingredients/duck").text
-    assert "Its id is <code>duck</code>" in page
+    assert "Id <code>duck</code>" in page
     assert "needs the role <strong>SuperUser</strong>" in page
     assert fields_of(page) == {}
 

@@ -187,7 +187,7 @@ def test_a_suite_is_made_and_changed(visitor: FlaskClient) -> None:
     sent = {**SUITE, "script": SUITE["script"].replace("\n", "\r\n")}
     response = visitor.post(f"{SETTINGS}/testsuites", data=sent)
     assert (response.status_code, response.location) == (303, f"{SETTINGS}/testsuites")
-    assert "The test suite unit is saved." in visitor.get(response.location).text
+    assert "Test suite unit saved." in visitor.get(response.location).text
     suite = TestSuite.get()
     assert (suite.script, suite.timeout_seconds) == (SUITE["script"], 600)
 

@@ -31,7 +31,7 @@ def test_a_secret_is_stored_then_replaced_then_deleted(admin: FlaskClient) -> No
     response = admin.post(SECRETS, data={"name": "TOKEN", "value": VALUE})
     assert (response.status_code, response.location) == (303, SECRETS)
     assert values_of("pond", KEYS) == {"TOKEN": VALUE}
-    assert "The secret TOKEN is stored." in admin.get(SECRETS).text
+    assert "Secret TOKEN stored." in admin.get(SECRETS).text
 
     page = admin.get(SECRETS).text
     assert "<code>TOKEN</code>" in page
@@ -79,7 +79,7 @@ def test_a_refusal_keeps_the_name_and_never_the_value(
     assert {name for name, field in fields.items() if field.is_invalid} == set(wrong)
     for name, fault in wrong.items():
         assert fault in fields[name].fault
-    assert "give it again" in response.text
+    assert "enter it again" in response.text
     assert form["value"] == "" or form["value"] not in response.text
     assert Secret.select().count() == 0
 

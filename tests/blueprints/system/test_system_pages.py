@@ -265,7 +265,7 @@ def test_with_everything_there_nothing_has_to_be_done(
     assert '<code id="do-' not in page
     kind = "SQLite" if app.config["GALLEY"].is_sqlite else "PostgreSQL"
     assert kind in row(page, "part-Database")
-    assert "1 listens, 0 at work" in row(page, "part-Workers")
+    assert "1 worker online, 0 busy: 1 on queue default." in row(page, "part-Workers")
 
 
 def test_a_worker_tells_what_it_holds(visitor: FlaskClient, world: World) -> None:
@@ -274,8 +274,8 @@ def test_a_worker_tells_what_it_holds(visitor: FlaskClient, world: World) -> Non
     step = held(world)
     page = visitor.get("/admin/system").text
     assert f'href="/runs/{step.run_id}?step={step.id}#step">build</a>' in row(page, "worker-w1")
-    assert "at work" in row(page, "worker-w1")
-    assert "renewed in time" in row(page, "worker-w1")
+    assert "busy" in row(page, "worker-w1")
+    assert "lease renewed" in row(page, "worker-w1")
     assert "nothing" in row(page, "worker-w2")
     assert "anvil" in page
 
@@ -283,9 +283,9 @@ def test_a_worker_tells_what_it_holds(visitor: FlaskClient, world: World) -> Non
 def test_a_lease_that_is_not_renewed_is_told(visitor: FlaskClient, world: World) -> None:
     a_worker("w1")
     step = held(world, lease_ms=2_000)
-    assert "its lease ends <time" in row(visitor.get(STATE).text, "worker-w1")
+    assert "lease ends <time" in row(visitor.get(STATE).text, "worker-w1")
     StepRun.update(lease_until=0).where(StepRun.id == step.id).execute()
-    assert "being taken back" in row(visitor.get(STATE).text, "worker-w1")
+    assert "being reclaimed" in row(visitor.get(STATE).text, "worker-w1")
 
 
 def test_silent_workers_and_those_that_nobody_knows_are_marked(
@@ -296,11 +296,11 @@ def test_silent_workers_and_those_that_nobody_knows_are_marked(
     step = held(world, worker="w9")
     page = visitor.get("/admin/system").text
     assert "silent" in row(page, "worker-w1")
-    assert "last heard of <time" in row(page, "worker-w1")
+    assert "last seen <time" in row(page, "worker-w1")
     assert "silent" not in row(page, "worker-w2")
     assert "gone" in row(page, "worker-w9")
     assert step.id in row(page, "worker-w9")
-    assert "1 more has fallen silent" in row(page, "part-Workers")
+    assert "1 worker silent for up to 2 min: w1." in row(page, "part-Workers")
     assert "forgotten after a day" in page
 
 
@@ -311,7 +311,7 @@ def test_queues_tell_who_waits_and_what_to_start(visitor: FlaskClient, world: Wo
         world.run(queue="gpu", ready_at=ready_at)
     world.run(queue="gpu", ready_at=1, is_outside=True)
     page = visitor.get("/admin/system").text
-    assert "nobody listens" in row(page, "queue-gpu")
+    assert "no workers" in row(page, "queue-gpu")
     assert "galley worker --queue gpu" in row(page, "queue-gpu")
     assert [int(n) for n in re.findall(r">(\d+)</td>", row(page, "queue-gpu"))] == [0, 0, 2]
     assert [int(n) for n in re.findall(r">(\d+)</td>", row(page, "queue-default"))] == [1, 1, 0]
@@ -325,9 +325,9 @@ def test_a_disk_that_runs_full_is_told_with_its_marks(
     monkeypatch.setitem(app.config, "GALLEY", replace(app.config["GALLEY"], **marks))
     page = row(visitor.get("/admin/system").text, "part-Disk")
     assert "full" in page
-    assert "No run begins" in page
+    assert "No new runs start" in page
     assert "du -xh" in page
-    assert page.count("1100 TB") == 2
+    assert page.count("1024 TiB") == 2
 
 
 def test_addresses_are_told_without_what_is_secret_in_them(
@@ -337,7 +337,7 @@ def test_addresses_are_told_without_what_is_secret_in_them(
     monkeypatch.setitem(app.config, "GALLEY", replace(app.config["GALLEY"], **urls))
     page = visitor.get("/admin/system").text
     assert "cache:7000" in row(page, "part-Redis")
-    assert "not tried" in row(page, "part-Storage")
+    assert "not tested" in row(page, "part-Storage")
     assert "hunter2" not in page
 
 

@@ -101,17 +101,17 @@ def examined(scene: Scene, **environment: str) -> list[Finding]:
 
 def of(findings: list[Finding], check: str) -> Finding:
     """The only finding of that check."""
-    (finding,) = [finding for finding in findings if finding.check == check]
+    (finding,) = [finding for finding in findings if finding.name == check]
     return finding
 
 
 def trouble(findings: list[Finding]) -> list[tuple[str, str]]:
-    return [(f.state, f.check) for f in findings if f.state not in ("ok", "skipped")]
+    return [(f.state, f.name) for f in findings if f.state not in ("ok", "skipped")]
 
 
 def the_only(findings: list[Finding]) -> tuple[str, str, str]:
     (finding,) = findings
-    return finding.state, finding.found, finding.way_out
+    return finding.state, finding.message, finding.way_out
 
 
 # ---- the whole
@@ -127,7 +127,7 @@ def test_one_that_does_not_run_has_none_either_and_it_is_said(scene):
     assert trouble(findings) == []
     for check in ("redis", "workers", "reconciler", "runs"):
         assert of(findings, check).state == "skipped"
-        assert "Galley is not running" in of(findings, check).found
+        assert "Galley is not running" in of(findings, check).message
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -166,9 +166,9 @@ def test_where_galley_never_ran_nothing_is_made(tmp_path):
 def test_a_bad_setting_is_one_fault_and_the_rest_is_looked_at(scene):
     findings = examined(scene, GALLEY_PORT="many", GALLEY_WORKERS="0")
     assert trouble(findings) == [("fault", "settings")] * 2
-    told = [finding for finding in findings if finding.check == "settings"]
+    told = [finding for finding in findings if finding.name == "settings"]
     assert [f.way_out.split()[1] for f in told] == ["GALLEY_PORT", "GALLEY_WORKERS"]
-    assert of(findings, "web").found == "First mend: GALLEY_PORT."
+    assert of(findings, "web").message == "Fix this first: GALLEY_PORT."
     assert of(findings, "database").state == "ok"
 
 
@@ -190,7 +190,7 @@ def test_a_bad_setting_is_one_fault_and_the_rest_is_looked_at(scene):
 def test_no_part_of_a_password_is_told_however_the_url_is_written(scene, setting, url, check):
     findings = examined(scene, **{setting: url})
     assert ("fault", check) in trouble(findings)
-    told = " ".join(f"{finding.found} {finding.way_out}" for finding in findings)
+    told = " ".join(f"{finding.message} {finding.way_out}" for finding in findings)
     assert re.findall("quiet|hush", told) == []
 
 
@@ -198,7 +198,7 @@ def test_what_hangs_on_a_bad_setting_is_told_as_not_looked_at(scene):
     findings = examined(scene, DATABASE_URL="oracle://x")
     assert trouble(findings) == [("fault", "settings")]
     for check in ("database", "migrations", "workers", "runs", "processes"):
-        assert of(findings, check).found == "First mend: DATABASE_URL."
+        assert of(findings, check).message == "Fix this first: DATABASE_URL."
     assert of(findings, "storage").state == "ok"
 
 
@@ -217,9 +217,9 @@ def test_a_check_that_fails_or_hangs_never_hides_the_others(scene, monkeypatch):
     monkeypatch.setattr(examination, "SECONDS", 0.1)
     _, broken, hanging, below, last = examined(scene)
     over.set()
-    assert (broken.state, "ValueError: of all things" in broken.found) == ("fault", True)
+    assert (broken.state, "ValueError: of all things" in broken.message) == ("fault", True)
     assert (hanging.state, hanging.way_out) == ("fault", "Pull it.")
-    assert below.found == "First mend: hanging."
+    assert below.message == "Fix this first: hanging."
     assert last.state == "ok"
 
 
@@ -259,7 +259,7 @@ def test_somebody_elses_data_folder_is_not_written_to(scene, monkeypatch):
     findings = examined(scene)
     assert trouble(findings) == [("fault", "data folder")]
     for check in ("writing", "storage"):
-        assert of(findings, check).found == "First mend: data folder."
+        assert of(findings, check).message == "Fix this first: data folder."
 
 
 def test_a_key_that_was_cut_off_is_a_fault(scene):
@@ -351,9 +351,9 @@ def test_a_missing_migration_is_named_with_the_command(scene, history):
     history("DELETE FROM schema_migration WHERE name = '0002_nothing_is_lost'")
     findings = examined(scene)
     assert trouble(findings) == [("fault", "migrations")]
-    assert "0002_nothing_is_lost" in of(findings, "migrations").found
+    assert "0002_nothing_is_lost" in of(findings, "migrations").message
     assert of(findings, "migrations").way_out == "galley migrate"
-    assert of(findings, "runs").found == "First mend: migrations."
+    assert of(findings, "runs").message == "Fix this first: migrations."
 
 
 def test_a_database_that_is_newer_than_the_program_is_told(scene, history):
@@ -411,7 +411,7 @@ def test_a_damaged_file_is_found(scene):
     findings = examined(scene)
     damaged = of(findings, "database file")
     assert damaged.state == "fault"
-    assert "put back a backup" in damaged.way_out
+    assert "restore a backup" in damaged.way_out
 
 
 @only_sqlite
@@ -420,7 +420,7 @@ def test_what_is_no_database_at_all_is_found(scene):
     scene.settings.sqlite_path.write_bytes(b"This is a letter to my aunt. " * 200)
     findings = examined(scene)
     assert trouble(findings) == [("fault", "database")]
-    assert "not a database" in of(findings, "database").found
+    assert "not a database" in of(findings, "database").message
 
 
 @only_sqlite
@@ -428,9 +428,9 @@ def test_another_journal_mode_is_told_and_not_changed(scene):
     models.db.close()
     with contextlib.closing(sqlite3.connect(scene.settings.sqlite_path)) as plain:
         plain.execute("PRAGMA journal_mode = delete")
-        first, second = [f for f in examined(scene) if f.check == "database file"]
+        first, second = [f for f in examined(scene) if f.name == "database file"]
         assert (first.state, second.state) == ("fault", "ok")
-        assert "delete" in first.found
+        assert "delete" in first.message
         assert plain.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
@@ -513,13 +513,13 @@ def test_a_redis_that_takes_no_messages_is_a_fault(scene, changed_redis):
     changed_redis(min_replicas_to_write="1")
     state, found, _ = the_only(redis.redis(scene))
     assert state == "fault"
-    assert "takes no messages" in found
+    assert "accepts no messages" in found
 
 
 def test_the_clocks_of_the_servers_are_compared_with_this_hosts(scene):
     of_database = clock.clock_of_database(scene)
     assert [finding.state for finding in of_database] == ["ok"] * (not models.is_sqlite())
-    assert "agree within" in clock.clock_of_redis(scene)[0].found
+    assert "agree within" in clock.clock_of_redis(scene)[0].message
 
 
 # ---- the parts
@@ -529,11 +529,39 @@ def test_a_worker_that_was_killed_is_told_when_nobody_takes_its_steps(scene):
     with subprocess.Popen(["sleep", "60"]) as process:
         pid = {"pid": process.pid, "pid_started": host.started(process.pid)}
         plays_galley(worker={**HERE, **pid}, reconciler=ELSEWHERE)
-        assert not any("signing off" in f.found for f in parts.workers(scene))
+        assert not any("signing off" in f.message for f in parts.workers(scene))
         process.kill()
     found = {finding.state: finding for finding in parts.workers(scene)}
-    assert "w1" in found["warning"].found
-    assert "Nobody works" in found["fault"].found
+    assert "w1" in found["warning"].message
+    assert "No workers online" in found["fault"].message
+
+
+def test_a_worker_whose_process_is_gone_is_left_to_a_reconciler_of_this_host(scene):
+    plays_galley(reconciler=ELSEWHERE)
+    with write():
+        WorkerInfo.create(name="gone", queue="default", **{**HERE, "pid_started": 1})
+    state, found, _ = the_only(parts.workers(scene))
+    assert (state, "gone" in found) == ("warning", True)
+    with write():
+        ReconcilerInfo.create(name="r2", **HERE)
+    assert the_only(parts.workers(scene))[0] == "ok"
+
+
+def test_workers_that_were_killed_with_galley_are_reported_when_it_does_not_run(scene):
+    a_project()
+    start(a_workflow([build("a"), build("b")]))
+    with write():
+        WorkerInfo.create(name="gone", queue="default", **{**HERE, "pid_started": 1})
+    ended, waiting = parts.workers(scene)
+    assert (ended.state, "galley up" in ended.way_out) == ("warning", True)
+    assert (waiting.state, waiting.message[-17:]) == ("skipped", "Steps waiting: 2.")
+
+
+def test_a_worker_that_runs_as_root_is_a_warning(scene, monkeypatch):
+    plays_galley(worker=HERE)
+    monkeypatch.setattr(parts, "_is_root", lambda row: True)
+    state, found, _ = the_only(parts.workers(scene))
+    assert (state, "run as root" in found) == ("warning", True)
 
 
 def test_a_step_that_waits_in_a_queue_without_listeners_is_told(scene):
@@ -697,7 +725,7 @@ def test_logs_of_a_run_that_was_deleted_are_told_and_all_others_left_alone(scene
     assert (state, way_out.partition("rm -r ")[2].split()) == ("warning", sorted(map(str, left)))
     with write():
         Run.delete().execute()
-    assert run.id in leftovers.logs(scene)[0].found
+    assert run.id in leftovers.logs(scene)[0].message
 
 
 # ---- storage and disk

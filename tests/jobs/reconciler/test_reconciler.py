@@ -25,7 +25,7 @@ from domain.models import (
 from domain.releases.garbage_collection import KEPT_MS, discard
 from domain.releases.storage import UNFINISHED_SECONDS, StorageError, open_storage
 from domain.statuses import FAILED, PENDING, RUNNING
-from domain.system.heartbeats import has_reconciler
+from domain.system import heartbeats
 from jobs.queue import Doorbell, message_id
 from jobs.reconciler import cleanup
 from jobs.reconciler import reconciler as module
@@ -333,11 +333,12 @@ def reconciler_row(name: str, **more) -> None:
 
 
 def test_a_reconciler_says_that_it_is_there_until_its_end(reconciler):
-    assert not has_reconciler(now())
+    assert heartbeats.reconcilers() == []
     reconciler.tick()
-    assert has_reconciler(now())
+    (row,) = heartbeats.reconcilers()
+    assert heartbeats.is_alive(row, now())
     reconciler.presence.end()
-    assert not has_reconciler(now())
+    assert heartbeats.reconcilers() == []
 
 
 def test_reconcilers_that_are_gone_are_forgotten(reconciler):
