@@ -226,7 +226,7 @@ def new_member(world: World, _: Person) -> dict[str, Any]:
 
 
 def own_ingredient(**more: Any) -> Arrange:
-    return project_and("ingredient_id", lambda world: world.ingredient().id, **more)
+    return project_and("name", lambda world: world.ingredient().id, **more)
 
 
 def new_user(world: World, _: Person) -> dict[str, Any]:
@@ -361,10 +361,10 @@ TABLE = [
     Route("GET", f"{SETTINGS}/ingredients", USER, 200, of_project()),
     Route("GET", f"{SETTINGS}/new-ingredient", SUPER_USER, 200, of_project()),
     Route("POST", f"{SETTINGS}/ingredients", SUPER_USER, 303, new("part", "id", name="New")),
-    Route("GET", f"{SETTINGS}/ingredients/<ingredient_id>", USER, 200, own_ingredient()),
+    Route("GET", f"{SETTINGS}/ingredients/<name>", USER, 200, own_ingredient()),
     Route(
         "POST",
-        f"{SETTINGS}/ingredients/<ingredient_id>",
+        f"{SETTINGS}/ingredients/<name>",
         SUPER_USER,
         303,
         own_ingredient(data={"name": "New"}),
