@@ -20,5 +20,5 @@ def rfc3339(ms: int | None) -> str | None:
     """Format a time as the API does: `2026-11-23T10:20:30.456Z`."""
     if ms is None:
         return None
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    seconds = datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]
+    return f"{seconds}.{ms % 1000:03d}Z"

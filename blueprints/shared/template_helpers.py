@@ -1,6 +1,6 @@
 """What the templates need beside data: filters, rules of wording, addresses of static files.
 
-Values have the JSON shapes of the API: camelCase, times in RFC 3339, durations in milliseconds.
+Values have the shapes of the API, but moments are epoch milliseconds, as durations are.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,6 +43,7 @@ def register(app: Flask) -> None:
         moment=moment_text,
         percent=percent_text,
         prose=prose,
+        rfc3339=clock.rfc3339,
         size=size_text,
     )
     app.jinja_env.globals.update(
@@ -81,19 +82,15 @@ def duration_text(ms: int | None) -> str:
     return f"{seconds} s"
 
 
-def _parsed(rfc3339: str) -> datetime:
-    return datetime.fromisoformat(rfc3339).astimezone(UTC)
-
-
-def moment_text(rfc3339: str) -> str:
-    """A time in words that are right for every reader; app.js makes them relative and local."""
-    moment = _parsed(rfc3339)
+def moment_text(ms: int) -> str:
+    """Return a moment in words that suit every reader; app.js makes them relative and local."""
+    moment = datetime.fromtimestamp(ms / 1_000, UTC)
     return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
 
 
-def elapsed_ms(since: str) -> int:
-    """Milliseconds from the RFC 3339 time `since` until now; 0 if it lies ahead."""
-    return max(0, clock.now() - round(_parsed(since).timestamp() * 1_000))
+def elapsed_ms(since: int) -> int:
+    """Return the milliseconds since a moment; 0 if it lies ahead."""
+    return max(0, clock.now() - since)
 
 
 def size_text(size: int) -> str:
