@@ -48,6 +48,8 @@ class Answer(BaseModel):
 class BulkAnswer:
     """Base of answers that come by the thousand: dataclasses, which nothing validates."""
 
+    __slots__ = ()
+
     __pydantic_config__: ClassVar = Answer.model_config
     __dataclass_fields__: ClassVar[Mapping[str, Any]]
 

@@ -65,7 +65,7 @@ class OutcomeAnswered(Answer):
     outside_effect: Literal["happened", "did_not"]
 
 
-@dataclass
+@dataclass(slots=True)
 class RunItem(BulkAnswer):
     """A run in a list."""
 
@@ -94,7 +94,7 @@ def _took(row: models.Run | models.StageRun | models.StepRun | models.Attempt) -
     return elapsed(row.started_at, row.completed_at)
 
 
-@dataclass
+@dataclass(slots=True)
 class Reason(BulkAnswer):
     """A reason why something does not run yet."""
 
@@ -112,7 +112,7 @@ def _reasons(found: Sequence[pending_reasons.Reason]) -> list[Reason]:
     return [Reason(**reason) for reason in found]
 
 
-@dataclass
+@dataclass(slots=True)
 class Attempt(BulkAnswer):
     """One attempt at a step."""
 
@@ -127,7 +127,8 @@ class Attempt(BulkAnswer):
     log_size: Annotated[Count, Field(description="Bytes.")]
 
 
-def _attempt(row: models.Attempt) -> Attempt:
+def attempt(row: models.Attempt) -> Attempt:
+    """Return one attempt at a step."""
     return Attempt(
         attempt=row.number,
         status=row.status,
@@ -141,7 +142,7 @@ def _attempt(row: models.Attempt) -> Attempt:
     )
 
 
-@dataclass
+@dataclass(slots=True)
 class StepRun(BulkAnswer):
     """A step of a run. Exit code, message and times are those of its last attempt."""
 
@@ -191,7 +192,7 @@ def _step(row: models.StepRun, details: Details) -> StepRun:
         outside_effect=row.outside_effect,
         kept_from=row.kept_from,
         tests=row.test_counts,
-        attempts=[_attempt(item) for item in details.attempts_of.get(row.id, ())],
+        attempts=[attempt(item) for item in details.attempts_of.get(row.id, ())],
     )
 
 
@@ -211,7 +212,7 @@ class StageRunDecision(Answer):
     comment: str
 
 
-@dataclass
+@dataclass(slots=True)
 class StageRun(BulkAnswer):
     """A stage of a run."""
 
@@ -252,7 +253,7 @@ class Event(Answer):
     step_run_id: Id | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Run(RunItem):
     """A whole run."""
 

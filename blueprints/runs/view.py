@@ -2,6 +2,7 @@
 
 from bisect import bisect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
@@ -117,6 +118,8 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
     if step is None:
         return found
     step_row = next(item for item in details.steps if item.id == step["id"])
+    attempts = details.attempts_of.get(step_row.id, ())
+    step = {**step, "attempts": [answers.attempt(item).model_dump() for item in attempts]}
     attempt = found["attempt"] = _chosen_attempt(step, step_row, view)
     if shown != f"{step_row.id}.{attempt}":
         found["log"] = log_pages.opening(step_row, attempt)
@@ -138,7 +141,7 @@ def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
     """Return what every page of a run needs."""
     details, usually = run_control.look_at(row), durations.usual_for(row)
     drawn = timeline.draw(row, details.stages, details.steps, details.attempts, usually, now())
-    run = answers.run(details).model_dump()
+    run = answers.run(replace(details, attempts=[])).model_dump()
     return details, drawn, {"run": run, "bars": drawn.bars, "usual": usually.run}
 
 
