@@ -7,13 +7,15 @@ from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.api.replies import created, listing, read_json
 from blueprints.requests.base import CursorQuery, PageQuery, check_name
 from blueprints.requests.projects import (
+    SECRET_ADDRESS,
     EnvironmentPut,
     MemberPut,
     NewProject,
     ProjectChange,
+    SecretAddress,
+    SecretPut,
     TestSuitePut,
 )
-from blueprints.requests.secrets import SECRET_ADDRESS, SecretPut, check_secret_name
 from blueprints.responses import projects as answers
 from blueprints.responses.base import Answer, Listed, Unbounded
 from blueprints.shared.context import keys
@@ -243,7 +245,7 @@ def get_secret(project_id: str, name: str) -> ResponseReturnValue:
 )
 def put_secret(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
-    check_secret_name(name)
+    check_name(name, SecretAddress)
     value = read_json(SecretPut).value
     row, is_new = project_secrets.put_secret(current_actor(), project, name, value, keys())
     warnings = project_secrets.warnings(value)

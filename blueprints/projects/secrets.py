@@ -3,7 +3,7 @@
 from flask import flash
 
 from blueprints.projects.settings import NamedPages, refuse_taken
-from blueprints.requests.secrets import SecretName, SecretPut
+from blueprints.requests.projects import SecretName, SecretPut
 from blueprints.responses.projects import Secret
 from blueprints.shared.context import keys
 from blueprints.shared.forms import read_form
