@@ -133,8 +133,8 @@ class EnvironmentPut(Schema):
         if cls is not EnvironmentPut:
             return handler(core_schema)
         kinds = {driver: _with(driver).__pydantic_core_schema__ for driver in DRIVERS}
-        told_apart = handler(tagged_union_schema(kinds, "driver"))
-        return {"title": cls.__name__, **told_apart, "examples": ENVIRONMENTS}
+        by_driver = handler(tagged_union_schema(kinds, "driver"))
+        return {"title": cls.__name__, **by_driver, "examples": ENVIRONMENTS}
 
 
 def _with(driver: str) -> type[EnvironmentPut]:
