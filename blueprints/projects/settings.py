@@ -26,7 +26,7 @@ def settings_page(template: str, project: Project, part: str, **context: Any) ->
     actor = current_actor()
     return render_template(
         f"projects/{template}.html",
-        project=answers.Project.of(project, your_role=actor.role_in(project.id)).model_dump(),
+        project=answers.project(project, actor).model_dump(),
         part=part,
         role=actor.role_in(project.id),
         may_manage=actor.may(ADMIN, project.id),
