@@ -12,6 +12,7 @@ from werkzeug.utils import find_modules, import_string
 
 from blueprints.accounts import sign_in
 from blueprints.api import operations
+from blueprints.responses.base import Answer, BulkAnswer
 from blueprints.shared import errors, guards, security, template_helpers, throttling
 from blueprints.shared.context import MAX_BODY_BYTES, galley_version
 from blueprints.shared.long_poll import Waiters
@@ -26,6 +27,13 @@ from jobs.queue import Doorbell
 class _Json(DefaultJSONProvider):
     sort_keys = False
     """Members stay in the order in which they are written."""
+
+    @staticmethod
+    def default(value: Any) -> Any:
+        """Return one of our answers as JSON has it."""
+        if isinstance(value, Answer | BulkAnswer):
+            return value.model_dump(mode="json")
+        return DefaultJSONProvider.default(value)
 
 
 class _SmallInteger(IntegerConverter):

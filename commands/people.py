@@ -130,7 +130,7 @@ def list_tokens(username: str) -> None:
 
 
 def _tokens_here(username: str) -> list[dict[str, Any]]:
-    from blueprints.present.people import token as present
+    from blueprints.responses.accounts import Token
     from domain.accounts import tokens, users
     from domain.pagination import Page
 
@@ -139,7 +139,7 @@ def _tokens_here(username: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for number in count(1):
         rows, total = tokens.list_tokens(owner.id, Page(number, PAGE_SIZE))
-        found += map(present, rows)
+        found += [Token.of(row).model_dump(mode="json") for row in rows]
         if number * PAGE_SIZE >= total:
             break
     return found

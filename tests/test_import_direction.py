@@ -24,7 +24,7 @@ RECORDS = (
 DELIVERY = f"{RECORDS} domain.projects domain.releases"
 ENGINE = f"{DELIVERY} domain.system domain.engine"
 DOMAIN = f"{ENGINE} domain.migrations domain.comparison domain.editor domain.runs"
-WIRE = "blueprints.present blueprints.requests blueprints.responses"
+WIRE = "blueprints.requests blueprints.responses"
 PAGES = f"{DOMAIN} {WIRE} blueprints.shared"
 STEPS = f"{DOMAIN} jobs.shared jobs.scripts"
 WORKER = f"{STEPS} jobs.queue jobs.steps"
@@ -57,7 +57,6 @@ ROOMS: dict[str, str] = {
     "jobs.doctor": f"{WORKER} jobs.worker jobs.reconciler jobs.setup",
     "blueprints.requests": DOMAIN,
     "blueprints.responses": f"{DOMAIN} blueprints.requests",
-    "blueprints.present": DOMAIN,
     "blueprints.shared": f"{DOMAIN} {WIRE} jobs.queue",
     "blueprints.accounts": PAGES,
     "blueprints.catalog": PAGES,

@@ -5,9 +5,9 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from blueprints.present import people as present
 from blueprints.requests.accounts import NewToken, OwnChange, PasswordChange
 from blueprints.requests.base import PageQuery
+from blueprints.responses import accounts as answers
 from blueprints.shared import pages, throttling
 from blueprints.shared.double_submit import FormId, create_once
 from blueprints.shared.forms import Form, read_form, saved
@@ -46,7 +46,7 @@ def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) ->
     user = signed_in_user()
     return render_template(
         "accounts/account.html",
-        me=present.user(user),
+        me=answers.User.of(user).model_dump(),
         memberships=memberships_of(user.id),
         tokens=tokens_of(user.id),
         form_id=new_id(),
@@ -62,7 +62,11 @@ def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) ->
 def memberships_of(user_id: str) -> dict[str, Any]:
     """Return the first roles of a user, and their number."""
     rows, total = projects.list_memberships(user_id, Page(1, PROJECTS_SHOWN))
-    return {"items": [present.membership(row) for row in rows], "totalCount": total}
+    items = [
+        {"projectId": row.project_id, "projectName": row.project.name, "role": row.role}
+        for row in rows
+    ]
+    return {"items": items, "totalCount": total}
 
 
 def tokens_of(user_id: str) -> dict[str, Any]:
@@ -71,7 +75,10 @@ def tokens_of(user_id: str) -> dict[str, Any]:
     rows, total = tokens.list_tokens(user_id, query.as_page())
     at = now()
     items = [
-        {**present.token(row), "isExpired": row.expires_at is not None and row.expires_at <= at}
+        {
+            **answers.Token.of(row).model_dump(),
+            "isExpired": row.expires_at is not None and row.expires_at <= at,
+        }
         for row in rows
     ]
     return pages.listing(items, total, query)
@@ -149,7 +156,7 @@ def create_token() -> ResponseReturnValue:
         row, text = created
         return render_template(
             "accounts/token.html",
-            token=present.token(row),
+            token=answers.Token.of(row).model_dump(),
             text=text,
             base_url=request.host_url.rstrip("/"),
         )

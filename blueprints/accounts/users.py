@@ -6,9 +6,9 @@ from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from blueprints.accounts.account import EMPTY, memberships_of, tokens_of
-from blueprints.present import people as present
 from blueprints.requests.accounts import NewUser, PasswordChange, UserChange
 from blueprints.requests.base import PageQuery
+from blueprints.responses import accounts as answers
 from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor
@@ -63,7 +63,7 @@ def _new(form: Form) -> str:
 
 
 def _person(row: User) -> dict[str, Any]:
-    return {**present.user(row), "hasPassword": row.password_hash is not None}
+    return {**answers.User.of(row).model_dump(), "hasPassword": row.password_hash is not None}
 
 
 def _address(username: str) -> str:

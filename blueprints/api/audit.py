@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.api.operations import operation
 from blueprints.api.replies import listing
-from blueprints.present import audit as present
 from blueprints.requests.audit import AuditQuery
 from blueprints.responses.audit import AuditEvent
 from blueprints.responses.base import Unbounded
@@ -40,4 +39,4 @@ def search_audit(query: AuditQuery) -> ResponseReturnValue:
         until=query.until,
     )
     rows, total, cursor = audit.find(filters, query.as_page(), query.cursor)
-    return listing([present.event(row) for row in rows], total, query, nextCursor=cursor)
+    return listing([AuditEvent.of(row) for row in rows], total, query, nextCursor=cursor)

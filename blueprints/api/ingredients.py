@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.api.replies import created, listing, read_json
-from blueprints.present import catalog as present
 from blueprints.requests.base import CursorQuery, IngredientQuery
 from blueprints.requests.projects import IngredientChange, NewIngredient
 from blueprints.responses import catalog as answers
@@ -28,8 +27,7 @@ def list_ingredients(query: IngredientQuery) -> ResponseReturnValue:
     if query.project_id is not None:
         load_project(query.project_id)
     rows, total = ingredients.list_ingredients(current_actor(), query.as_page(), query.project_id)
-    latest = ingredients.latest_releases(rows)
-    return listing([present.ingredient(row, latest.get(row.id)) for row in rows], total, query)
+    return listing(answers.ingredients(rows), total, query)
 
 
 @bp.post("")
@@ -46,14 +44,14 @@ def create_ingredient() -> ResponseReturnValue:
     row = ingredients.create_ingredient(
         current_actor(), project, body.id, body.name, body.description
     )
-    return created(present.ingredient(row, None), f"/api/ingredients/{row.id}")
+    return created(answers.ingredients([row])[0], f"/api/ingredients/{row.id}")
 
 
 @bp.get("/<ingredient_id>")
 @operation("Read an ingredient", answers={200: answers.Ingredient})
 def get_ingredient(ingredient_id: str) -> ResponseReturnValue:
     row = load_ingredient(ingredient_id)
-    return jsonify(present.ingredient(row, ingredients.latest_releases([row]).get(row.id)))
+    return jsonify(answers.ingredients([row])[0])
 
 
 @bp.put("/<ingredient_id>")
@@ -67,7 +65,7 @@ def change_ingredient(ingredient_id: str) -> ResponseReturnValue:
     ingredient = load_ingredient(ingredient_id, SUPER_USER)
     body = read_json(IngredientChange)
     row = ingredients.change_ingredient(current_actor(), ingredient, body.name, body.description)
-    return jsonify(present.ingredient(row, ingredients.latest_releases([row]).get(row.id)))
+    return jsonify(answers.ingredients([row])[0])
 
 
 @bp.get("/<ingredient_id>/releases")
@@ -80,5 +78,5 @@ def list_releases(ingredient_id: str, query: CursorQuery) -> ResponseReturnValue
     ingredient = load_ingredient(ingredient_id)
     rows, total, cursor = ingredients.list_releases(ingredient, query.as_page(), query.cursor)
     packages = ingredients.packages_of(rows)
-    items = [present.release(row, packages[row.id]) for row in rows]
+    items = [answers.Release.of(row, packages=packages[row.id]) for row in rows]
     return listing(items, total, query, nextCursor=cursor)

@@ -9,9 +9,8 @@ from flask.typing import ResponseReturnValue
 from blueprints.api.multipart import parts
 from blueprints.api.operations import ETAG, IF_NONE_MATCH, TEXT, ZIP, operation
 from blueprints.api.replies import created
-from blueprints.present import runs as present
 from blueprints.requests.runs import LogQuery
-from blueprints.responses import runs as answers
+from blueprints.responses import logs as answers
 from blueprints.shared.context import settings
 from blueprints.shared.guards import current_actor, load_run
 from domain.accounts.access import SUPER_USER
@@ -91,7 +90,7 @@ def upload_logs(run_id: str) -> ResponseReturnValue:
             else:
                 inbox.add(field, part.filename, part.pieces)
         rows = inbox.store(current_actor())
-    body = {"uploads": [present.upload(upload) for upload in rows]}
+    body = answers.Uploaded(uploads=[answers.Upload.of(upload) for upload in rows])
     return created(body, f"/api/workflowruns/{row.id}/logs")
 
 

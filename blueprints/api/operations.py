@@ -19,7 +19,7 @@ from domain.accounts.access import USER
 from domain.errors import BadRequest, FieldError
 
 View = Callable[..., ResponseReturnValue]
-Content = type[BaseModel] | str | None
+Content = type | str | None
 
 SIGNED_IN = "signed in"
 """Enough for calls that are not about one project."""

@@ -1,25 +1,23 @@
 """/api/projects: projects, their members, test suites, environments and secrets."""
 
-from typing import Any
-
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.api.replies import created, listing, read_json
-from blueprints.present import projects as present
-from blueprints.present.projects import with_deployments
 from blueprints.requests.base import CursorQuery, PageQuery, check_name
 from blueprints.requests.projects import (
+    SECRET_ADDRESS,
     EnvironmentPut,
     MemberPut,
     NewProject,
     ProjectChange,
+    SecretAddress,
+    SecretPut,
     TestSuitePut,
 )
-from blueprints.requests.secrets import SECRET_ADDRESS, SecretPut, check_secret_name
 from blueprints.responses import projects as answers
-from blueprints.responses.base import Listed, Unbounded
+from blueprints.responses.base import Answer, Listed, Unbounded
 from blueprints.shared.context import keys
 from blueprints.shared.guards import current_actor, load_project
 from domain.accounts.access import ADMIN, SUPER_USER, SYSTEM_ADMIN, require_system_admin
@@ -30,7 +28,7 @@ from domain.releases import deployments
 bp = Blueprint("api_projects", __name__, url_prefix="/api/projects")
 
 
-def _put_answer(body: dict[str, Any], is_new: bool) -> ResponseReturnValue:
+def _put_answer(body: Answer, is_new: bool) -> ResponseReturnValue:
     return jsonify(body), 201 if is_new else 200
 
 
@@ -44,7 +42,7 @@ def _put_answer(body: dict[str, Any], is_new: bool) -> ResponseReturnValue:
 def list_projects(query: PageQuery) -> ResponseReturnValue:
     actor = current_actor()
     rows, total = projects.list_projects(actor, query.as_page())
-    return listing([present.project(row, actor) for row in rows], total, query)
+    return listing([answers.project(row, actor) for row in rows], total, query)
 
 
 @bp.post("")
@@ -60,13 +58,13 @@ def create_project() -> ResponseReturnValue:
     require_system_admin(actor)
     body = read_json(NewProject)
     row = projects.create_project(actor, body.id, body.name, body.description)
-    return created(present.project(row, actor), f"/api/projects/{row.id}")
+    return created(answers.project(row, actor), f"/api/projects/{row.id}")
 
 
 @bp.get("/<project_id>")
 @operation("Read a project", answers={200: answers.Project})
 def get_project(project_id: str) -> ResponseReturnValue:
-    return jsonify(present.project(load_project(project_id), current_actor()))
+    return jsonify(answers.project(load_project(project_id), current_actor()))
 
 
 @bp.put("/<project_id>")
@@ -75,7 +73,7 @@ def change_project(project_id: str) -> ResponseReturnValue:
     project, actor = load_project(project_id, ADMIN), current_actor()
     body = read_json(ProjectChange)
     row = projects.change_project(actor, project, body.name, body.description)
-    return jsonify(present.project(row, actor))
+    return jsonify(answers.project(row, actor))
 
 
 # ---- members ---------------------------------------------------------------------------------
@@ -85,13 +83,13 @@ def change_project(project_id: str) -> ResponseReturnValue:
 @operation("List the members of a project", answers={200: Listed[answers.Member]}, query=PageQuery)
 def list_members(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = projects.list_members(load_project(project_id), query.as_page())
-    return listing([present.member(row) for row in rows], total, query)
+    return listing([answers.member(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/members/<username>")
 @operation("Read a member", answers={200: answers.Member})
 def get_member(project_id: str, username: str) -> ResponseReturnValue:
-    return jsonify(present.member(projects.get_member(load_project(project_id), username)))
+    return jsonify(answers.member(projects.get_member(load_project(project_id), username)))
 
 
 @bp.put("/<project_id>/members/<username>")
@@ -106,7 +104,7 @@ def put_member(project_id: str, username: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
     role = read_json(MemberPut).role
     row, is_new = projects.put_member(current_actor(), project, username, role)
-    return _put_answer(present.member(row), is_new)
+    return _put_answer(answers.member(row), is_new)
 
 
 @bp.delete("/<project_id>/members/<username>")
@@ -125,13 +123,13 @@ def remove_member(project_id: str, username: str) -> ResponseReturnValue:
 )
 def list_test_suites(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = test_suites.list_test_suites(load_project(project_id), query.as_page())
-    return listing([present.test_suite(row) for row in rows], total, query)
+    return listing([answers.TestSuite.of(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/testsuites/<name>")
 @operation("Read a test suite", answers={200: answers.TestSuite})
 def get_test_suite(project_id: str, name: str) -> ResponseReturnValue:
-    return jsonify(present.test_suite(test_suites.get_test_suite(load_project(project_id), name)))
+    return jsonify(answers.TestSuite.of(test_suites.get_test_suite(load_project(project_id), name)))
 
 
 @bp.put("/<project_id>/testsuites/<name>")
@@ -146,7 +144,7 @@ def put_test_suite(project_id: str, name: str) -> ResponseReturnValue:
     check_name(name)
     values = read_json(TestSuitePut).model_dump()
     row, is_new = test_suites.put_test_suite(current_actor(), project, name, values)
-    return _put_answer(present.test_suite(row), is_new)
+    return _put_answer(answers.TestSuite.of(row), is_new)
 
 
 @bp.delete("/<project_id>/testsuites/<name>")
@@ -167,14 +165,14 @@ def delete_test_suite(project_id: str, name: str) -> ResponseReturnValue:
 )
 def list_environments(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = environments.list_environments(load_project(project_id), query.as_page())
-    return listing(with_deployments(rows), total, query)
+    return listing(answers.environments(rows), total, query)
 
 
 @bp.get("/<project_id>/environments/<name>")
 @operation("Read an environment and its current deployment", answers={200: answers.Environment})
 def get_environment(project_id: str, name: str) -> ResponseReturnValue:
     row = environments.get_environment(load_project(project_id), name)
-    return jsonify(with_deployments([row])[0])
+    return jsonify(answers.environments([row])[0])
 
 
 @bp.put("/<project_id>/environments/<name>")
@@ -190,7 +188,7 @@ def put_environment(project_id: str, name: str) -> ResponseReturnValue:
     check_name(name)
     values = read_json(EnvironmentPut).model_dump()
     row, is_new = environments.put_environment(current_actor(), project, name, values)
-    return _put_answer(with_deployments([row])[0], is_new)
+    return _put_answer(answers.environments([row])[0], is_new)
 
 
 @bp.delete("/<project_id>/environments/<name>")
@@ -209,7 +207,7 @@ def delete_environment(project_id: str, name: str) -> ResponseReturnValue:
 def list_deployments(project_id: str, name: str, query: CursorQuery) -> ResponseReturnValue:
     environment = environments.get_environment(load_project(project_id), name)
     rows, total, cursor = deployments.list_deployments(environment, query.as_page(), query.cursor)
-    return listing([present.deployment(row) for row in rows], total, query, nextCursor=cursor)
+    return listing([answers.Deployment.of(row) for row in rows], total, query, nextCursor=cursor)
 
 
 # ---- secrets ---------------------------------------------------------------------------------
@@ -223,7 +221,7 @@ def list_deployments(project_id: str, name: str, query: CursorQuery) -> Response
 )
 def list_secrets(project_id: str, query: PageQuery) -> ResponseReturnValue:
     rows, total = project_secrets.list_secrets(load_project(project_id), query.as_page())
-    return listing([present.secret(row) for row in rows], total, query)
+    return listing([answers.Secret.of(row) for row in rows], total, query)
 
 
 @bp.get("/<project_id>/secrets/<name>")
@@ -234,7 +232,7 @@ def list_secrets(project_id: str, query: PageQuery) -> ResponseReturnValue:
 )
 def get_secret(project_id: str, name: str) -> ResponseReturnValue:
     """Galley never returns the value."""
-    return jsonify(present.secret(project_secrets.get_secret(load_project(project_id), name)))
+    return jsonify(answers.Secret.of(project_secrets.get_secret(load_project(project_id), name)))
 
 
 @bp.put("/<project_id>/secrets/<name>")
@@ -247,11 +245,11 @@ def get_secret(project_id: str, name: str) -> ResponseReturnValue:
 )
 def put_secret(project_id: str, name: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
-    check_secret_name(name)
+    check_name(name, SecretAddress)
     value = read_json(SecretPut).value
     row, is_new = project_secrets.put_secret(current_actor(), project, name, value, keys())
-    warnings = [warning.as_dict() for warning in project_secrets.warnings(value)]
-    return _put_answer({**present.secret(row), "warnings": warnings}, is_new)
+    warnings = project_secrets.warnings(value)
+    return _put_answer(answers.StoredSecret.of(row, warnings=warnings), is_new)
 
 
 @bp.delete("/<project_id>/secrets/<name>")

@@ -5,7 +5,6 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from blueprints.api.operations import BYTES, ETAG, IF_NONE_MATCH, operation
-from blueprints.present import catalog as present
 from blueprints.responses import catalog as answers
 from blueprints.shared.context import settings
 from blueprints.shared.guards import current_actor, load_release
@@ -25,7 +24,7 @@ DOWNLOAD_POLICY = "sandbox; default-src 'none'"
 @operation("Read a release", answers={200: answers.Release})
 def get_release(release_id: str) -> ResponseReturnValue:
     row = load_release(release_id)
-    return jsonify(present.release(row, ingredients.packages_of([row])[row.id]))
+    return jsonify(answers.Release.of(row, packages=ingredients.packages_of([row])[row.id]))
 
 
 @bp.delete("/<release_id>")

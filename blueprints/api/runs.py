@@ -12,7 +12,6 @@ from blueprints.api.operations import (
     operation,
 )
 from blueprints.api.replies import listing, read_json, started
-from blueprints.present import runs as present
 from blueprints.requests.runs import Completion, Outcome, Rerun, RunQuery, StageDecision, WaitQuery
 from blueprints.responses import runs as answers
 from blueprints.responses.base import Unbounded
@@ -58,7 +57,7 @@ def list_runs(query: RunQuery) -> ResponseReturnValue:
     rows, total, cursor = fetch_after(
         found.newest_first, Run.id, query.as_page(), query.cursor, counted=found.all
     )
-    items = [present.run_item(row) for row in run_queries.with_workflows(rows)]
+    items = [answers.run_item(row) for row in run_queries.with_workflows(rows)]
     return listing(items, total, query, nextCursor=cursor)
 
 
@@ -83,7 +82,7 @@ def get_run(run_id: str, query: WaitQuery) -> ResponseReturnValue:
         forget_actor()
         shown = Shown(load_run(run_id))
     if not _is_known(shown):
-        return _tagged(jsonify(shown.json), shown.tag)
+        return _tagged(jsonify(shown.answer), shown.tag)
     response = _tagged(Response(status=304), shown.tag)
     if not has_waited:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -143,9 +142,9 @@ def rerun(run_id: str) -> ResponseReturnValue:
 def get_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
     run_queries.get_step(row, step_run_id)
-    shown = present.run(run_control.look_at(row))
-    steps = [step for stage in shown["stageRuns"] for step in stage["stepRuns"]]
-    return jsonify(next(step for step in steps if step["id"] == step_run_id))
+    stages = answers.run(run_control.look_at(row)).stage_runs
+    steps = (step for stage in stages for step in stage.step_runs)
+    return jsonify(next(step for step in steps if step.id == step_run_id))
 
 
 @bp.post("/<run_id>/steps/<step_run_id>/abort")

@@ -5,10 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.api.operations import operation
 from blueprints.api.replies import listing, read_json
-from blueprints.present import runs as present
 from blueprints.requests.base import PageQuery
 from blueprints.requests.runs import Review
-from blueprints.responses import runs as answers
+from blueprints.responses import test_results as answers
 from blueprints.responses.base import Listed
 from blueprints.shared.guards import current_actor, load_run
 from domain.accounts.access import SUPER_USER
@@ -25,7 +24,7 @@ def get_tests(run_id: str, step_run_id: str, query: PageQuery) -> ResponseReturn
     """Paged: a step stores up to 50,000 tests, each with a message of up to 16 KiB."""
     step = run_queries.get_step(load_run(run_id), step_run_id)
     rows, total = fetch(results.find(step), query.as_page())
-    return listing([present.test(row) for row in rows], total, query)
+    return listing([answers.Test.of(row) for row in rows], total, query)
 
 
 @bp.put("/<run_id>/steps/<step_run_id>/tests/<test_id>/review")
@@ -40,4 +39,4 @@ def review_test(run_id: str, step_run_id: str, test_id: str) -> ResponseReturnVa
     row = reviews.review(
         step, test_id, status=body.status, comment=body.comment, actor=current_actor()
     )
-    return jsonify(present.test(row))
+    return jsonify(answers.Test.of(row))

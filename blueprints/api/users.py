@@ -6,7 +6,6 @@ from werkzeug.routing import BaseConverter
 
 from blueprints.api.operations import SIGNED_IN, operation
 from blueprints.api.replies import created, listing, read_json
-from blueprints.present import people as present
 from blueprints.requests.accounts import (
     RESERVED_USERNAMES,
     NewToken,
@@ -42,7 +41,7 @@ bp.record(lambda setup: setup.app.url_map.converters.update(user=_Username))
 def list_users(query: PageQuery) -> ResponseReturnValue:
     require_system_admin(current_actor(), changes=False)
     rows, total = users.list_users(query.as_page())
-    return listing([present.user(row) for row in rows], total, query)
+    return listing([answers.User.of(row) for row in rows], total, query)
 
 
 @bp.post("")
@@ -53,7 +52,7 @@ def create_user() -> ResponseReturnValue:
     actor = current_actor()
     require_system_admin(actor)
     row = users.create_user(actor, **read_json(NewUser).model_dump())
-    return created(present.user(row), f"/api/users/{row.username}")
+    return created(answers.User.of(row), f"/api/users/{row.username}")
 
 
 @bp.get("/<user:username>")
@@ -67,7 +66,7 @@ def get_user(username: str) -> ResponseReturnValue:
     actor = current_actor()
     if username != actor.username:
         require_system_admin(actor, changes=False)
-    return jsonify(present.user(users.get_user(username)))
+    return jsonify(answers.User.of(users.get_user(username)))
 
 
 @bp.put("/<user:username>")
@@ -79,7 +78,7 @@ def change_user(username: str) -> ResponseReturnValue:
     actor = current_actor()
     require_system_admin(actor)
     row = users.change_user(actor, username, read_json(UserChange).model_dump())
-    return jsonify(present.user(row))
+    return jsonify(answers.User.of(row))
 
 
 @bp.delete("/<user:username>")
@@ -124,7 +123,7 @@ def change_password(username: str) -> ResponseReturnValue:
 @bp.get("/me")
 @operation("Read your own user", needs=SIGNED_IN, answers={200: answers.Me})
 def me() -> ResponseReturnValue:
-    return jsonify(present.me(signed_in_user(), current_actor()))
+    return jsonify(answers.me(signed_in_user(), current_actor()))
 
 
 @bp.put("/me")
@@ -138,7 +137,7 @@ def change_me() -> ResponseReturnValue:
     actor = current_actor()
     require_write(actor)
     row = users.change_user(actor, actor.username, read_json(OwnChange).model_dump())
-    return jsonify(present.me(row, actor))
+    return jsonify(answers.me(row, actor))
 
 
 # ---- the caller's own tokens -----------------------------------------------------------------
@@ -150,7 +149,7 @@ def change_me() -> ResponseReturnValue:
 )
 def list_tokens(query: PageQuery) -> ResponseReturnValue:
     rows, total = tokens.list_tokens(current_actor().user_id, query.as_page())
-    return listing([present.token(row) for row in rows], total, query)
+    return listing([answers.Token.of(row) for row in rows], total, query)
 
 
 @bp.post("/tokens")
@@ -170,7 +169,7 @@ def create_token() -> ResponseReturnValue:
     row, text = tokens.create_token(
         actor, signed_in_user(), body.name, scope=scope, days=body.expires_in
     )
-    return created({**present.token(row), "token": text}, f"/api/users/tokens/{row.id}")
+    return created(answers.CreatedToken.of(row, token=text), f"/api/users/tokens/{row.id}")
 
 
 @bp.delete("/tokens/<token_id>")

@@ -1,6 +1,9 @@
 """/api/workflows: workflows, their validation, statistics, and revisions."""
 
+import hashlib
+import json
 import re
+from collections.abc import Iterable
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +18,6 @@ from blueprints.api.operations import (
     operation,
 )
 from blueprints.api.replies import listing, once, read_json, read_object, started
-from blueprints.present import workflows as present
 from blueprints.requests.base import PageQuery
 from blueprints.requests.workflows import MetadataQuery, StartRun, ValidateQuery, WorkflowQuery
 from blueprints.responses import workflows as answers
@@ -34,6 +36,7 @@ from domain.validation.patterns import SLUG_BODY
 from domain.workflows import preview, statistics, workflows
 from domain.workflows import queries as workflow_queries
 from domain.workflows.queries import Detail
+from domain.workflows.workflows import version_of
 
 bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
 
@@ -48,7 +51,9 @@ bp = Blueprint("api_workflows", __name__, url_prefix="/api/workflows")
 def list_workflows(query: WorkflowQuery) -> ResponseReturnValue:
     rows, total = fetch(find_workflows(query), query.as_page())
     last_runs = workflow_queries.last_runs(rows)
-    return listing([present.item(row, last_runs.get(row.id)) for row in rows], total, query)
+    return listing(
+        [answers.WorkflowItem.of(row, last_run=last_runs.get(row.id)) for row in rows], total, query
+    )
 
 
 @bp.post("")
@@ -87,9 +92,9 @@ def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
     try:
         body = read_object()
     except Invalid as invalid:  # an object, but of texts that cannot be stored
-        return jsonify(present.validation(preview.Examined(invalid.errors)))
+        return jsonify(answers.validation(preview.Examined(invalid.errors)))
     _check_project(body.get("projectId"), USER)
-    return jsonify(present.validation(preview.examine(body, workflow)))
+    return jsonify(answers.validation(preview.examine(body, workflow)))
 
 
 @bp.get("/<workflow_id>")
@@ -102,7 +107,7 @@ def validate_workflow(query: ValidateQuery) -> ResponseReturnValue:
 )
 def get_workflow(workflow_id: str) -> ResponseReturnValue:
     found = workflow_queries.detail(load_workflow(workflow_id))
-    return _with_etag(jsonify(present.workflow(found)), found).make_conditional(request)
+    return _with_etag(jsonify(answers.workflow(found)), found).make_conditional(request)
 
 
 @bp.put("/<workflow_id>")
@@ -119,7 +124,7 @@ def change_workflow(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id, SUPER_USER)
     changed = parse(read_object(), ChangedWorkflow, project_id=workflow.project_id)
     saved = workflows.update(workflow, changed, actor=current_actor(), if_match=_if_match())
-    return _with_etag(jsonify(present.workflow(saved)), saved)
+    return _with_etag(jsonify(answers.workflow(saved)), saved)
 
 
 @bp.delete("/<workflow_id>")
@@ -135,7 +140,8 @@ def delete_workflow(workflow_id: str) -> ResponseReturnValue:
     "Read the statistics of a workflow", answers={200: answers.Metadata}, query=MetadataQuery
 )
 def get_metadata(workflow_id: str, query: MetadataQuery) -> ResponseReturnValue:
-    return jsonify(statistics.metadata(load_workflow(workflow_id), query.days))
+    found = statistics.metadata(load_workflow(workflow_id), query.days)
+    return jsonify(answers.Metadata.model_validate(found))
 
 
 @bp.post("/<workflow_id>/runs")
@@ -164,14 +170,16 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
 def list_revisions(workflow_id: str, query: PageQuery) -> ResponseReturnValue:
     found = workflow_queries.find_revisions(load_workflow(workflow_id))
     rows, total = fetch(found, query.as_page())
-    return listing([present.revision_item(row) for row in rows], total, query)
+    return listing(
+        [answers.RevisionItem.of(row, revision=row.number) for row in rows], total, query
+    )
 
 
 @bp.get("/<workflow_id>/revisions/<int:number>")
 @operation("Read a revision", answers={200: answers.Revision})
 def get_revision(workflow_id: str, number: int) -> ResponseReturnValue:
     row = workflow_queries.get_revision(load_workflow(workflow_id), number)
-    return jsonify(present.revision(row))
+    return jsonify(answers.Revision.of(row, revision=row.number))
 
 
 def _check_project(project_id: object, role: str) -> None:
@@ -183,13 +191,31 @@ def _check_project(project_id: object, role: str) -> None:
 def _made(detail: Detail) -> Answer:
     headers = {
         "Location": f"/api/workflows/{detail.workflow.id}",
-        "ETag": f'"{present.etag(detail)}"',
+        "ETag": f'"{_etag(detail)}"',
     }
-    return Answer(201, present.workflow(detail), headers)
+    return Answer(201, answers.workflow(detail).model_dump(mode="json"), headers)
+
+
+def _etag(detail: Detail) -> str:
+    """Return the version, which has three parts, and a fourth for the warnings: they change alone.
+
+    If-Match compares the version only (`_versions_in`).
+    """
+    warnings = json.dumps([warning.as_dict() for warning in detail.warnings])
+    digest = hashlib.sha256(warnings.encode()).hexdigest()[:8] if detail.warnings else "0"
+    return f"{version_of(detail.workflow)}-{digest}"
+
+
+def _versions_in(tags: Iterable[str | None]) -> set[str]:
+    """Return the versions in some ETags of ours, whatever a proxy has appended to them.
+
+    Apache makes `…-gzip` of the tag of what it compresses. An empty tag is read as None.
+    """
+    return {"-".join(tag.split("-")[:3]) for tag in tags if tag}
 
 
 def _with_etag(response: Response, detail: Detail) -> Response:
-    response.set_etag(present.etag(detail))
+    response.set_etag(_etag(detail))
     return response
 
 
@@ -200,4 +226,4 @@ def _if_match() -> set[str] | None:
     """
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    return present.versions_in(request.if_match.as_set(include_weak=True))
+    return _versions_in(request.if_match.as_set(include_weak=True))

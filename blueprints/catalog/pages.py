@@ -6,8 +6,9 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from blueprints.present import catalog as present
+from blueprints.catalog import presenters
 from blueprints.requests.base import CursorQuery, PageQuery
+from blueprints.responses import catalog as answers
 from blueprints.shared import pages
 from blueprints.shared.guards import current_actor, load_ingredient, load_project, load_release
 from domain.accounts.access import SUPER_USER
@@ -52,8 +53,7 @@ def list_ingredients() -> ResponseReturnValue:
     rows, total = ingredients.list_ingredients(
         current_actor(), query.as_page(), query.project_id, query.search
     )
-    latest = ingredients.latest_releases(rows)
-    items = [present.ingredient(row, latest.get(row.id)) for row in rows]
+    items = [ingredient.model_dump() for ingredient in answers.ingredients(rows)]
     return render_template(
         "catalog/ingredients.html",
         ingredients=pages.listing(items, total, query),
@@ -70,7 +70,7 @@ def ingredient(ingredient_id: str) -> ResponseReturnValue:
     releases, total, cursor = ingredients.list_releases(row, query.as_page(), query.cursor)
     return render_template(
         "catalog/ingredient.html",
-        ingredient=present.ingredient(row, None),
+        ingredient=answers.Ingredient.of(row, latest_release=None).model_dump(),
         releases=pages.unbounded(_made(releases), total, query, cursor),
         query=pages.filters("pageSize"),
         **_rights(row.project_id),
@@ -82,7 +82,7 @@ def _made(releases: list[Release]) -> list[dict[str, Any]]:
     runs = runs_by_id(row.run_id for row in releases if row.run_id)
     places = deployed.locations_of(releases)
     return [
-        present.made(row, counts.get(row.id, 0), runs.get(row.run_id), places[row.id])
+        presenters.release(row, counts.get(row.id, 0), runs.get(row.run_id), places[row.id])
         for row in releases
     ]
 
@@ -102,12 +102,12 @@ def release(release_id: str) -> ResponseReturnValue:
     return render_template(
         "catalog/release.html",
         release={
-            **present.made(row, package_count, run.get(row.run_id)),
+            **presenters.release(row, package_count, run.get(row.run_id)),
             "projectId": row.ingredient.project_id,
             "ingredientName": row.ingredient.name,
             "stepName": step[row.step_run_id].name if row.step_run_id in step else None,
         },
-        packages=pages.listing([present.package(item) for item in packages], package_count, query),
+        packages=pages.listing(packages, package_count, query),
         deployments=pages.unbounded(_where(rows), total, query, cursor),
         package_query=pages.filters("pageSize", "cursor"),
         deployment_query=pages.filters("pageSize", "page"),
@@ -126,7 +126,7 @@ def _where(rows: list[Deployment]) -> list[dict[str, Any]]:
 
     return [
         {
-            **present.told(item),
+            **presenters.deployment(item),
             "environment": item.row.environment.name,
             "projectId": item.row.environment.project_id,
             "here": here(item.row),
@@ -145,7 +145,7 @@ def list_environments() -> ResponseReturnValue:
         load_project(query.project_id)
     rows, total = deployed.list_environments(current_actor(), query.as_page(), query.project_id)
     standing = deployed.states_of(rows)
-    items = [present.place(row, standing[row.id]) for row in rows]
+    items = [presenters.environment(row, standing[row.id]) for row in rows]
     return render_template(
         "catalog/environments.html",
         environments=pages.listing(items, total, query),
@@ -160,10 +160,10 @@ def environment(project_id: str, name: str) -> ResponseReturnValue:
     row = environments.get_environment(project, name)
     query = pages.read_query(CursorQuery)
     deployments, total, cursor = deployed.list_deployments(row, query.as_page(), query.cursor)
-    history = [present.told(item) for item in deployed.details_of(deployments)]
+    history = [presenters.deployment(item) for item in deployed.details_of(deployments)]
     return render_template(
         "catalog/environment.html",
-        environment=present.place(row, deployed.states_of([row])[row.id]),
+        environment=presenters.environment(row, deployed.states_of([row])[row.id]),
         deployments=pages.unbounded(history, total, query, cursor),
         query=pages.filters("pageSize"),
         **_rights(project.id),

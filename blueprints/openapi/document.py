@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from what checks the requests: routes, operations, schemas."""
+"""The OpenAPI 3.1 document, built from the routes, operations and schemas that check requests."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from domain.error_codes import ERRORS, FIELD_ERRORS, REASONS
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole document."""
     routes = list(routes_of(app))
     schemas = Schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
@@ -55,7 +55,7 @@ def document(app: Flask) -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "galley_session",
-                    "description": "Of a browser; a change also needs the header X-CSRFToken.",
+                    "description": "For browsers; changes also need the header X-CSRFToken.",
                 },
             },
         },
@@ -106,25 +106,25 @@ def _who(route: Route) -> str:
 
 
 def who(declared: Operation) -> str:
-    """Who may make a call, in words."""
+    """Return in words who may make a call."""
     if declared.who:
         return declared.who
     if declared.needs == PUBLIC:
-        return "anybody, without a token"
+        return "everyone, without a token"
     if declared.needs == SIGNED_IN:
-        return "anybody with a token"
+        return "everyone with a token"
     if declared.needs == SYSTEM_ADMIN:
         return "System_Admins"
     return f"the role {declared.needs} in the project or a higher one"
 
 
 ABOUT = """\
-Everything that people do in the browser, for scripts.
+The API does everything that people do in the browser.
 
-Send a token as `Authorization: Bearer gal_…` (make one on your account page, or with
-`galley token create`). Bodies are JSON; times are RFC 3339 in UTC; durations end in `Ms`.
+Send a token as `Authorization: Bearer gal_…` (create one on your account page, or with
+`galley token create`). Bodies are JSON. Times are RFC 3339 in UTC. Durations end in `Ms`.
 
-Errors have one form, `{"error": {"code", "message", "details"}}`: clients decide by `code`;
-`details` name every fault with a JSON pointer. Every answer has an `X-Request-Id`, which the
-server's log knows.
+Errors have one form, `{"error": {"code", "message", "details"}}`. Clients decide by `code`, and
+`details` point at each invalid field. Every answer has an `X-Request-Id` to find it in the
+server's log.
 """

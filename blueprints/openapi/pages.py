@@ -1,4 +1,4 @@
-"""/api/openapi.json and /api/docs: the API described from what checks it, for anybody to read."""
+"""/api/openapi.json and /api/docs: the description of the API, without signing in."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ bp = Blueprint("api_docs", __name__, url_prefix="/api")
 
 
 def the_document() -> dict[str, Any]:
-    """Made once: routes do not change while the application runs."""
+    """Return the document, built once: routes do not change while the application runs."""
     if "galley_document" not in current_app.extensions:
         current_app.extensions["galley_document"] = document(current_app)
     found: dict[str, Any] = current_app.extensions["galley_document"]
@@ -59,7 +59,7 @@ def docs() -> ResponseReturnValue:
 
 
 def _pieces() -> dict[str, Markup]:
-    """What takes long to render, and is the same for everybody: rendered once."""
+    """Return the slow parts of the page, rendered once: they are the same for everyone."""
     if "galley_reference" not in current_app.extensions:
         described = the_document()
         known = {"nouns": nouns(described), "usual": usual_errors(described)}

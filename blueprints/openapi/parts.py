@@ -1,4 +1,4 @@
-"""Parameters and answers, as the OpenAPI document describes them."""
+"""Parameters and answers in the OpenAPI document."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -23,7 +23,7 @@ REQUEST_ID = "X-Request-Id"
 
 REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     IDEMPOTENCY_KEY: {
-        "description": "The same key with the same body gives the first answer again for 24 hours.",
+        "description": "For 24 hours, the same key with the same body gets the first answer again.",
         "schema": {
             "type": "string",
             "minLength": 1,
@@ -33,38 +33,38 @@ REQUEST_HEADERS: dict[str, dict[str, Any]] = {
         },
     },
     IF_MATCH: {
-        "description": "The ETag that you read: if somebody has saved since, nothing is changed "
-        "and the answer is 412. Without it the newest is changed.",
+        "description": "The ETag that you read. If there is a newer version, nothing changes and "
+        "the answer is 412. Without this header the newest version changes.",
         "schema": {"type": "string"},
     },
     IF_NONE_MATCH: {
-        "description": "The ETag that you have: 304 when nothing has changed.",
+        "description": "The ETag that you read. The answer is 304 if nothing has changed since.",
         "schema": {"type": "string"},
     },
     "Range": {
-        "description": "Which bytes to send.",
+        "description": "The bytes to send.",
         "schema": {"type": "string", "examples": ["bytes=0-1023"]},
     },
 }
 
 ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     REQUEST_ID: {
-        "description": "Names this request; the server's log knows it.",
+        "description": "The id of this request in the server's log.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     },
     "Location": {
-        "description": "The address of what was made.",
+        "description": "The address of the created object.",
         "required": True,
         "schema": {"type": "string"},
     },
     ETAG: {
-        "description": "This version of it, for If-Match and If-None-Match.",
+        "description": "The version of the object, for If-Match and If-None-Match.",
         "required": True,
         "schema": {"type": "string", "pattern": patterns.ENTITY_TAG},
     },
     "Idempotent-Replayed": {
-        "description": "`true` when this is the answer to an earlier request with the same key.",
+        "description": "`true` if this is the answer to an earlier request with the same key.",
         "schema": {"const": "true"},
     },
     "X-Log-Offset": {
@@ -73,12 +73,12 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "X-Log-Complete": {
-        "description": "Whether nothing will come any more.",
+        "description": "Whether the log is complete.",
         "required": True,
         "schema": {"enum": ["true", "false"]},
     },
     "X-Log-Attempt": {
-        "description": "Which attempt's log it is.",
+        "description": "The attempt that wrote the log.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
@@ -88,11 +88,11 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "Seconds after which another attempt makes sense.",
+        "description": "Seconds to wait before the next request.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "WWW-Authenticate": {
-        "description": "That a bearer token is wanted.",
+        "description": "The scheme: a bearer token.",
         "required": True,
         "schema": {"type": "string", "pattern": "^Bearer"},
     },
@@ -101,13 +101,13 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
 ADDRESS: dict[str, dict[str, Any]] = {
     "project_id": {"pattern": patterns.SLUG, "description": "The id of a project."},
     "ingredient_id": {"pattern": patterns.SLUG, "description": "The id of an ingredient."},
-    "username": {"pattern": patterns.USERNAME, "description": "Of a user."},
-    "name": {"pattern": patterns.SLUG, "description": "Its name, unique in the project."},
+    "username": {"pattern": patterns.USERNAME, "description": "The name of a user."},
+    "name": {"pattern": patterns.SLUG, "description": "A name, unique in the project."},
     "workflow_id": {"pattern": patterns.ID, "description": "The id of a workflow."},
     "run_id": {"pattern": patterns.ID, "description": "The id of a run."},
     "stage_run_id": {"pattern": patterns.ID, "description": "The id of a stage of the run."},
     "step_run_id": {"pattern": patterns.ID, "description": "The id of a step of the run."},
-    "secret": {"description": "The end of the one-time address, as the page of the run has it."},
+    "secret": {"description": "The last part of the one-time address on the page of the run."},
     "test_id": {"pattern": patterns.ID, "description": "The id of a test of the step."},
     "release_id": {"pattern": patterns.ID, "description": "The id of a release."},
     "token_id": {"pattern": patterns.ID, "description": "The id of a token, not the token itself."},
@@ -119,7 +119,7 @@ ADDRESS: dict[str, dict[str, Any]] = {
         "description": "The number of a revision.",
     },
 }
-"""The variables of addresses; an operation may describe its own otherwise."""
+"""The variables of addresses. An operation may describe its own differently."""
 
 FILES: dict[str, Any] = {
     "type": "object",
@@ -137,20 +137,20 @@ FILES: dict[str, Any] = {
 """The form of an upload."""
 
 FAILURES = {
-    400: "The request cannot be read: its JSON, its query or a header.",
-    401: "No token, or one that is not valid (any more).",
-    403: "The caller may read it, but not do this: see requiredRole and yourRole.",
-    404: "It does not exist, or the caller may not know of it.",
-    409: "The present state does not allow it: see details.",
-    412: "If-Match names another revision than the present one: see currentRevision.",
+    400: "The JSON, the query or a header cannot be read.",
+    401: "The token is missing, invalid or expired.",
+    403: "The caller's role is too low: see requiredRole and yourRole.",
+    404: "It does not exist, or the caller may not see it.",
+    409: "The current state does not allow it: see details.",
+    412: "If-Match does not name the current revision: see currentRevision.",
     413: "The body is too large.",
     415: "The body has the wrong media type.",
-    416: "The range asked for does not exist.",
-    422: "Well-formed but wrong: details name every fault.",
+    416: "The requested range does not exist.",
+    422: "The request has errors: details list each one.",
     429: "Too many attempts from this address.",
-    500: "The server cannot give what it should have.",
-    503: "The database does not answer; try again.",
-    507: "A disk of the server is full; nothing was stored.",
+    500: "The server failed.",
+    503: "The database does not answer. Try again.",
+    507: "A disk of the server is full. Nothing was stored.",
 }
 
 
@@ -158,7 +158,7 @@ FAILURES = {
 
 
 def parameters_of(route: Route) -> list[dict[str, Any]]:
-    """What goes into the address, the query and the headers of a call."""
+    """Return the parameters of a call in its address, query and headers."""
     declared = route.operation
     return [*_of_address(route), *_of_query(declared), *_of_headers(declared)]
 
@@ -176,7 +176,7 @@ def _of_query(declared: Operation) -> Iterator[dict[str, Any]]:
     if declared.query is None:
         return
     for name, schema in declared.query.model_json_schema()["properties"].items():
-        # What is absent is left out of an address; there is no null in one.
+        # An address omits what is absent: it has no null.
         kinds = [kind for kind in schema.pop("anyOf", []) if kind.get("type") != "null"]
         plain = {**(kinds[0] if kinds else {}), **schema}
         if plain.get("default", "") is None:
@@ -196,7 +196,7 @@ def _of_headers(declared: Operation) -> Iterator[dict[str, Any]]:
 
 
 def success(status: int, content: Content, route: Route, schemas: Schemas) -> dict[str, Any]:
-    """An answer to a call that did what it should."""
+    """Return an answer to a successful call."""
     found: dict[str, Any] = {
         "description": HTTPStatus(status).phrase,
         "headers": _headers(*_given(status, route)),
@@ -213,7 +213,7 @@ def _given(status: int, route: Route) -> Iterator[str]:
         yield "Location"
     if IDEMPOTENCY_KEY in route.operation.headers:
         yield "Idempotent-Replayed"
-    # A 304 has no body, so it says nothing of one.
+    # A 304 has no body to describe.
     yield from (ETAG,) if status == 304 else route.operation.gives
 
 
@@ -222,7 +222,7 @@ def failure_name(status: int) -> str:
 
 
 def failure(status: int) -> dict[str, Any]:
-    """The answer to a request that failed, for all calls alike."""
+    """Return the answer to a failed request, which all calls share."""
     own = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
     own[507] = ["Retry-After"]
     return {

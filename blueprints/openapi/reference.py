@@ -1,4 +1,4 @@
-"""The API's document as its page shows it: chapters of calls, each with what it takes and gives."""
+"""The API's document for its page: chapters of calls, each with its parameters and answers."""
 
 import json
 import re
@@ -19,12 +19,12 @@ BODIES = {
 }
 """Media types in words."""
 WIDTH = 58
-"""Of an example, in characters."""
+"""The maximum of characters in a line of an example."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a body or an answer holds. kind: the words or the name of its schema."""
+    """The content of a body or an answer. kind: words for it, or the name of its schema."""
 
     kind: str
     text: str = ""
@@ -50,7 +50,7 @@ class Call:
     text: tuple[str, ...]
     who: str
     parameters: Mapping[str, list[Member]]
-    """Members by where they go: path, query, header."""
+    """Members by their place: path, query, header."""
     body: Content | None
     examples: tuple[str, ...]
     """Lines for a shell."""
@@ -67,7 +67,7 @@ class Noun:
 
 
 def nouns(document: Mapping[str, Any]) -> list[Noun]:
-    """The chapters, in the order of the document."""
+    """Return the chapters in the order of the document."""
     calls: dict[str, list[Call]] = {}
     reader = _Reader(document)
     for path, methods in document["paths"].items():
@@ -86,7 +86,7 @@ def nouns(document: Mapping[str, Any]) -> list[Noun]:
 
 
 def usual_errors(document: Mapping[str, Any]) -> set[str]:
-    """The statuses that every call with a token may answer."""
+    """Return the error statuses that all calls with a token share."""
     answers = [
         {status for status in operation["responses"] if status >= "400"}
         for methods in document["paths"].values()
@@ -185,7 +185,7 @@ def _json_body(example: Any) -> list[str]:
 
 
 def _pretty(value: Any, indent: int) -> str:
-    """JSON in which whatever fits into a line stays on it; only the whole never does."""
+    """Return JSON with short values on one line; only the whole is always broken."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or (indent + len(line) <= WIDTH and indent > 2):
         return line

@@ -1,4 +1,4 @@
-"""Schemas of the API's document in words, for its page: members, types, limits."""
+"""Schemas of the API's document in words for its page: members, types, limits."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ WORDS = {
     "null": "null",
     "object": "object",
 }
-"""Patterns, formats and types, in the words of the page."""
+"""Words for patterns, formats and types."""
 
 PLURALS = {
     "id": "ids",
@@ -35,23 +35,23 @@ PLURALS = {
 }
 
 CODES = {"ErrorCode": "error code", "FaultCode": "fault code", "ReasonCode": "reason"}
-"""Closed lists that have a table of their own."""
+"""Closed lists with a table of their own."""
 
 VALUES = "{values}"
-"""Where the values of a closed list stand in the words of a type."""
+"""The place of the values of a closed list in the words of a type."""
 
 _LARGEST = 10**9
-"""Limits from here on are those of a column, and nobody meets them."""
+"""Limits from here on come from database columns and are never reached."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One member of an object. members: what is in it, or in each element of a list."""
+    """One member of an object. members: those in it, or in each element of a list."""
 
     name: str
     type: str
     values: list[str]
-    """What VALUES in the type stands for."""
+    """The replacement of VALUES in the type."""
     limits: str
     text: str
     is_required: bool = False
@@ -62,7 +62,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Variant:
-    """Members that an object has beside others when it is of the kind that `title` names."""
+    """Further members of an object of the kind that `title` names."""
 
     title: str
     text: str
@@ -73,23 +73,23 @@ Inside = tuple[list[Member], list[Variant]]
 
 
 class Schemas:
-    """Reads the schemas of one document."""
+    """Reader of the schemas of one document."""
 
     def __init__(self, document: Schema) -> None:
         self._schemas: Schema = document["components"]["schemas"]
 
     def name(self, schema: Schema) -> str:
-        """The name of a schema that is described once for all; "" for any other."""
+        """Return the name of a shared schema; "" for any other."""
         return str(schema.get("$ref", "")).rpartition("/")[2]
 
     def resolved(self, schema: Schema) -> Schema:
-        """What is described elsewhere, with what is said of it here."""
+        """Return a shared schema together with its description here."""
         if "$ref" not in schema:
             return schema
         return {**self._schemas[self.name(schema)], **schema}
 
     def examples(self, schema: Schema) -> list[Any]:
-        """Those of the schema, else of the first of its kinds that has some."""
+        """Return the examples of the schema, else of the first of its kinds with any."""
         found = self.resolved(schema)
         kinds = (self.examples(kind) for kind in found.get("anyOf", ()))
         return list(found.get("examples") or next(filter(None, kinds), ()))
@@ -97,18 +97,18 @@ class Schemas:
     # ---- members -----------------------------------------------------------------------------
 
     def inside(self, schema: Schema) -> Inside:
-        """The members of an object, of each element of a list, or of what may be null."""
+        """Return the members of an object, of each element of a list, or of a nullable value."""
         return self._inside(schema, {})
 
     def _inside(self, schema: Schema, shown: dict[str, str]) -> Inside:
-        """shown: schemas that were shown already, and by which member."""
+        """Return the members. shown: names of schemas above → the member that shows each."""
         found = self._object(schema)
         if _kinds(found):
             return self._of_kinds(found, shown)
         return list(self._members(found, shown)), []
 
     def _object(self, schema: Schema) -> Schema:
-        """Without the list around it and the null beside it."""
+        """Return the schema without the list around it and the null beside it."""
         found = self.resolved(schema)
         if found.get("type") == "array":
             return self._object(found["items"])
@@ -146,7 +146,7 @@ class Schemas:
         )
 
     def _of_kinds(self, schema: Schema, shown: dict[str, str]) -> Inside:
-        """What all kinds of an object have in common, and what each has of its own."""
+        """Return the members that all kinds of an object share, and those of each kind."""
         references = _kinds(schema)
         kinds = [self.resolved(kind) for kind in references]
         first, *others = [kind.get("properties", {}) for kind in kinds]
@@ -182,7 +182,7 @@ class Schemas:
     # ---- types -------------------------------------------------------------------------------
 
     def type(self, schema: Schema) -> str:
-        """What a value is, in words; its members and its limits are told elsewhere."""
+        """Return the type of a value in words, without its members and limits."""
         found = self.resolved(schema)
         if name := CODES.get(self.name(schema)):
             return name
@@ -201,7 +201,7 @@ class Schemas:
         return next((WORDS[name] for name in named if name in WORDS), "any value")
 
     def values(self, schema: Schema) -> list[str]:
-        """All values that there are, where the list is closed."""
+        """Return all values of a closed list."""
         found = self.resolved(schema)
         if found.get("type") == "array":
             return self.values(found["items"])
@@ -211,13 +211,13 @@ class Schemas:
 
 
 def _kinds(schema: Schema) -> list[Schema]:
-    """The kinds that something may be of, beside null and any object at all."""
+    """Return the alternatives of a schema besides null and any object."""
     kinds = schema.get("anyOf", schema.get("oneOf", ()))
     return [kind for kind in kinds if kind not in ({"type": "null"}, {"type": "object"})]
 
 
 def _either(words: Iterable[str]) -> str:
-    """`text, number or null`: each word once; a whole number is a number too."""
+    """Join words once each, as in `text, number or null`; a whole number is a number too."""
     found = list(dict.fromkeys(words))
     if "number" in found and "whole number" in found:
         found.remove("whole number")
@@ -226,7 +226,7 @@ def _either(words: Iterable[str]) -> str:
 
 
 def limits(schema: Schema) -> str:
-    """How long, how large, how many; and what it is when it is left out."""
+    """Return the limits of length, size and number, and the default."""
     found = [
         _between(schema, "minimum", "maximum", ""),
         _between(schema, "minLength", "maxLength", " characters"),

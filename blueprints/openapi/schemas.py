@@ -1,15 +1,10 @@
-"""The schemas of the OpenAPI document: those of pydantic, each under a name for people."""
+"""Schemas of the OpenAPI document: those of pydantic, each under a name for people."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import (
-    GenerateJsonSchema,
-    JsonSchemaMode,
-    JsonSchemaValue,
-    models_json_schema,
-)
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 
 from blueprints.api.routes import Route
 from blueprints.responses.base import Failure, Problem
@@ -20,16 +15,18 @@ REF = "#/components/schemas/{model}"
 
 class _InOrder(GenerateJsonSchema):
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
-        """Nothing is sorted: examples read as they were written."""
+        """Leave the order as it is: examples read as they were written."""
         return value
 
 
 class Schemas:
-    """The schemas of bodies and answers, and of all that they hold."""
+    """The schemas of bodies and answers, and of everything in them."""
 
     def __init__(self, routes: list[Route]) -> None:
-        self._refs, found = models_json_schema(
-            _models(routes), ref_template=REF, schema_generator=_InOrder
+        self._refs, found = TypeAdapter.json_schemas(
+            [(schema, mode, TypeAdapter(schema)) for schema, mode in _schemas(routes)],
+            ref_template=REF,
+            schema_generator=_InOrder,
         )
         definitions: dict[str, Any] = found["$defs"]
         # pydantic's keys are no names for people: Listed_Run_, Stage-Input, Stage-Output.
@@ -43,12 +40,12 @@ class Schemas:
             if schema.get("title") != OtherStep.__name__  # never valid, so never sent
         }
 
-    def ref(self, model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
-        """Where a body (`validation`) or an answer (`serialization`) is described."""
-        return dict(self._plain(self._refs[model, mode]))
+    def ref(self, schema: type, mode: JsonSchemaMode) -> dict[str, Any]:
+        """Return a reference to a body (`validation`) or an answer (`serialization`)."""
+        return dict(self._plain(self._refs[schema, mode]))
 
     def _plain(self, schema: Any) -> Any:
-        """Without the titles that pydantic gives every member: they say what its name says."""
+        """Drop the titles that pydantic gives every member: they repeat its name."""
         if isinstance(schema, list):
             return [self._plain(item) for item in schema]
         if not isinstance(schema, Mapping):
@@ -60,7 +57,7 @@ class Schemas:
         }
 
     def _renamed(self, value: Any) -> Any:
-        """A reference (in `$ref`, in the mapping of a discriminator) by our name."""
+        """Return a reference (in `$ref`, in the mapping of a discriminator) by our name."""
         before = REF.format(model="")
         if isinstance(value, str) and value.startswith(before):
             key = value.removeprefix(before)
@@ -68,8 +65,9 @@ class Schemas:
         return value
 
 
-def _models(routes: list[Route]) -> list[tuple[type[BaseModel], JsonSchemaMode]]:
-    found: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {
+def _schemas(routes: list[Route]) -> dict[tuple[type, JsonSchemaMode], None]:
+    """Return the schemas that the document refers to, in its order."""
+    found: dict[tuple[type, JsonSchemaMode], None] = {
         (Failure, "serialization"): None,
         (Problem, "serialization"): None,
     }
@@ -79,4 +77,4 @@ def _models(routes: list[Route]) -> list[tuple[type[BaseModel], JsonSchemaMode]]
         for content in route.operation.answers.values():
             if isinstance(content, type):
                 found[content, "serialization"] = None
-    return list(found)
+    return found

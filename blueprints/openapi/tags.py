@@ -1,59 +1,59 @@
-"""What the calls of the API are about: the chapters of its document."""
+"""The subjects of the API's calls: the chapters of its document."""
 
 NOUNS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "Workflows": ("What is to be done: ordered stages of steps.", ("/api/workflows",)),
+    "Workflows": ("Definitions: ordered stages of steps.", ("/api/workflows",)),
     "Runs": (
-        "One execution of one revision of a workflow. Later edits never touch it.",
+        "Executions of one revision of a workflow, which later edits never touch.",
         ("/api/workflows/{workflowId}/runs", "/api/workflowruns"),
     ),
     "Approvals": (
-        "The decisions about stages that wait for a person.",
+        "Decisions about stages that wait for an approval.",
         ("/api/workflowruns/{runId}/stages",),
     ),
     "Steps": (
-        "The steps of a run, and what only a person or a script outside can tell of them.",
+        "The steps of a run, their external completion and unknown outcomes.",
         ("/api/workflowruns/{runId}/steps", "/api/completions"),
     ),
     "Tests": (
-        "The tests of a Test step, and what people make of them.",
+        "The tests of a Test step, and their reviews.",
         ("/api/workflowruns/{runId}/steps/{stepRunId}/tests",),
     ),
     "Logs": (
-        "What the steps of a run have printed, and files put beside it.",
+        "The output of the steps of a run, and uploaded log files.",
         (
             "/api/workflowruns/{runId}/steps/{stepRunId}/logs",
             "/api/workflowruns/{runId}/logs",
         ),
     ),
-    "Ingredients": ("Versioned components that Build steps make.", ("/api/ingredients",)),
-    "Releases": ("What was built: versions that never change.", ("/api/releases",)),
+    "Ingredients": ("Versioned components that Build steps release.", ("/api/ingredients",)),
+    "Releases": ("Immutable versions of ingredients.", ("/api/releases",)),
     "Projects": (
-        "They own everything else, and people have their roles in them.",
+        "They own everything else, and users have roles in them.",
         ("/api/projects",),
     ),
-    "Members": ("Who has which role in a project.", ("/api/projects/{projectId}/members",)),
+    "Members": ("Users and their roles in a project.", ("/api/projects/{projectId}/members",)),
     "Test suites": (
         "The scripts that Test steps run.",
         ("/api/projects/{projectId}/testsuites",),
     ),
     "Environments": (
-        "Where Deploy steps deploy to, and what is there now.",
+        "Targets of Deploy steps, and their current deployments.",
         ("/api/projects/{projectId}/environments",),
     ),
     "Secrets": (
-        "Variables of scripts that nobody can read: encrypted, and masked in logs.",
+        "Variables of scripts: encrypted, never shown, and masked in logs.",
         ("/api/projects/{projectId}/secrets",),
     ),
-    "Users": ("People, and you among them.", ("/api/users",)),
-    "Tokens": ("Your own keys for scripts.", ("/api/users/tokens",)),
-    "Audit": ("Who did what to what, when and from where.", ("/api/audit",)),
-    "This description": ("The API, described by itself.", ("/api",)),
+    "Users": ("All users, and your own account.", ("/api/users",)),
+    "Tokens": ("Your own access tokens for scripts.", ("/api/users/tokens",)),
+    "Audit": ("Every change, with its user, time and address.", ("/api/audit",)),
+    "This description": ("The description of the API.", ("/api",)),
 }
-"""Name → a sentence, and the beginnings of addresses; the longest that fits decides."""
+"""Name → a sentence, and the beginnings of addresses. The longest that fits decides."""
 
 
 def noun_of(path: str) -> str:
-    """The name of what a call at this address is about."""
+    """Return the name of the subject of the calls at this address."""
     fitting = [
         (len(beginning), name)
         for name, (_, beginnings) in NOUNS.items()

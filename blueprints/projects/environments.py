@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from blueprints.present.projects import with_deployments
 from blueprints.projects.settings import NamedPages, refuse_taken
 from blueprints.requests.projects import DRIVERS, EnvironmentPut
+from blueprints.responses import projects as answers
 from blueprints.shared.forms import read_form, typed
 from blueprints.shared.guards import current_actor
 from domain.accounts.access import SUPER_USER
@@ -49,7 +49,7 @@ bp = NamedPages(
     role=SUPER_USER,
     rows=rules.list_environments,
     get=rules.get_environment,
-    present=with_deployments,
+    answers=answers.environments,
     add=_add,
     put=lambda project, name: _store(project, name, _read(EnvironmentPut)),
     remove=_remove,

@@ -1,10 +1,8 @@
 """The pages that create and rename a project's ingredients; /ingredients shows their releases."""
 
-from typing import Any
-
-from blueprints.present import catalog as present
 from blueprints.projects.settings import NamedPages
 from blueprints.requests.projects import IngredientChange, NewIngredient
+from blueprints.responses import catalog as answers
 from blueprints.shared.forms import read_form
 from blueprints.shared.guards import current_actor, load_ingredient
 from domain.accounts.access import SUPER_USER, missing
@@ -18,11 +16,6 @@ def _get(project: Project, ingredient_id: str) -> Ingredient:
     if ingredient.project_id != project.id:
         raise missing("ingredient", ingredient_id)
     return ingredient
-
-
-def _present(rows: list[Ingredient]) -> list[dict[str, Any]]:
-    latest = rules.latest_releases(rows)
-    return [present.ingredient(row, latest.get(row.id)) for row in rows]
 
 
 def _add(project: Project) -> str:
@@ -44,7 +37,7 @@ bp = NamedPages(
     role=SUPER_USER,
     rows=lambda project, page: rules.list_ingredients(current_actor(), page, project.id),
     get=_get,
-    present=_present,
+    answers=answers.ingredients,
     add=_add,
     put=_put,
 ).blueprint("project_ingredients")

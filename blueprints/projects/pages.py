@@ -3,10 +3,10 @@
 from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from blueprints.present import projects as present
 from blueprints.projects.settings import settings_page
 from blueprints.requests.base import PageQuery
 from blueprints.requests.projects import MemberPut, NewProject, ProjectChange
+from blueprints.responses import projects as answers
 from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
 from blueprints.shared.guards import current_actor, load_project
@@ -44,9 +44,10 @@ def create() -> ResponseReturnValue:
 def _list(form: Form) -> str:
     query, actor = pages.read_query(PageQuery), current_actor()
     rows, total = projects.list_projects(actor, query.as_page())
+    items = [answers.project(row, actor).model_dump() for row in rows]
     return render_template(
         "projects/list.html",
-        projects=pages.listing([present.project(row, actor) for row in rows], total, query),
+        projects=pages.listing(items, total, query),
         form=form,
     )
 
@@ -117,11 +118,12 @@ def remove_member(project_id: str, username: str) -> ResponseReturnValue:
 def _members(project: Project, form: Form) -> str:
     query = pages.read_query(PageQuery)
     rows, total = projects.list_members(project, query.as_page())
+    items = [answers.member(row).model_dump() for row in rows]
     return settings_page(
         "members",
         project,
         "members",
-        members=pages.listing([present.member(row) for row in rows], total, query),
+        members=pages.listing(items, total, query),
         roles=PROJECT_ROLES,
         form=form,
     )

@@ -2,9 +2,9 @@
 
 from flask import flash
 
-from blueprints.present import projects as present
 from blueprints.projects.settings import NamedPages, refuse_taken
-from blueprints.requests.secrets import SecretName, SecretPut
+from blueprints.requests.projects import SecretName, SecretPut
+from blueprints.responses.projects import Secret
 from blueprints.shared.context import keys
 from blueprints.shared.forms import read_form
 from blueprints.shared.guards import current_actor
@@ -43,7 +43,7 @@ bp = NamedPages(
     role=ADMIN,
     rows=rules.list_secrets,
     get=rules.get_secret,
-    present=lambda rows: [present.secret(row) for row in rows],
+    answers=lambda rows: [Secret.of(row) for row in rows],
     add=_add,
     put=lambda project, name: _store(project, name, read_form(SecretPut).value),
     remove=_remove,

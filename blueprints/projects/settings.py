@@ -1,7 +1,7 @@
 """The frame of a project's settings, and the pages for the things that a project names."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -9,8 +9,9 @@ from typing import Any, cast
 from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from blueprints.present import projects as present
 from blueprints.requests.base import PageQuery
+from blueprints.responses import projects as answers
+from blueprints.responses.base import Answer
 from blueprints.shared import pages
 from blueprints.shared.forms import Form, saved
 from blueprints.shared.guards import current_actor, load_project
@@ -25,7 +26,7 @@ def settings_page(template: str, project: Project, part: str, **context: Any) ->
     actor = current_actor()
     return render_template(
         f"projects/{template}.html",
-        project=present.project(project, actor),
+        project=answers.project(project, actor).model_dump(),
         part=part,
         role=actor.role_in(project.id),
         may_manage=actor.may(ADMIN, project.id),
@@ -56,7 +57,7 @@ class NamedPages:
     """The role that may create, change, and delete."""
     rows: Callable[[Project, Page], tuple[list[Any], int]]
     get: Callable[[Project, str], Any]
-    present: Callable[[list[Any]], list[dict[str, Any]]]
+    answers: Callable[[list[Any]], Sequence[Answer]]
     add: Callable[[Project], str]
     put: Callable[[Project, str], str]
     remove: Callable[[Project, str], str] | None = None
@@ -101,7 +102,7 @@ class NamedPages:
         return self._do(project, self._load(project, name), remove)
 
     def _load(self, project: Project, name: str) -> dict[str, Any]:
-        return self.present([self.get(project, name)])[0]
+        return self.answers([self.get(project, name)])[0].model_dump()
 
     def _do(
         self, project: Project, item: dict[str, Any] | None, action: Callable[[], str]
@@ -123,7 +124,8 @@ class NamedPages:
     def _list(self, project: Project, form: Form) -> str:
         query = pages.read_query(PageQuery)
         rows, total = self.rows(project, query.as_page())
-        listing = pages.listing(self.present(rows), total, query)
+        items = [answer.model_dump() for answer in self.answers(rows)]
+        listing = pages.listing(items, total, query)
         return self._page(self.part, project, listing=listing, form=form)
 
     def _form(self, project: Project, item: dict[str, Any] | None, form: Form) -> str:

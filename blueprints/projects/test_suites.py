@@ -1,8 +1,8 @@
 """The pages of a project's test suites."""
 
-from blueprints.present import projects as present
 from blueprints.projects.settings import NamedPages, refuse_taken
 from blueprints.requests.projects import TestSuitePut
+from blueprints.responses.projects import TestSuite
 from blueprints.shared.forms import read_form
 from blueprints.shared.guards import current_actor
 from domain.accounts.access import SUPER_USER
@@ -39,7 +39,7 @@ bp = NamedPages(
     role=SUPER_USER,
     rows=rules.list_test_suites,
     get=rules.get_test_suite,
-    present=lambda rows: [present.test_suite(row) for row in rows],
+    answers=lambda rows: [TestSuite.of(row) for row in rows],
     add=_add,
     put=lambda project, name: _store(project, name, read_form(TestSuitePut)),
     remove=_remove,

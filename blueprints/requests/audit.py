@@ -1,4 +1,4 @@
-"""What to look for in the audit; see `blueprints.requests.base` for the rules."""
+"""Searches of the audit log."""
 
 from pydantic import Field
 
@@ -9,8 +9,8 @@ from domain.validation.fields import Line
 class AuditQuery(CursorQuery):
     project_id: Line | None = Field(None, description="Only of this project.")
     actor: Line | None = Field(None, description="Only by this user.")
-    action: Line | None = Field(None, description="Only this, such as `delete`.")
-    kind: Line | None = Field(None, description="Only to this kind of object, its objectKind.")
-    object_id: Line | None = Field(None, description="Only to the object with this objectId.")
+    action: Line | None = Field(None, description="Only this action, such as `delete`.")
+    kind: Line | None = Field(None, description="Only objects with this objectKind.")
+    object_id: Line | None = Field(None, description="Only the object with this objectId.")
     since: Moment = Field(None, description="Not before this time, which has a zone.")
     until: Moment = Field(None, description="Before this time, which has a zone.")

@@ -1,10 +1,10 @@
-"""What requests about runs may hold; see `blueprints.requests.base` for the rules."""
+"""Requests about runs."""
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from blueprints.requests.base import CursorQuery, Moment, Schema
+from blueprints.requests.base import CursorQuery, Moment, Schema, example
 
 MAX_OFFSET = 1 << 50
 
@@ -16,9 +16,9 @@ class RunQuery(CursorQuery):
     workflow_id: str | None = Field(None, description="Only of this workflow.")
     project_id: str | None = Field(None, description="Only of this project.")
     status: list[Status] = Field(
-        default_factory=list, description="Only with this status; it may be given several times."
+        default_factory=list, description="Only with this status; it may be repeated."
     )
-    trigger_source: str | None = Field(None, description="Only started from there.")
+    trigger_source: str | None = Field(None, description="Only with this trigger.")
     started_after: Moment = Field(None, description="A time with its zone.")
     started_before: Moment = Field(None, description="A time with its zone.")
 
@@ -30,86 +30,72 @@ class WaitQuery(Schema):
         ge=1,
         le=60,
         description=(
-            "Seconds. While the run is as `If-None-Match` knows it, the answer comes when "
-            "something has changed, or after that time as 304. Without `If-None-Match` nobody "
-            "waits."
+            "Seconds to wait for a change. If the run still has the ETag in `If-None-Match`, the "
+            "answer comes when the run changes, or after that time as 304. Without "
+            "`If-None-Match` it comes at once."
         ),
     )
 
 
 class LogQuery(Schema):
     whole: ClassVar[str] = "the query"
-    attempt: int | None = Field(None, ge=1, le=1000, description="Which one; else the last.")
+    attempt: int | None = Field(
+        None, ge=1, le=1000, description="The number of an attempt; by default the last."
+    )
     offset: int | None = Field(
-        None, ge=0, le=MAX_OFFSET, description="Only what came after so many bytes."
+        None, ge=0, le=MAX_OFFSET, description="Only the output after so many bytes."
     )
 
 
 class Rerun(Schema):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"from": "failed", "definition": "same"}]}
-    )
+    model_config = example(**{"from": "failed", "definition": "same"})
     whole: ClassVar[str] = "a rerun"
     whence: Literal["start", "failed"] = Field(
         "start",
         alias="from",
-        description="`failed`: what had succeeded is kept, with its releases, once their SHA-256 "
-        "has been checked.",
+        description="`failed`: reuse the steps that succeeded and their releases, whose SHA-256 "
+        "is checked first.",
     )
     definition: Literal["same", "current"] = Field(
-        "same", description="That of the old run, or the workflow's of now."
+        "same", description="The definition of the old run, or the workflow's current one."
     )
 
 
 class StageDecision(Schema):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"comment": "The release notes are out."}]}
-    )
+    model_config = example(comment="The release notes are out.")
     whole: ClassVar[str] = "a decision"
-    comment: Comment = Field("", description="Kept with who and when.")
+    comment: Comment = Field("", description="Stored with the user and the time.")
 
 
 class Completion(Schema):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "success": True,
-                    "releaseId": "0197c2f04a8e3d51b6a7c9e2",
-                    "message": "Signed on the build machine.",
-                }
-            ]
-        }
+    model_config = example(
+        success=True,
+        releaseId="0197c2f04a8e3d51b6a7c9e2",
+        message="Signed on the build machine.",
     )
     whole: ClassVar[str] = "a completion"
-    success: bool = Field(description="Whether the step ends as Succeeded or as Failed.")
+    success: bool = Field(description="Whether the step succeeded or failed.")
     release_id: str | None = Field(
-        None, description="What was built: the id of a release of the step's ingredient."
+        None, description="The release that was built, of the step's ingredient."
     )
     message: Comment = ""
 
 
 class Outcome(Schema):
-    """Of a deployment whose worker was lost."""
+    """The outcome of a deployment whose worker was lost."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"happened": True, "comment": "The new page is up."}]}
-    )
+    model_config = example(happened=True, comment="The new page is up.")
     whole: ClassVar[str] = "an outcome"
     happened: bool = Field(
-        description="If it did, it counts as deployed from now on; if not, as failed."
+        description="True: it counts as deployed from now on. False: it counts as failed."
     )
-    comment: Comment = Field("", description="Kept with who and when.")
+    comment: Comment = Field("", description="Stored with the user and the time.")
 
 
 class Review(Schema):
-    """Of one test of a step."""
+    """The review of one test of a step."""
 
     whole: ClassVar[str] = "a review"
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"status": "Waived", "comment": "Fails on this host only; see #214."}]
-        }
-    )
+    model_config = example(status="Waived", comment="Fails on this host only; see #214.")
     status: Literal["Approved", "Rejected", "Waived"]
     comment: Comment = ""

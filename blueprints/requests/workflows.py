@@ -1,10 +1,10 @@
-"""What calls on workflows take besides a definition."""
+"""Requests about workflows, besides their definitions."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from blueprints.requests.base import PageQuery, Schema
+from blueprints.requests.base import PageQuery, Schema, example
 from domain.definitions.parameters import MAX_NAME, MAX_PARAMETERS
 from domain.validation import patterns
 from domain.validation.fields import Line
@@ -13,9 +13,11 @@ from domain.validation.fields import Line
 class WorkflowQuery(PageQuery):
     project_id: Line | None = Field(None, description="Only of this project.")
     search: Line = Field("", description="Only with this in the name, regardless of case.")
-    is_enabled: bool | None = Field(None, description="Only those that can be run, or cannot.")
+    is_enabled: bool | None = Field(
+        None, description="Only enabled workflows, or only disabled ones."
+    )
     sort: Literal["name", "-name", "updatedAt", "-updatedAt", "lastRunAt", "-lastRunAt"] = Field(
-        "name", description="By what; with `-` the last comes first."
+        "name", description="The order; `-` reverses it."
     )
 
 
@@ -24,8 +26,8 @@ class ValidateQuery(Schema):
     workflow_id: str | None = Field(
         None,
         description=(
-            "The workflow that the body is meant to replace: it is checked as a PUT of it, so its "
-            "own name is not taken."
+            "The workflow that the body would replace. It is checked like a PUT, so the "
+            "workflow's own name is not a duplicate."
         ),
     )
 
@@ -33,20 +35,16 @@ class ValidateQuery(Schema):
 class MetadataQuery(Schema):
     whole: ClassVar[str] = "the query"
     days: int | None = Field(
-        None, ge=1, le=3650, description="Only the runs made in so many days before now."
+        None, ge=1, le=3650, description="Only runs created in the last so many days."
     )
 
 
 class StartRun(Schema):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"parameters": {"channel": "beta"}, "triggerSource": "nightly"}]
-        }
-    )
+    model_config = example(parameters={"channel": "beta"}, triggerSource="nightly")
     whole: ClassVar[str] = "a run"
     parameters: dict[str, Any] = Field(
         {},
-        description="By name; of the types that the workflow declares.",
+        description="By name, of the declared types.",
         json_schema_extra={
             "maxProperties": MAX_PARAMETERS,
             "propertyNames": {"maxLength": MAX_NAME, "pattern": patterns.NAME},
@@ -54,5 +52,5 @@ class StartRun(Schema):
         },
     )
     trigger_source: Annotated[Line, StringConstraints(max_length=100)] = Field(
-        "", description="In your words, such as the name of a script; `api` if there are none."
+        "", description="A label of your own, such as the name of a script; by default `api`."
     )

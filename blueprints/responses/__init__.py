@@ -1,1 +1,1 @@
-"""Schemas of what goes out, and the functions that make them from rows."""
+"""Answers of the API: the schema of each noun, and how its rows become values."""

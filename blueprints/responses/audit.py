@@ -1,25 +1,27 @@
-"""What was done."""
+"""Events of the audit log."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from blueprints.responses.base import Answer, Id, Slug, Time
+from blueprints.responses.base import Answer, EmptyAsNull, Id, Slug, Time
 
 
 class AuditEvent(Answer):
-    """Somebody did something to something."""
+    """One action of one user on one object."""
 
     id: Id
     at: Time
-    actor: str | None = Field(description="A username; null when nobody got in.")
+    actor: Annotated[str | None, EmptyAsNull] = Field(
+        description="A username; null for a sign-in that failed."
+    )
     action: str = Field(examples=["create", "delete", "start", "sign_in_failed"])
     object_kind: str = Field(examples=["workflow", "run", "user"])
-    object_id: str = Field(description="An id, or the name of what has none.")
-    project_id: Slug | None = Field(description="Of the object; null if it is of none.")
+    object_id: str = Field(description="An id, or a name where the object has no id.")
+    project_id: Slug | None = Field(description="The object's project; null if it has none.")
     detail: dict[str, Any] = Field(
-        description="More about it. `changed` names the fields that a change touched: `from` and "
-        "`to` are there for short, plain values, never for scripts or secrets.",
+        description="Further facts. `changed` names the fields that a change touched: `from` and "
+        "`to` are present for short, plain values, never for scripts or secrets.",
         examples=[{"changed": {"name": {"from": "Pond", "to": "Lake"}, "script": {}}}],
     )
-    address: str = Field(description="From which address; `console` for the command line.")
+    address: str = Field(description="The client's address; `console` for the command line.")

@@ -3,10 +3,12 @@
 from pydantic import Field
 
 from blueprints.responses.base import Answer, Count, Id, Sha256, Slug, Time
+from domain import models
+from domain.releases.ingredients import latest_releases
 
 
 class LatestRelease(Answer):
-    """The release of an ingredient that was made last."""
+    """The newest release of an ingredient."""
 
     id: Id
     version: str
@@ -25,6 +27,12 @@ class Ingredient(Answer):
     latest_release: LatestRelease | None = Field(description="Null: it was never built.")
 
 
+def ingredients(rows: list[models.Ingredient]) -> list[Ingredient]:
+    """Return the ingredients, each with its newest release."""
+    latest = latest_releases(rows)
+    return [Ingredient.of(row, latest_release=latest.get(row.id)) for row in rows]
+
+
 class Package(Answer):
     """A file of a release."""
 
@@ -41,6 +49,6 @@ class Release(Answer):
     version: str
     created_at: Time
     created_by: str
-    run_id: Id | None = Field(description="The run that made it.")
-    step_run_id: Id | None = Field(description="The step that made it.")
+    run_id: Id | None = Field(description="The run that created it.")
+    step_run_id: Id | None = Field(description="The step that created it.")
     packages: list[Package]

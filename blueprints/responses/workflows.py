@@ -1,19 +1,32 @@
 """Workflows, their revisions and statistics."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from blueprints.responses.base import Answer, Count, Fault, Id, Milliseconds, Slug, Time
+from blueprints.responses.base import (
+    Answer,
+    Count,
+    Driver,
+    Fault,
+    Id,
+    Milliseconds,
+    Slug,
+    StepType,
+    Stored,
+    Time,
+)
 from blueprints.responses.runs import RunStatus
 from domain.definitions.schema import Definition, Parameter, Stage
+from domain.errors import MAX_DETAILS
+from domain.workflows import preview, queries
 
 Rate = Annotated[float | None, Field(ge=0, le=1)]
-"""From 0 to 1; null without anything to count."""
+"""From 0 to 1; null if there is nothing to count."""
 
 
 class LastRun(Answer):
-    """The run of a workflow that was started last."""
+    """The newest run of a workflow."""
 
     id: Id
     number: int
@@ -32,11 +45,11 @@ class WorkflowItem(Answer):
     description: str
     revision: int = Field(ge=1)
     updated_at: Time
-    last_run: LastRun | None = Field(description="The last that was started.")
+    last_run: LastRun | None = Field(description="The newest run.")
 
 
 class Workflow(Answer):
-    """The definition as it is now: changed, it can be sent back as it is."""
+    """A workflow with its current definition. A PUT takes the same members back."""
 
     id: Id
     name: str
@@ -48,46 +61,67 @@ class Workflow(Answer):
     created_by: str
     updated_at: Time
     updated_by: str
-    parameters: list[Parameter] | None = Field(
-        description="What a run may be given; null: any texts, numbers and booleans."
+    parameters: Stored[list[Parameter] | None] = Field(
+        description="The parameters that a run takes; null: any texts, numbers and booleans."
     )
     concurrency: int | None = Field(
-        description="How many of its runs may be in progress at once; null: any number."
+        description="The maximum number of its runs in progress; null: any number."
     )
-    stages: list[Stage] = Field(description="In the order of execution.")
-    warnings: list[Fault] = Field(description="What a run started now would be refused for.")
+    stages: Stored[list[Stage]] = Field(description="In the order of execution.")
+    warnings: list[Fault] = Field(description="Errors that would prevent a run now.")
+
+
+def workflow(detail: queries.Detail) -> Workflow:
+    """Return a workflow with its current definition."""
+    return Workflow.of(
+        detail.workflow,
+        parameters=detail.definition["parameters"],
+        concurrency=detail.definition["concurrency"],
+        stages=detail.definition["stages"],
+        warnings=detail.warnings,
+    )
 
 
 class PlannedStep(Answer):
-    """What a step would touch. What its type has nothing to do with is null, or empty."""
+    """A step and what it would use. Members that do not apply to its type are null or empty."""
 
     stage: str
     name: str
-    type: Literal["Build", "Test", "Deploy"]
-    ingredient_id: str | None = Field(description="Of a Build: what it would release.")
+    type: StepType
+    ingredient_id: str | None = Field(description="The ingredient that a Build would release.")
     test_suite: str | None
     releases: list[str] = Field(
-        description="References of the releases from which a Test or Deploy would take files; "
-        "`ingredient@run` is what the same run builds before."
+        description="References of the releases whose files a Test or Deploy would use; "
+        "`ingredient@run` is a release that the same run builds earlier."
     )
     target: str | None = Field(description="The environment of a Deploy.")
-    driver: Literal["directory", "script", "storage"] | None = Field(
-        description="Of the target; null also where there is no such environment yet."
+    driver: Driver | None = Field(
+        description="Of the target; null also if the environment does not exist yet."
     )
     artifact_path: str | None
     duration_ms: Milliseconds | None = Field(
-        description="The median of what it took in the last runs; null if it never ran."
+        description="Its median duration in the last runs; null if it never ran."
     )
 
 
 class Validation(Answer):
-    """What a save would say, and what runs of it would do."""
+    """The result of checking a workflow: its errors, and the steps that its runs would have."""
 
     valid: bool = Field(description="Whether it could be saved.")
-    errors: list[Fault] = Field(description="What a save would be refused for.")
-    warnings: list[Fault] = Field(description="What a run started now would be refused for.")
+    errors: list[Fault] = Field(description="Errors that would prevent saving.")
+    warnings: list[Fault] = Field(description="Errors that would prevent a run now.")
     plan: list[PlannedStep] = Field(
-        description="Its steps in the order of execution; empty where the errors leave none."
+        description="Its steps in the order of execution; empty if errors hide them."
+    )
+
+
+def validation(found: preview.Examined) -> Validation:
+    """Return what a check of a definition has found."""
+    return Validation(
+        valid=not found.errors,
+        errors=[Fault.of(error) for error in found.errors[:MAX_DETAILS]],
+        warnings=[Fault.of(warning) for warning in found.warnings],
+        plan=[PlannedStep.of(step) for step in found.steps],
     )
 
 
@@ -97,17 +131,17 @@ class RevisionItem(Answer):
     revision: int = Field(ge=1)
     created_at: Time
     created_by: str
-    comment: str = Field(description="Why, as the editor asks for it; empty where nobody said.")
+    comment: str = Field(description="The reason that the author gave, or empty.")
 
 
 class Revision(RevisionItem):
-    """A saved state of a workflow, with all that it says."""
+    """A saved state of a workflow with its definition."""
 
-    definition: Definition = Field(description="Sent in a PUT as it is, it is restored.")
+    definition: Stored[Definition] = Field(description="Send it in a PUT to restore it.")
 
 
 class BriefRun(Answer):
-    """A run in short."""
+    """A run in a few members."""
 
     id: Id
     number: int
@@ -119,7 +153,7 @@ class BriefRun(Answer):
 
 
 class RunCounts(Answer):
-    """How many runs there are in each status."""
+    """The number of runs in each status."""
 
     total: Count
     pending: Count = Field(alias="Pending")
@@ -130,7 +164,7 @@ class RunCounts(Answer):
 
 
 class StepCounts(Answer):
-    """How many steps there are of each type."""
+    """The number of steps of each type."""
 
     build: Count = Field(alias="Build")
     test: Count = Field(alias="Test")
@@ -138,7 +172,7 @@ class StepCounts(Answer):
 
 
 class Spread(Answer):
-    """How durations are spread."""
+    """The distribution of durations."""
 
     min: Milliseconds | None
     median: Milliseconds | None
@@ -149,25 +183,25 @@ class Spread(Answer):
 
 
 class QueueTimes(Answer):
-    """How long runs have waited."""
+    """The times that runs have waited."""
 
     median: Milliseconds | None
     p95: Milliseconds | None
 
 
 class StepStatistics(Answer):
-    """A step in numbers."""
+    """Statistics of a step."""
 
     stage: str
     name: str
-    type: Literal["Build", "Test", "Deploy"]
+    type: StepType
     runs: Count
     failure_rate: Rate = Field(description="From 0 to 1; null if it never ended.")
     duration_ms: Milliseconds | None = Field(description="The median.")
 
 
 class Metadata(Answer):
-    """A workflow in numbers. Rates leave out what was cancelled."""
+    """Statistics of a workflow. Rates leave out cancelled runs."""
 
     workflow_id: Id
     name: str
@@ -184,11 +218,13 @@ class Metadata(Answer):
     runs: RunCounts
     success_rate: Rate = Field(description="From 0 to 1; null without runs that ended.")
     duration_ms: Spread = Field(description="From the start of a run to its end.")
-    queue_ms: QueueTimes = Field(description="From the making of a run to its start.")
+    queue_ms: QueueTimes = Field(description="From the creation of a run to its start.")
     last_run: BriefRun | None
     last_success: BriefRun | None
     last_failure: BriefRun | None
-    failing_streak: Count = Field(description="How many runs have failed since the last success.")
+    failing_streak: Count = Field(
+        description="The number of runs that failed since the last success."
+    )
     release_count: Count
     recent_runs: list[BriefRun] = Field(description="The last 30.")
     steps: list[StepStatistics]

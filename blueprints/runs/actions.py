@@ -5,9 +5,9 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from blueprints.present import runs as present
 from blueprints.requests.base import check
 from blueprints.requests.runs import Completion, Outcome, Rerun, StageDecision
+from blueprints.responses.runs import run_item
 from blueprints.shared import pages, run_control
 from blueprints.shared.context import keys
 from blueprints.shared.diff_view import difference
@@ -136,7 +136,11 @@ def _rerun_page(row: Run, form: Form) -> str:
     row.workflow = workflow
     return render_template(
         "runs/rerun.html",
-        run=present.run_item(row) | {"revision": row.revision, "parameters": row.parameters},
+        run={
+            **run_item(row).model_dump(),
+            "revision": row.revision,
+            "parameters": row.parameters,
+        },
         previews=_previews(row, workflow),
         current=workflow.revision,
         found=[difference(item) for item in _differences(row, workflow)],

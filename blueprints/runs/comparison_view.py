@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from blueprints.shared.diff_view import difference
-from domain.clock import rfc3339
 from domain.comparison.compare import Comparison, StepLog
 from domain.comparison.rules import (
     ChangedTest,
@@ -56,7 +55,7 @@ def run_brief(run: Run) -> dict[str, Any]:
         "revision": run.revision,
         "triggeredBy": run.triggered_by,
         "triggerSource": run.trigger_source,
-        "startedAt": rfc3339(run.started_at or run.created_at),
+        "startedAt": run.started_at or run.created_at,
     }
 
 
@@ -140,6 +139,6 @@ def _revision(row: WorkflowRevision) -> dict[str, Any]:
     return {
         "number": row.number,
         "comment": row.comment,
-        "createdAt": rfc3339(row.created_at),
+        "createdAt": row.created_at,
         "createdBy": row.created_by,
     }

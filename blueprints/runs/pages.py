@@ -8,10 +8,10 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from blueprints.present import runs as present
 from blueprints.requests.base import CursorQuery
 from blueprints.requests.dates import Day, begin_of, end_of
 from blueprints.requests.runs import RunQuery, Status
+from blueprints.responses.runs import run_item
 from blueprints.runs import log as log_pages
 from blueprints.runs import view as run_view
 from blueprints.shared import pages
@@ -66,7 +66,7 @@ class _Listing:
         query = self.query
         stages = run_queries.stages_of(self.rows)
         items = [
-            present.run_item(row)
+            run_item(row).model_dump()
             | {"stages": [(item.name, item.status) for item in stages.get(row.id, [])]}
             for row in self.rows
         ]

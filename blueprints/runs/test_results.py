@@ -7,9 +7,9 @@ from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from blueprints.present import runs as present
 from blueprints.requests.base import PageQuery
 from blueprints.requests.runs import Review
+from blueprints.responses.test_results import Test
 from blueprints.runs.ansi import plain
 from blueprints.shared import pages
 from blueprints.shared.forms import Form, read_form, saved
@@ -73,7 +73,9 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
     if opened is not None and all(row.id != opened.id for row in rows):
         rows = [opened, *rows]  # it was asked for, wherever in the list it is
     histories = result_queries.histories(run, step, rows)
-    items = [{**present.test(row), **_history(histories[row.id])} for row in rows]
+    items = [
+        {**Test.of(row, message="").model_dump(), **_history(histories[row.id])} for row in rows
+    ]
     origin = run_facts.origin_of(step)
     return render_template(
         "runs/test_results.html",
@@ -94,7 +96,7 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
         kept_from=None if origin is step else {"id": origin.run_id, "number": origin.run.number},
         tests=pages.listing(items, found.total, query),
         counts=found.counts,
-        opened=opened and {**present.test(opened), "message": _readable(opened.message)},
+        opened=opened and {**Test.of(opened).model_dump(), "message": _readable(opened.message)},
         filters={"result": query.result or "", "search": query.search.strip()},
         query=pages.filters(*FILTERS),
         page_query=pages.filters(*FILTERS, "page"),

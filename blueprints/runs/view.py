@@ -2,15 +2,16 @@
 
 from bisect import bisect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 from flask import Response, request
 from pydantic import Field
 
-from blueprints.present import projects as present_projects
-from blueprints.present import runs as present
 from blueprints.requests.base import Schema
+from blueprints.responses import projects, test_results
+from blueprints.responses import runs as answers
 from blueprints.runs import log as log_pages
 from blueprints.runs import timeline_view
 from blueprints.shared import pages, run_control
@@ -117,12 +118,16 @@ def picture(row: Run, view: RunView, etag: str, shown: str | None = None) -> dic
     if step is None:
         return found
     step_row = next(item for item in details.steps if item.id == step["id"])
-    step = {**step, "attempts": present.attempts_of(step_row, details)}
+    attempts = details.attempts_of.get(step_row.id, ())
+    step = {**step, "attempts": [answers.attempt(item).model_dump() for item in attempts]}
     attempt = found["attempt"] = _chosen_attempt(step, step_row, view)
     if shown != f"{step_row.id}.{attempt}":
         found["log"] = log_pages.opening(step_row, attempt)
     failures = results.failures(step_row, FAILURES_SHOWN) if step["tests"] else []
-    found["step"] = {**step, "failedTests": [present.test(item) for item in failures]}
+    found["step"] = {
+        **step,
+        "failedTests": [test_results.Test.of(item).model_dump() for item in failures],
+    }
     found["completion"] = _completion(step_row) if may_run else None
     return found
 
@@ -136,14 +141,14 @@ def _look(row: Run) -> tuple[Details, Timeline, dict[str, Any]]:
     """Return what every page of a run needs."""
     details, usually = run_control.look_at(row), durations.usual_for(row)
     drawn = timeline.draw(row, details.stages, details.steps, details.attempts, usually, now())
-    run = present.run(details, attempts=False)
+    run = answers.run(replace(details, attempts=[])).model_dump()
     return details, drawn, {"run": run, "bars": drawn.bars, "usual": usually.run}
 
 
 def _deployed(row: Deployment) -> dict[str, Any]:
     """Return a deployment of the run with its environment and release."""
     return {
-        **present_projects.deployment(row),
+        **projects.Deployment.of(row).model_dump(),
         "environment": row.environment.name,
         "release": row.release
         and {"ingredientId": row.release.ingredient_id, "version": row.release.version},

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from blueprints.present import runs as present
 from blueprints.requests.runs import Completion, Outcome, Rerun
+from blueprints.responses import runs as answers
 from blueprints.shared.context import doorbell, keys, settings
 from blueprints.shared.guards import current_actor
 from domain import engine
@@ -62,8 +62,8 @@ class Shown:
         return look_at(self.run)
 
     @cached_property
-    def json(self) -> dict[str, Any]:
-        return present.run(self._details)
+    def answer(self) -> answers.Run:
+        return answers.run(self._details)
 
     @cached_property
     def tag(self) -> str:

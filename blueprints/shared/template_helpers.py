@@ -1,6 +1,6 @@
-"""What the templates need beside data: filters, rules of wording, addresses of static files.
+"""Filters and functions of the templates: wording, and addresses of static files.
 
-Values have the JSON shapes of the API: camelCase, times in RFC 3339, durations in milliseconds.
+Values have the shapes of the API, but moments are epoch milliseconds, as durations are.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from domain.validation import messages
 
 Json = Mapping[str, Any]
 
-# In the title of a tab there is no colour, so a status is a sign there.
+# The title of a tab has no colour, so a sign shows the status.
 TAB_SIGNS = {
     "Pending": "○",
     "Running": "●",
@@ -43,6 +43,7 @@ def register(app: Flask) -> None:
         moment=moment_text,
         percent=percent_text,
         prose=prose,
+        rfc3339=clock.rfc3339,
         size=size_text,
     )
     app.jinja_env.globals.update(
@@ -60,7 +61,7 @@ def register(app: Flask) -> None:
 
 
 def duration_text(ms: int | None) -> str:
-    """`340 ms`, `4.2 s`, `38 s`, `3 m 05 s`, `1 h 02 m`, `2 d 03 h`; a dash for None.
+    """Return `340 ms`, `4.2 s`, `38 s`, `3 m 05 s`, `1 h 02 m`, `2 d 03 h`; a dash for None.
 
     app.js writes the durations that tick in the same form.
     """
@@ -81,23 +82,19 @@ def duration_text(ms: int | None) -> str:
     return f"{seconds} s"
 
 
-def _parsed(rfc3339: str) -> datetime:
-    return datetime.fromisoformat(rfc3339).astimezone(UTC)
-
-
-def moment_text(rfc3339: str) -> str:
-    """A time in words that are right for every reader; app.js makes them relative and local."""
-    moment = _parsed(rfc3339)
+def moment_text(ms: int) -> str:
+    """Return a moment in words that suit every reader; app.js makes them relative and local."""
+    moment = datetime.fromtimestamp(ms / 1_000, UTC)
     return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
 
 
-def elapsed_ms(since: str) -> int:
-    """Milliseconds from the RFC 3339 time `since` until now; 0 if it lies ahead."""
-    return max(0, clock.now() - round(_parsed(since).timestamp() * 1_000))
+def elapsed_ms(since: int) -> int:
+    """Return the milliseconds since a moment; 0 if it lies ahead."""
+    return max(0, clock.now() - since)
 
 
 def size_text(size: int) -> str:
-    """A number of bytes in decimal units: `812 B`, `3.4 kB`, `120 MB`."""
+    """Return a number of bytes in decimal units: `812 B`, `3.4 kB`, `120 MB`."""
     if size < 1_000:
         return f"{size} B"
     value, units = size / 1_000, ["TB", "GB", "MB", "kB"]
@@ -108,19 +105,19 @@ def size_text(size: int) -> str:
 
 
 def percent_text(rate: float | None) -> str:
-    """A rate of 0 to 1 as `92 %`, rounded down so that 100 % means all; a dash for None."""
+    """Return a rate of 0 to 1 as `92 %`, rounded down so that 100 % means all; a dash for None."""
     return "–" if rate is None else f"{int(rate * 100 + 1e-9)} %"
 
 
 def prose(text: str) -> Markup:
-    """Our own text with `code` in it, as HTML."""
+    """Render our own text with `code` in it as HTML."""
     code = Markup("<code>{}</code>")
     parts = [code.format(part) if n % 2 else part for n, part in enumerate(text.split("`"))]
     return Markup("").join(parts)
 
 
 def pointer(*parts: str | int) -> str:
-    """The JSON pointer (RFC 6901) to the member that `parts` lead to."""
+    """Return the JSON pointer (RFC 6901) to the member that `parts` lead to."""
     return messages.pointer(parts)
 
 
@@ -130,11 +127,11 @@ def errors_at(errors: Iterable[FieldError], field: str) -> list[str]:
 
 
 def default_step(run: Json, *, may_act: bool = False) -> Json | None:
-    """The step to show when nobody has chosen one.
+    """Return the step to show by default; None only for a run without steps.
 
-    The first that failed, else the first that waits for the reader (may_act: who may complete
-    steps), else the first that runs, else the last that ended by more than being skipped, else the
-    first of all; None only for a run without steps.
+    It is the first that failed, else the first that waits for the reader (may_act: one who may
+    complete steps), else the first that runs, else the last that ended and was not skipped, else
+    the first of all.
     """
     steps = steps_of(run)
     failed = (step for step in steps if step["status"] == FAILED)
@@ -149,16 +146,16 @@ def default_step(run: Json, *, may_act: bool = False) -> Json | None:
 
 
 def asset(filename: str) -> str:
-    """The address of a static file, with a hash of its content: browsers may keep it for good.
+    """Return the address of a static file, with a hash of its content for endless caching.
 
-    A file that is missing (before set-up has fetched it) gets an address without a hash.
+    A missing file (before set-up has fetched it) gets an address without a hash.
     """
     address = _address.__wrapped__ if current_app.debug else _address
     return address(current_app.static_folder or "", current_app.static_url_path or "", filename)
 
 
 def favicon(status: str | None) -> str:
-    """The address of the tab's sign; one with a dot for a run that has begun."""
+    """Return the address of the tab's icon, which has a dot for a run that has started."""
     return asset(f"favicon-{status}.svg" if status in DOTTED else "favicon.svg")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from blueprints.present import audit
+from blueprints.responses import audit
 from domain.models import AuditEvent, Run, StepRun
 
 ACTIONS = {
@@ -88,7 +88,7 @@ def sentence(row: AuditEvent, named: Named) -> dict[str, Any]:
     did, noun, tail = _words_of(row)
     run = named.runs.get(_run_id(row, named.steps) or "")
     return {
-        **audit.event(row),
+        **audit.AuditEvent.of(row).model_dump(),
         "did": did,
         "noun": noun,
         "tail": tail,

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from domain.clock import rfc3339
 from domain.models import StepRun, WorkerInfo
 from domain.runs.pending_facts import silence
 from domain.settings import Settings
@@ -33,7 +32,7 @@ def _part(finding: Finding) -> dict[str, Any]:
         **vars(finding),
         "name": finding.name.capitalize(),
         "word": finding.word or finding.state,
-        "startedAt": rfc3339(finding.started_at),
+        "startedAt": finding.started_at,
     }
 
 
@@ -72,10 +71,10 @@ def _worker(row: WorkerInfo, at: int, holds: list[dict[str, Any]]) -> dict[str, 
     return {
         "name": row.name,
         "queue": row.queue,
-        "startedAt": rfc3339(row.started_at),
+        "startedAt": row.started_at,
         "state": state,
         "word": word,
-        "silentSince": None if alive else rfc3339(row.seen_at),
+        "silentSince": None if alive else row.seen_at,
         "holds": holds,
     }
 
@@ -91,7 +90,7 @@ def _held(step: StepRun, at: int, silence_ms: int) -> dict[str, Any]:
         "runNumber": step.run.number,
         "workflowName": step.run.workflow.name,
         "lease": lease,
-        "leaseUntil": rfc3339(until) if lease == "ends" else None,
+        "leaseUntil": until if lease == "ends" else None,
     }
 
 
@@ -116,7 +115,7 @@ def _queues(status: Status) -> Iterator[dict[str, Any]]:
             "workers": listeners[name],
             "running": running[name],
             "waiting": backlog.length if backlog else 0,
-            "oldestAt": rfc3339(backlog.oldest_at) if backlog else None,
+            "oldestAt": backlog.oldest_at if backlog else None,
             "state": state,
             "word": word,
             "command": checks.worker_of(name) if state is State.FAULT else None,

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.shared.forms import Form
 from blueprints.shared.guards import public
-from domain.clock import now, rfc3339
+from domain.clock import now
 from domain.errors import FieldError, NotFound
 from domain.statuses import FINISHED, LIVE
 
@@ -39,9 +39,9 @@ def show() -> ResponseReturnValue:
             "status": word,
             "triggeredBy": "ada",
             "triggerSource": "nightly",
-            "createdAt": rfc3339(at - number * 3_600_000),
-            "startedAt": rfc3339(at - number * 3_600_000),
-            "completedAt": rfc3339(at - number * 3_500_000),
+            "createdAt": at - number * 3_600_000,
+            "startedAt": at - number * 3_600_000,
+            "completedAt": at - number * 3_500_000,
             "durationMs": duration,
         }
         for number, (word, duration) in enumerate(zip(words, durations, strict=True), 1)
@@ -49,7 +49,7 @@ def show() -> ResponseReturnValue:
     reason: dict[str, Any] = {
         "code": "no_worker",
         "message": "No worker listens to the queue gpu.",
-        "since": rfc3339(at - 90_000),
+        "since": at - 90_000,
         "until": None,
         "who": [],
     }
@@ -61,5 +61,5 @@ def show() -> ResponseReturnValue:
         listing={"items": runs, "totalCount": 1234, "page": 2, "pageSize": 8},
         form=Form(),
         typed=TYPED,
-        at=rfc3339(at - 125_000),
+        at=at - 125_000,
     )

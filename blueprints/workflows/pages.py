@@ -6,11 +6,11 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from blueprints.present import runs as present_runs
-from blueprints.present import workflows as present
 from blueprints.requests.base import Schema, check
 from blueprints.requests.runs import Status
 from blueprints.requests.workflows import WorkflowQuery
+from blueprints.responses import workflows as answers
+from blueprints.responses.runs import run_item
 from blueprints.shared import pages, run_control
 from blueprints.shared.double_submit import FormId, start_once
 from blueprints.shared.guards import current_actor, load_workflow
@@ -79,8 +79,10 @@ class _Listing:
     def _item(self, row: Workflow) -> dict[str, Any]:
         runs = self.recent[row.id]
         return {
-            **present.item(row, self.last.get(row.id)),
-            "recentRuns": [present.recent_run(run) for run in runs[:MARKS]],
+            **answers.WorkflowItem.of(row, last_run=self.last.get(row.id)).model_dump(),
+            "recentRuns": [
+                {"id": run.id, "number": run.number, "status": run.status} for run in runs[:MARKS]
+            ],
             **statistics.of_recent(runs),
         }
 
@@ -182,7 +184,7 @@ def restore(workflow_id: str) -> ResponseReturnValue:
 @bp.get("/<workflow_id>")
 def show(workflow_id: str) -> ResponseReturnValue:
     workflow = load_workflow(workflow_id)
-    shown = present.workflow(workflow_queries.detail(workflow))
+    shown = answers.workflow(workflow_queries.detail(workflow)).model_dump()
     form = _form_context(workflow, shown)
     return render_template("workflows/show.html", **form, **_history(workflow))
 
@@ -204,7 +206,7 @@ def _history(workflow: Workflow) -> dict[str, Any]:
     newest = list(run_queries.find(workflow_id=workflow.id).newest_first.limit(RUNS_SHOWN))
     return {
         "metadata": statistics.metadata(workflow),
-        "runs": [present_runs.run_item(row) for row in run_queries.with_workflows(newest)],
+        "runs": [run_item(row).model_dump() for row in run_queries.with_workflows(newest)],
     }
 
 
@@ -215,7 +217,7 @@ def start_run(workflow_id: str) -> ResponseReturnValue:
     The list sends no parameters, so a workflow with required parameters shows its form.
     """
     workflow = load_workflow(workflow_id, SUPER_USER)
-    shown = present.workflow(workflow_queries.detail(workflow))
+    shown = answers.workflow(workflow_queries.detail(workflow)).model_dump()
     if "fromList" in request.form and any(p["required"] for p in shown["parameters"] or ()):
         flash(f"{workflow.name} requires parameters.", "info")
         return redirect(f"/workflows/{workflow.id}#run-form", 303)

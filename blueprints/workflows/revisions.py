@@ -10,7 +10,6 @@ from blueprints.shared import pages
 from blueprints.shared.diff_view import difference
 from blueprints.shared.guards import current_actor, load_workflow
 from domain.accounts.access import SUPER_USER
-from domain.clock import rfc3339
 from domain.definitions.diff import differences
 from domain.definitions.schema import ChangedWorkflow
 from domain.definitions.validate import parse
@@ -79,7 +78,7 @@ def restore(workflow_id: str, number: int) -> ResponseReturnValue:
 def _item(row: WorkflowRevision) -> dict[str, Any]:
     return {
         "number": row.number,
-        "createdAt": rfc3339(row.created_at),
+        "createdAt": row.created_at,
         "createdBy": row.created_by,
         "comment": row.comment,
     }

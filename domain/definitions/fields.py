@@ -2,23 +2,23 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
-
 from domain.definitions.parameters import MAX_NAME, text_error
-from domain.definitions.references import artifact_path, release_reference
 from domain.validation import patterns
-from domain.validation.fields import MAX_SCRIPT_BYTES, documented, one_line, refusal, trimmed
+from domain.validation.fields import MAX_SCRIPT_BYTES, Rule, line, matches, refusal
 
 MAX_DESCRIPTION_BYTES = 16 * 1024
 
 
-def _at_most(max_bytes: int) -> AfterValidator:
+def at_most(max_bytes: int) -> Rule:
+    """Return the rule that a text can be stored and has at most so many bytes."""
+
     def check(text: str) -> str:
         if found := text_error(text, max_bytes):
             raise refusal(*found)
         return text
 
-    return AfterValidator(check)
+    # A character takes at least one byte, so this limit is never too low.
+    return Rule(check, {"maxLength": max_bytes})
 
 
 def _script(text: str) -> str:
@@ -28,41 +28,23 @@ def _script(text: str) -> str:
     return text
 
 
-def _release(text: str) -> str:
-    if release_reference(text) is None:
-        end = "must be a release id, ingredient@version, ingredient@latest or ingredient@run"
-        raise refusal("invalid_format", end)
-    return text
-
-
-def _artifact(text: str) -> str:
-    if artifact_path(text) is None:
-        end = "must be a relative path or glob without '..', or ingredient@version:path"
-        raise refusal("invalid_format", end)
-    return text
-
-
-ParameterName = Annotated[
-    str,
-    trimmed(MAX_NAME, min_length=1),
-    AfterValidator(one_line),
-    documented(pattern=patterns.NAME, minLength=1, maxLength=MAX_NAME),
-]
+ParameterName = Annotated[str, line(MAX_NAME)]
 ArtifactPath = Annotated[
     str,
-    trimmed(1000, min_length=1),
-    AfterValidator(one_line),
-    AfterValidator(_artifact),
-    documented(pattern=patterns.ARTIFACT_PATH, minLength=1, maxLength=1000),
+    line(1000),
+    matches(
+        patterns.ARTIFACT_PATH,
+        "invalid_format",
+        "must be a relative path or glob without '..', or ingredient@version:path",
+    ),
 ]
-# A character takes at least one byte, so these limits are never too low.
-Description = Annotated[
-    str, _at_most(MAX_DESCRIPTION_BYTES), documented(maxLength=MAX_DESCRIPTION_BYTES)
-]
-Script = Annotated[
+Description = Annotated[str, at_most(MAX_DESCRIPTION_BYTES)]
+Script = Annotated[str, at_most(MAX_SCRIPT_BYTES), Rule(_script, {"pattern": patterns.NOT_BLANK})]
+ReleaseId = Annotated[
     str,
-    _at_most(MAX_SCRIPT_BYTES),
-    AfterValidator(_script),
-    documented(pattern=patterns.NOT_BLANK, maxLength=MAX_SCRIPT_BYTES),
+    matches(
+        patterns.RELEASE_REFERENCE,
+        "invalid_format",
+        "must be a release id, ingredient@version, ingredient@latest or ingredient@run",
+    ),
 ]
-ReleaseId = Annotated[str, AfterValidator(_release), documented(pattern=patterns.RELEASE_REFERENCE)]

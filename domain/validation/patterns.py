@@ -1,40 +1,38 @@
-"""The forms of texts as regular expressions of ECMA, for documents that describe our schemas.
+"""Regular expressions of texts, for our checks and for the document of the API.
 
-The checks themselves are code, for they say what is wrong; tests hold the two together. White space
-around most texts is dropped before they are checked, so these patterns allow it.
+ECMA and Python read them alike. White space around most texts is dropped before the check, so the
+patterns allow it.
 """
 
 SLUG_BODY = r"[a-z0-9][a-z0-9._-]{0,99}"
 
 # White space as Unicode has it: `\s` is not the same everywhere.
-_WHITE = r" \t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+WHITE = r" \t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-_SEEN = rf"[^{_WHITE}{_CONTROL}]"
-_PICKED = rf"{SLUG_BODY}@[^{_WHITE}\x00-\x1f/:@]{{1,200}}"
-_UP = rf"\.\.(?:/|[{_WHITE}]*$)"
-_NOTHING = rf"(?:\.?/)*\.?[{_WHITE}]*$"
-_PATH = rf"(?!/)(?!(?:[^/]*/)*{_UP})(?!{_NOTHING})[^{_CONTROL}]*[^/{_WHITE}{_CONTROL}]"
+_SEEN = rf"[^{WHITE}{_CONTROL}]"
+_PICKED = rf"{SLUG_BODY}@[^{WHITE}\x00-\x1f/:@]{{1,200}}"
+_UP = rf"\.\.(?:/|[{WHITE}]*$)"
+_NOTHING = rf"(?:\.?/)*\.?[{WHITE}]*$"
+_PATH = rf"(?!/)(?!(?:[^/]*/)*{_UP})(?!{_NOTHING})[^{_CONTROL}]*[^/{WHITE}{_CONTROL}]"
 
 CONTROL = f"[{_CONTROL}]"
 ID = "^[0-9a-f]{24}$"
 SLUG = f"^{SLUG_BODY}$"
 USERNAME = f"^(?!(?:me|tokens)$){SLUG_BODY}$"
-LINE = rf"^[{_WHITE}]*[^{_CONTROL}]*[{_WHITE}]*$"
+LINE = rf"^[{WHITE}]*[^{_CONTROL}]*[{WHITE}]*$"
 """One line of text, which may be empty."""
-NAME = rf"^[{_WHITE}]*[^{_CONTROL}]*{_SEEN}[^{_CONTROL}]*[{_WHITE}]*$"
+NAME = rf"^[{WHITE}]*[^{_CONTROL}]*{_SEEN}[^{_CONTROL}]*[{WHITE}]*$"
 """One line of text that is not blank."""
 WORD = rf"^{_SEEN}*$"
 """Text without white space, which may be empty."""
-NOT_BLANK = rf"[^{_WHITE}]"
+NOT_BLANK = rf"[^{WHITE}]"
 RELEASE_REFERENCE = rf"^(?:[0-9a-f]{{24}}|{_PICKED})$"
 """`domain.definitions.references.release_reference`."""
-ARTIFACT_PATH = (
-    rf"^[{_WHITE}]*(?![{_WHITE}])(?:{_PICKED}:{_PATH}|(?!{_PICKED}:){_PATH})[{_WHITE}]*$"
-)
+ARTIFACT_PATH = rf"^[{WHITE}]*(?![{WHITE}])(?:{_PICKED}:{_PATH}|(?!{_PICKED}:){_PATH})[{WHITE}]*$"
 """`domain.definitions.references.artifact_path`."""
 FOLDER = rf"^(?!(?:[^/]*/)*\.\.(?:/|$))/+[^/{_CONTROL}][^{_CONTROL}]*$"
 """An absolute path, not of the root, without `..`."""
-ADDRESS = rf"^[{_WHITE}]*[a-z][a-z0-9+.-]*://[^{_CONTROL}]*{_SEEN}[{_WHITE}]*$"
+ADDRESS = rf"^[{WHITE}]*[a-z][a-z0-9+.-]*://[^{_CONTROL}]*{_SEEN}[{WHITE}]*$"
 """A URL with a scheme, such as s3://bucket/folder."""
 SHA256 = "^[0-9a-f]{64}$"
 ENTITY_TAG = '^"[!#-~]+"$'

@@ -13,7 +13,7 @@ from typing import Any
 
 from peewee import JOIN, fn
 
-from domain.clock import DAY_MS, elapsed, now, rfc3339
+from domain.clock import DAY_MS, elapsed, now
 from domain.definitions.schema import STEP_TYPES
 from domain.models import Release, Run, StepRun, Workflow
 from domain.statuses import FAILED, RUN_STATUSES, SUCCEEDED
@@ -107,9 +107,9 @@ def metadata(workflow: Workflow, days: int | None = None) -> dict[str, Any]:
         "projectId": workflow.project_id,
         "revision": workflow.revision,
         "isEnabled": workflow.is_enabled,
-        "createdAt": rfc3339(workflow.created_at),
+        "createdAt": workflow.created_at,
         "createdBy": workflow.created_by,
-        "updatedAt": rfc3339(workflow.updated_at),
+        "updatedAt": workflow.updated_at,
         "updatedBy": workflow.updated_by,
         "stageCount": workflow.stage_count,
         "stepCount": workflow.step_count,
@@ -157,9 +157,9 @@ def brief(run: Run) -> dict[str, Any]:
         "id": run.id,
         "number": run.number,
         "status": run.status,
-        "createdAt": rfc3339(run.created_at),
-        "startedAt": rfc3339(run.started_at),
-        "completedAt": rfc3339(run.completed_at),
+        "createdAt": run.created_at,
+        "startedAt": run.started_at,
+        "completedAt": run.completed_at,
         "durationMs": elapsed(run.started_at, run.completed_at),
     }
 

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from blueprints.requests.secrets import SecretPut
+from blueprints.requests.projects import SecretPut
 from domain.models import AuditEvent, IdempotencyKey, Secret
 from domain.projects.secret_values import values_of
 from tests.support.keys import KEYS

@@ -429,7 +429,7 @@ def test_two_steps_that_finish_together_advance_the_run_exactly_once(settings):
 
 
 def test_a_run_that_is_held_back_says_that_it_can_be_approved_meanwhile():
-    from blueprints.present import runs as present
+    from blueprints.responses import runs as answers
 
     def gate(name: str) -> dict[str, object]:
         return {"steps": [build(name)], "approval": {"required": True, "roles": ["Admin"]}}
@@ -438,10 +438,9 @@ def test_a_run_that_is_held_back_says_that_it_can_be_approved_meanwhile():
     _, run = start(workflow), start(workflow)
 
     def codes() -> list[list[str]]:
-        shown = present.run(run_queries.details(Run.get_by_id(run.id)))
-        parts = [shown, *shown["stageRuns"]]
-        assert shown["waiting"] == shown["stageRuns"][0]["waiting"]
-        return [[reason["code"] for reason in part["waiting"]] for part in parts[1:]]
+        shown = answers.run(run_queries.details(Run.get_by_id(run.id)))
+        assert shown.waiting == shown.stage_runs[0].waiting
+        return [[reason.code for reason in stage.waiting] for stage in shown.stage_runs]
 
     assert codes() == [["approval", "concurrency_limit"], ["concurrency_limit"]]
     first = StageRun.get(StageRun.run == run.id, StageRun.position == 0)
@@ -455,11 +454,11 @@ def test_every_pending_thing_says_why(project, tmp_path):
     an_environment(project, path=str(tmp_path))
     approval = {"steps": [deploy("d")], "approval": {"required": True, "roles": ["Admin"]}}
     workflow = a_workflow([build("a"), build("o", script=None)], approval, concurrency=1)
-    from blueprints.present import runs as present
+    from blueprints.responses import runs as answers
 
     for run in (start(workflow), start(workflow)):
-        shown = present.run(run_queries.details(Run.get_by_id(run.id), redis_answers=False))
-        assert shown["waiting"]
-        for stage in shown["stageRuns"]:
-            assert stage["waiting"]
-            assert all(step["waiting"] for step in stage["stepRuns"])
+        shown = answers.run(run_queries.details(Run.get_by_id(run.id), redis_answers=False))
+        assert shown.waiting
+        for stage in shown.stage_runs:
+            assert stage.waiting
+            assert all(step.waiting for step in stage.step_runs)

@@ -857,18 +857,18 @@ def test_statistics_count_only_what_ran(worker, again):
 
 
 def test_a_rerun_that_waits_says_why(worker, again):
-    from blueprints.present import runs as present
+    from blueprints.responses import runs as answers
 
     old = worker.start(a_workflow([build("a")], gate(build("b"))))
     worker.succeed(old, "a")
     approve(old, 1)
     worker.fail(old, "b")
     run = again(old)
-    shown = present.run(run_queries.details(Run.get_by_id(run.id)))
-    assert shown["status"] == PENDING
-    assert [reason["code"] for reason in shown["waiting"]] == ["approval"]
+    shown = answers.run(run_queries.details(Run.get_by_id(run.id)))
+    assert shown.status == PENDING
+    assert [reason.code for reason in shown.waiting] == ["approval"]
     approve(run, 1)
-    shown = present.run(run_queries.details(Run.get_by_id(run.id)))
-    assert [reason["code"] for reason in shown["waiting"]] == ["no_worker"]
+    shown = answers.run(run_queries.details(Run.get_by_id(run.id)))
+    assert [reason.code for reason in shown.waiting] == ["no_worker"]
     worker.claim(run, "b")
     assert Run.get_by_id(run.id).status == RUNNING

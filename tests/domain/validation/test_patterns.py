@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from blueprints.requests.accounts import NewUser, Password
-from blueprints.requests.projects import DirectorySettings, StorageSettings
-from blueprints.requests.secrets import SECRET_ADDRESS, check_secret_name
+from blueprints.requests.base import check_name
+from blueprints.requests.projects import (
+    SECRET_ADDRESS,
+    DirectorySettings,
+    SecretAddress,
+    StorageSettings,
+)
 from domain.definitions.fields import ArtifactPath, ReleaseId
 from domain.errors import Invalid
 from domain.validation.fields import Line, Name, Slug
@@ -77,7 +82,7 @@ def test_so_it_is_with_members_that_have_a_rule_of_their_own(kind: str, value: s
 @example("A\n")
 def test_so_it_is_with_the_names_of_secrets(value: str):
     try:
-        check_secret_name(value)
+        check_name(value, SecretAddress)
     except Invalid:
         is_name = False
     else:

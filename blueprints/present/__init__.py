@@ -1,1 +1,0 @@
-"""Row → JSON, one short function per noun; the API and the pages share them."""
