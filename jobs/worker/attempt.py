@@ -18,7 +18,7 @@ from domain.statuses import CANCELLED, FAILED
 from jobs.queue import Doorbell
 from jobs.scripts.limits import limits_of
 from jobs.scripts.log_writer import LogWriter
-from jobs.scripts.runner import Result, Stop, Wake, kill_strays, run_script
+from jobs.scripts.runner import Result, Stop, StopRequest, kill_strays, run_script
 from jobs.shared.db_retry import until_answered
 from jobs.shared.folders import remove_tree
 from jobs.steps import KINDS, Outcome, StepContext
@@ -45,7 +45,7 @@ class WorkerProcess:
     settings: Settings
     doorbell: Doorbell
     seen: Callable[[], None]
-    wake: Wake = field(default_factory=Wake)
+    stop_request: StopRequest = field(default_factory=StopRequest)
     heart: Heart | None = None
     was_poked: bool = False
     """Since its last claim: a heart that begins only now has to look at the database at once."""
@@ -143,7 +143,7 @@ class Execution:
         process = self._process
         heart = Heart(
             self._held,
-            process.wake,
+            process.stop_request,
             lease_seconds=self._settings.lease_seconds,
             log_size=lambda: writer.size,
             seen=process.seen,
@@ -159,9 +159,9 @@ class Execution:
                     process.heart = None
         finally:
             # Only now: until the heart has ended it may still say that the step was lost.
-            process.wake.reset()
+            process.stop_request.reset()
             if process.stopping:
-                process.wake.request(Stop.SHUTDOWN)
+                process.stop_request.set(Stop.SHUTDOWN)
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[Path]:
@@ -226,7 +226,7 @@ class Execution:
             cwd=cwd,
             env=env,
             output=writer.write,
-            wake=self._process.wake,
+            stop_request=self._process.stop_request,
             timeout_seconds=min(limit, suite_limit or limit),
             grace_seconds=self._settings.kill_grace_seconds,
             limits=limits_of(self._settings),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from domain import engine
 from domain.models import db
-from jobs.scripts.runner import Stop, Wake
+from jobs.scripts.runner import Stop, StopRequest
 from jobs.shared.db_retry import AWAY
 
 log = logging.getLogger(__name__)
@@ -25,14 +25,14 @@ class Heart:
     def __init__(
         self,
         held: engine.Claim,
-        wake: Wake,
+        stop_request: StopRequest,
         *,
         lease_seconds: float,
         log_size: Callable[[], int],
         seen: Callable[[], None],
     ) -> None:
         self._held = held
-        self._wake = wake
+        self._stop_request = stop_request
         self._lease_seconds = lease_seconds
         self._log_size = log_size
         self._seen = seen
@@ -82,6 +82,6 @@ class Heart:
 
     def _obey(self, answer: str) -> None:
         if answer == "abort":
-            self._wake.request(Stop.CANCELLED)
+            self._stop_request.set(Stop.CANCELLED)
         elif answer == "lost":
-            self._wake.request(Stop.LOST)
+            self._stop_request.set(Stop.LOST)

@@ -80,7 +80,7 @@ class StepWorker(SimpleWorker):
         """RQ's own handler talks to Redis inside the signal handler, in the middle of a step."""
         self._stop_requested = True
         self._process.stopping = True
-        self._process.wake.request(Stop.SHUTDOWN)
+        self._process.stop_request.set(Stop.SHUTDOWN)
         signal.signal(signal.SIGINT, self.request_stop)
         if self._process.heart is None and self.get_state() == "idle":
             raise StopRequested

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jobs.scripts.runner import COOKIE, Result, Wake, kill_strays, run_script
+from jobs.scripts.runner import COOKIE, Result, StopRequest, kill_strays, run_script
 
 COOKIES = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 
@@ -15,7 +15,7 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.cookie = folder, next(COOKIES)
-        self.wake = Wake()
+        self.stop_request = StopRequest()
         self.chunks: list[bytes] = []
 
     @property
@@ -36,7 +36,7 @@ class Runner:
             "cwd": self.folder,
             "env": self.env,
             "output": self.chunks.append,
-            "wake": self.wake,
+            "stop_request": self.stop_request,
             "timeout_seconds": 30,
             "grace_seconds": 20,
         }

@@ -227,7 +227,7 @@ def test_a_script_may_name_its_interpreter(bench):
 
 
 def test_a_build_that_is_stopped_on_request_is_cancelled(bench):
-    bench.wake.request(Stop.CANCELLED)
+    bench.stop_request.set(Stop.CANCELLED)
     step = bench.build(RELEASES)
     assert step.status == "Cancelled"
     assert Release.select().count() == 0

@@ -214,7 +214,7 @@ def test_a_deployment_that_is_stopped_is_cancelled(bench):
     bench.add_environment("script", {"script": "true"})
     bench.start(build_step(ARCHIVE.format(content="x")), deploy_step("*.tar.gz"))
     bench.step()
-    bench.wake.request(Stop.CANCELLED)
+    bench.stop_request.set(Stop.CANCELLED)
     step = bench.step()
     assert step.status == "Cancelled"
     assert Deployment.get_by_id(step.deployment_id).status == "Cancelled"

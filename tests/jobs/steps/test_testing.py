@@ -78,7 +78,7 @@ def test_without_a_report_a_failed_suite_is_the_one_failed_test(bench):
 
 
 def test_a_suite_that_was_stopped_has_no_tests(bench):
-    bench.wake.request(Stop.CANCELLED)
+    bench.stop_request.set(Stop.CANCELLED)
     step = outcome_of(bench, reporting(GOOD))
     assert step.status == "Cancelled"
     assert results(step) == []

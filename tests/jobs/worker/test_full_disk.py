@@ -59,7 +59,7 @@ def working(doorbell: Doorbell) -> Iterator[Callable[[Settings], WorkerProcess]]
         def become(settings: Settings) -> WorkerProcess:
             process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
             worker_side.become(process)
-            stack.callback(process.wake.close)
+            stack.callback(process.stop_request.close)
             return process
 
         yield become

@@ -32,7 +32,7 @@ def process(database, settings, doorbell):
     process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
     worker_side.become(process)
     yield process
-    process.wake.close()
+    process.stop_request.close()
 
 
 def keep(*, keys: Keys = KEYS, **secrets: str) -> None:
