@@ -85,7 +85,7 @@ def test_a_suite_that_was_stopped_has_no_tests(bench):
 
 
 def test_of_too_many_tests_those_that_did_not_pass_are_kept(bench, monkeypatch):
-    monkeypatch.setattr("jobs.steps.test.MAX_KEPT", 2)
+    monkeypatch.setattr("jobs.steps.test.MAX_STORED", 2)
     step = outcome_of(bench, reporting(GOOD, GOOD, BAD, GOOD))
     assert step.test_counts["total"] == 4
     assert results(step) == [("bad", "Fail"), ("good", "Pass")]
