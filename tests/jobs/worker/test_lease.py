@@ -11,7 +11,7 @@ from domain.settings import Settings
 from jobs.scripts.runner import Stop, StopRequest
 from jobs.shared.disk_watch import DiskWatch
 from jobs.shared.heartbeat import Presence
-from jobs.worker.lease import Heart
+from jobs.worker.lease import Lease
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready
 from tests.support.wait import eventually
 
@@ -40,16 +40,16 @@ def hang() -> Iterator[threading.Event]:
     over.set()
 
 
-def a_heart(
+def a_lease(
     held: engine.Claim, stop_request: StopRequest, seen: Callable[[], object], lease: float
-) -> Heart:
-    return Heart(held, stop_request, lease_seconds=lease, log_size=lambda: 7, seen=seen)
+) -> Lease:
+    return Lease(held, stop_request, lease_seconds=lease, log_size=lambda: 7, send_heartbeat=seen)
 
 
 def test_a_wish_to_stop_is_brought_before_anything_is_said(held, stop_request, hang):
     engine.abort_run(held.run_id, by=ACTOR)
-    with a_heart(held, stop_request, lambda: hang.wait(20), lease=60) as heart:
-        heart.look()
+    with a_lease(held, stop_request, lambda: hang.wait(20), lease=60) as running:
+        running.check_now()
         eventually(lambda: stop_request.reason is Stop.CANCELLED)
         hang.set()
 
@@ -59,8 +59,8 @@ def test_what_goes_wrong_with_saying_so_keeps_no_wish_back(held, stop_request, c
         raise ValueError("of all things")
 
     engine.abort_run(held.run_id, by=ACTOR)
-    with a_heart(held, stop_request, say, lease=60) as heart:
-        heart.look()
+    with a_lease(held, stop_request, say, lease=60) as running:
+        running.check_now()
         eventually(lambda: stop_request.reason is Stop.CANCELLED)
     assert "of all things" in caplog.text
 
@@ -82,6 +82,6 @@ def test_a_disk_that_hangs_does_not_hold_up_the_beats(
         leases.add(StepRun.get_by_id(held.step_id).lease_until)
         return len(leases)
 
-    with a_heart(held, stop_request, presence.say, lease=1):
+    with a_lease(held, stop_request, presence.say, lease=1):
         eventually(lambda: renewed() == 4)
     assert WorkerInfo.get_by_id("w1").has_room

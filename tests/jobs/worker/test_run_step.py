@@ -23,7 +23,7 @@ PASS = "echo x > $GALLEY_OUTPUT/x"
 def process(database, settings, doorbell):
     a_project()
     process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
-    worker_side.become(process)
+    worker_side.set_worker(process)
     yield process
     process.stop_request.close()
 
@@ -204,10 +204,10 @@ def test_of_a_step_that_was_changed_after_the_start_nothing_is_run(process, tmp_
     step = StepRun.get_by_id(ready.step_id)
     assert (step.status, step.attempt, step.release_id) == (FAILED, 1, None)
     assert step.message == (
-        "The stored plan of this step does not fit its signature, so nothing of it was run. Either "
-        "it was changed in the database after the run began; or this worker's host has another "
-        "secret key than the one that the run was signed with; or Galley was upgraded during the "
-        "run. Start a new run."
+        "The stored plan of this step does not fit its signature, so it was not run. Either it was "
+        "changed in the database after the run began, or this worker's host has a different secret "
+        "key than the host that started the run, or Galley was upgraded during the run. Start a "
+        "new run."
     )
     assert not (tmp_path / "ran").exists()
     assert Run.get_by_id(run.id).status == FAILED

@@ -30,7 +30,7 @@ on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 def process(database, settings, doorbell):
     a_project()
     process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
-    worker_side.become(process)
+    worker_side.set_worker(process)
     yield process
     process.stop_request.close()
 
@@ -219,7 +219,7 @@ def test_a_result_that_cannot_be_recorded_is_told_without_secrets(process, monke
     monkeypatch.setattr("jobs.steps.build.record_release", broken)
     keep(SHORT=SHORT)
     step = run(build("a", PASS))
-    assert step.message == "Galley could not record what the step made: 'broken by ***'"
+    assert step.message == "Galley could not record the result of the step: 'broken by ***'"
 
 
 @on_one_database
