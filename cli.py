@@ -83,7 +83,7 @@ def _fail(sentence: str) -> NoReturn:
 def up() -> None:
     """Run everything on this machine: Redis, database, web server, workers, reconciler."""
     from jobs.setup.redis_server import NoRedisServer
-    from jobs.setup.supervisor import AlreadyRunning
+    from jobs.setup.data_lock import AlreadyRunning
     from jobs.setup.up import up as run
 
     try:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from domain.settings import SettingError, Settings
 from jobs.setup import redis_server
-from jobs.setup.supervisor import Part, Supervisor, lock_data_dir
+from jobs.setup.data_lock import lock_data_dir
+from jobs.setup.supervisor import Part, Supervisor
 
 WEB_THREADS = 8
 STOP_WEB, STOP_WORK, STOP_REDIS = range(3)
