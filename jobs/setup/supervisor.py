@@ -20,7 +20,6 @@ LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = LONGEST_PAUSE_SECONDS
 """The crashes before so long a run no longer count."""
 
-GRACE_SECONDS = 10.0
 READY_POLL_SECONDS = 0.02
 
 STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -56,7 +55,7 @@ class Supervisor:
 
     on_ready(name): called once for each part with a `ready`. Its exceptions are only reported.
     out: called with each line of output.
-    grace_seconds: the time from SIGTERM to SIGKILL by stop group, 10 s by default.
+    grace_seconds: the time from SIGTERM to SIGKILL, by stop group.
     hold: descriptors that every part inherits, such as that of lock_data_dir.
     """
 
@@ -65,14 +64,14 @@ class Supervisor:
         parts: Sequence[Part],
         *,
         on_ready: Callable[[str], None],
-        out: Callable[[str], None] = print,
-        grace_seconds: Mapping[int, float] | None = None,
-        hold: Sequence[int] = (),
+        out: Callable[[str], None],
+        grace_seconds: Mapping[int, float],
+        hold: Sequence[int],
     ) -> None:
         self._slots = [_Slot(part) for part in parts]
         self._on_ready = on_ready
         self._out = out
-        self._grace_seconds = grace_seconds or {}
+        self._grace_seconds = grace_seconds
         self._hold = tuple(hold)
         self._signals = SignalPipe(STOP_SIGNALS | {signal.SIGCHLD})
         self._stop_requests = 0
@@ -154,7 +153,7 @@ class Supervisor:
         self._out("stopping")
         for group in sorted({slot.part.stop_group for slot in self._slots}):
             members = [slot for slot in self._slots if slot.part.stop_group == group]
-            self._stop(members, self._grace_seconds.get(group, GRACE_SECONDS))
+            self._stop(members, self._grace_seconds[group])
 
     def _stop(self, members: list["_Slot"], grace: float) -> None:
         for slot in members:
