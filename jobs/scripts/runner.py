@@ -17,18 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jobs.scripts.limits import Limits
-from jobs.scripts.process_tree import COOKIE, ProcessTree, become_subreaper, kill_strays
-
-__all__ = [
-    "COOKIE",
-    "Result",
-    "Stop",
-    "StopRequest",
-    "become_subreaper",
-    "explain",
-    "kill_strays",
-    "run_script",
-]
+from jobs.scripts.process_tree import ProcessTree
 
 GROUP_GRACE_SECONDS = 0.5
 """After a script, the rest of its group has this long to end: think of `> >(tee log)`."""

@@ -17,12 +17,12 @@ SEEN_EVERY_SECONDS = 10
 """Measured by wall clock, and due at once when that was set back."""
 
 
-def a_name() -> str:
+def unique_name() -> str:
     """Return a name that no other process ever has."""
     return f"{host.name()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-class Presence:
+class Heartbeat:
     """The row of this process in the table of workers or reconcilers."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Presence:
         self._sent: Mapping[str, Any] | None = None
         self._sent_at = 0
 
-    def say(self) -> None:
+    def send(self) -> None:
         """Send a heartbeat if one is due or a column has changed."""
         more = self._more()
         at = now()

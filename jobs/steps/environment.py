@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.definitions.parameters import variable_name
-from jobs.scripts.runner import COOKIE
+from jobs.scripts.process_tree import COOKIE
 from jobs.steps.context import StepContext
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -37,14 +37,8 @@ def prepare_folders(context: StepContext) -> Folders:
         version_file=root / "version",
         parameters=root / "parameters.json",
     )
-    for folder in (
-        folders.workspace,
-        folders.temporary,
-        folders.output,
-        folders.reports,
-        folders.releases,
-    ):
-        folder.mkdir()
+    for name in ("workspace", "tmp", "output", "reports", "releases"):
+        (root / name).mkdir()
     folders.parameters.write_text(json.dumps(context.parameters, ensure_ascii=False), "utf-8")
     return folders
 

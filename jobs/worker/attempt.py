@@ -18,7 +18,8 @@ from domain.statuses import CANCELLED, FAILED
 from jobs.queue import Doorbell
 from jobs.scripts.limits import limits_of
 from jobs.scripts.log_writer import LogWriter
-from jobs.scripts.runner import Result, Stop, StopRequest, kill_strays, run_script
+from jobs.scripts.process_tree import kill_strays
+from jobs.scripts.runner import Result, Stop, StopRequest, run_script
 from jobs.shared.db_retry import until_answered
 from jobs.shared.folders import remove_tree
 from jobs.steps import KINDS, Outcome, StepContext
@@ -97,7 +98,7 @@ class Execution:
             self._fail(ALTERED_MESSAGE, is_final=True)
             return
         try:
-            self._secrets = until_answered(self._values)
+            self._secrets = until_answered(self._load_secrets)
             self._run()
         except StepFailed as failure:  # a secret cannot be read
             log.error("step %s: %s", self._cookie, failure)
@@ -108,7 +109,7 @@ class Execution:
             log.exception("step %s", self._cookie)
             self._fail(f"Galley could not run the step: {error}")
 
-    def _values(self) -> dict[str, str]:
+    def _load_secrets(self) -> dict[str, str]:
         return values_of(self._plan.run.project_id, self._process.keys)
 
     def _fail(self, message: str, *, is_final: bool = False) -> None:

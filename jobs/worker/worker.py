@@ -24,10 +24,11 @@ from rq.worker import SimpleWorker
 from domain.models import WorkerInfo, connect
 from domain.settings import Settings
 from jobs.queue import LOOK, RUN_STEP, Doorbell
-from jobs.scripts.runner import Stop, become_subreaper
+from jobs.scripts.process_tree import become_subreaper
+from jobs.scripts.runner import Stop
 from jobs.shared.db_retry import AWAY, reconnect
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Presence, a_name
+from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Heartbeat, unique_name
 from jobs.worker import run_step
 from jobs.worker.attempt import WorkerProcess
 
@@ -41,11 +42,11 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
     """Run the steps of one queue until SIGTERM or SIGINT."""
     connect(settings, pooled=False).connect()
     become_subreaper()
-    name = a_name()
+    name = unique_name()
     connection = Redis.from_url(redis_url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3))
     watch = DiskWatch(settings)
-    presence = Presence(WorkerInfo, name, lambda: {"queue": queue, "has_room": watch.has_room()})
-    process = WorkerProcess(name, queue, settings, Doorbell(redis_url), presence.say)
+    heartbeat = Heartbeat(WorkerInfo, name, lambda: {"queue": queue, "has_room": watch.has_room()})
+    process = WorkerProcess(name, queue, settings, Doorbell(redis_url), heartbeat.send)
     run_step.set_worker(process)
     worker = StepWorker(
         [process.doorbell.queue(queue)],
@@ -56,11 +57,11 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
         worker_ttl=30,
         maintenance_interval=30,
     )
-    presence.say()
+    heartbeat.send()
     try:
         worker.work(logging_level="WARNING")
     finally:
-        presence.end()
+        heartbeat.end()
 
 
 class StepWorker(SimpleWorker):

@@ -209,7 +209,7 @@ def test_a_database_that_is_damaged_is_not_backed_up(tmp_path):
 def test_without_pg_dump_the_way_out_is_said(postgres_url, tmp_path, monkeypatch):
     settings = replace(settings_for(tmp_path / "data"), database_url=postgres_url)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BackupError, match="pg_dump is not installed here. Install"):
+    with pytest.raises(BackupError, match="pg_dump is not installed here"):
         back_up(settings, tmp_path / "file", with_secret_key=False)
 
 

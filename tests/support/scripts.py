@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jobs.scripts.runner import COOKIE, Result, StopRequest, kill_strays, run_script
+from jobs.scripts.process_tree import COOKIE, kill_strays
+from jobs.scripts.runner import Result, StopRequest, run_script
 
 COOKIES = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 

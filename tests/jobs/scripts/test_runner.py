@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from jobs.scripts import process_tree
-from jobs.scripts.runner import COOKIE, Result, Stop, StopRequest, explain, kill_strays
+from jobs.scripts.process_tree import COOKIE, kill_strays
+from jobs.scripts.runner import Result, Stop, StopRequest, explain
 from tests.support.scripts import Runner
 from tests.support.wait import eventually
 

@@ -22,7 +22,7 @@ from jobs.queue import Doorbell
 from jobs.reconciler.reconciler import Reconciler
 from jobs.reconciler.standstill import RING_AGAIN_MS
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import Presence
+from jobs.shared.heartbeat import Heartbeat
 from jobs.worker import run_step as worker_side
 from jobs.worker.attempt import WorkerProcess
 from tests.conftest import KINDS, settings_for
@@ -116,12 +116,12 @@ def test_a_run_that_cannot_begin_is_not_in_the_way_of_those_that_have_begun(
 @on_one_database
 def test_others_know_at_once_whether_a_worker_has_room(project, settings, small_disk):
     watch = DiskWatch(replace(settings, data_dir=small_disk.path))
-    presence = Presence(
+    heartbeat = Heartbeat(
         WorkerInfo, "w1", lambda: {"queue": "default", "has_room": watch.has_room()}
     )
 
     def told() -> bool:
-        presence.say()
+        heartbeat.send()
         return WorkerInfo.get_by_id("w1").has_room
 
     assert told()

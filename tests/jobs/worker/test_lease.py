@@ -10,7 +10,7 @@ from domain.models import StepRun, WorkerInfo
 from domain.settings import Settings
 from jobs.scripts.runner import Stop, StopRequest
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import Presence
+from jobs.shared.heartbeat import Heartbeat
 from jobs.worker.lease import Lease
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready
 from tests.support.wait import eventually
@@ -75,13 +75,13 @@ def test_a_disk_that_hangs_does_not_hold_up_the_beats(
     monkeypatch.setattr(disk, "look", look)
     watch = DiskWatch(settings)
     more = {"queue": "default"}
-    presence = Presence(WorkerInfo, "w1", lambda: {**more, "has_room": watch.has_room()})
+    heartbeat = Heartbeat(WorkerInfo, "w1", lambda: {**more, "has_room": watch.has_room()})
     leases: set[int] = set()
 
     def renewed() -> int:
         leases.add(StepRun.get_by_id(held.step_id).lease_until)
         return len(leases)
 
-    with a_lease(held, stop_request, presence.say, lease=1):
+    with a_lease(held, stop_request, heartbeat.send, lease=1):
         eventually(lambda: renewed() == 4)
     assert WorkerInfo.get_by_id("w1").has_room
