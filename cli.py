@@ -1,4 +1,4 @@
-"""The program `galley`. Each command imports what it needs, so that none waits for the others'."""
+"""The program `galley`. Each command imports only what it needs, so that it starts fast."""
 
 import importlib
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-ELSEWHERE = {
+LAZY_COMMANDS = {
     "abort": "commands.runs:abort_run",
     "follow": "commands.runs:follow_run",
     "run": "commands.runs:run",
@@ -25,22 +25,21 @@ ELSEWHERE = {
     "user": "commands.people:user",
     "workflow": "commands.workflows:workflow",
 }
-"""Command → module:function; those that also work on a distant server."""
+"""Command → module:function, for commands that can use a remote server."""
 
 
 class _Program(click.Group):
-    """Galley's commands, and below them Flask's own (`routes`, `shell`), loaded when asked for."""
+    """Galley's commands and Flask's own (`routes`, `shell`), loaded on use."""
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if place := ELSEWHERE.get(name):
-            module, _, function = place.partition(":")
+        if target := LAZY_COMMANDS.get(name):
+            module, _, function = target.partition(":")
             found: click.Command = getattr(importlib.import_module(module), function)
             return found
         return super().get_command(context, name) or _flask_group().get_command(context, name)
 
     def list_commands(self, context: click.Context) -> list[str]:
-        flasks = ["routes", "shell"]
-        return sorted({*super().list_commands(context), *ELSEWHERE, *flasks})
+        return sorted({*super().list_commands(context), *LAZY_COMMANDS, "routes", "shell"})
 
 
 def _flask_group() -> click.Group:
@@ -54,11 +53,11 @@ def _flask_group() -> click.Group:
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="galley", prog_name="galley")
 def galley() -> None:
-    """Galley: build, test and deploy, with every step accounted for."""
+    """Build, test and deploy, with every step accounted for."""
 
 
 def main() -> None:
-    """Run the program; what goes wrong in a known way is one sentence and exit status 1."""
+    """Run the program. Expected errors end it with a message and exit status 1."""
     from client import ApiError
     from domain.errors import GalleyError
 
@@ -67,8 +66,8 @@ def main() -> None:
     except (ApiError, SettingError) as error:
         _fail(str(error))
     except GalleyError as error:
-        faults = [f"\n  {detail.get('message', '')}" for detail in error.details]
-        _fail(error.message + "".join(faults))
+        details = [f"\n  {detail.get('message', '')}" for detail in error.details]
+        _fail(error.message + "".join(details))
 
 
 def _fail(sentence: str) -> NoReturn:
@@ -81,9 +80,9 @@ def _fail(sentence: str) -> NoReturn:
 
 @galley.command()
 def up() -> None:
-    """Run everything on this machine: Redis, database, web server, workers, reconciler."""
+    """Run all parts on this machine: Redis, web server, workers, reconciler."""
+    from jobs.setup.data_lock import AlreadyRunning
     from jobs.setup.redis_server import NoRedisServer
-    from jobs.setup.supervisor import AlreadyRunning
     from jobs.setup.up import up as run
 
     try:
@@ -92,30 +91,30 @@ def up() -> None:
         _fail(str(error))
 
 
-def _leave_out_drivers(settings: Settings) -> None:
-    """Peewee imports every PostgreSQL driver there is: 13 MiB a process, for nothing on SQLite."""
+def _skip_postgresql_drivers(settings: Settings) -> None:
+    """Keep Peewee from importing PostgreSQL drivers with SQLite, which saves 13 MiB a process."""
     if settings.is_sqlite:
         sys.modules["psycopg"] = None  # type: ignore[assignment]
 
 
 def web_application() -> "Flask":
-    """What gunicorn serves."""
+    """Create the application for gunicorn."""
     import gc
 
     settings = settings_module.load()
-    _leave_out_drivers(settings)
+    _skip_postgresql_drivers(settings)
     from app import create_app
 
     application = create_app(settings)
     _before_stopping(application.extensions["galley_waiters"].end)
-    # What was imported stays: to look through it for garbage takes up to 20 ms of a large page.
+    # Searching all imported objects for garbage takes up to 20 ms of a large page.
     gc.collect()
     gc.freeze()
     return application
 
 
 def _before_stopping(end: Callable[[], None]) -> None:
-    """Call `end` when gunicorn is told to stop: from then on it only awaits what is in work."""
+    """Call `end` when gunicorn is stopped, because it then only waits for running requests."""
     import signal
 
     stop = signal.getsignal(signal.SIGTERM)
@@ -145,9 +144,9 @@ def web() -> None:
 @galley.command()
 @click.option("--queue", default="default", show_default=True, help="The queue to listen to.")
 def worker(queue: str) -> None:
-    """Run one worker, which runs one step at a time."""
+    """Run a worker, which runs one step at a time."""
     settings = settings_module.load()
-    _leave_out_drivers(settings)
+    _skip_postgresql_drivers(settings)
     from jobs.worker.worker import work
 
     work(settings, _redis_url(settings), queue)
@@ -155,9 +154,9 @@ def worker(queue: str) -> None:
 
 @galley.command()
 def reconciler() -> None:
-    """Run the reconciler, which repairs what crashes leave behind."""
+    """Run the reconciler, which repairs the state after crashes."""
     settings = settings_module.load()
-    _leave_out_drivers(settings)
+    _skip_postgresql_drivers(settings)
     from jobs.reconciler.reconciler import reconcile_forever
 
     reconcile_forever(settings, _redis_url(settings))
@@ -166,15 +165,14 @@ def reconciler() -> None:
 def _redis_url(settings: Settings) -> str:
     if settings.redis_url is None:
         raise SettingError(
-            "REDIS_URL must be set: a part that runs by itself needs a Redis it shares with the "
-            "others. `galley up` brings its own."
+            "Set REDIS_URL to the Redis that all parts share. Only `galley up` starts its own."
         )
     return settings.redis_url
 
 
 @galley.command()
 def migrate() -> None:
-    """Bring the database to this version."""
+    """Migrate the database to this version."""
     from domain.migrations import migrate as run
 
     settings = _connect()
@@ -183,11 +181,11 @@ def migrate() -> None:
 
 
 @galley.command()
-@click.option("--json", "as_json", is_flag=True, help="The same for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Check this installation and say how to mend what is wrong.
+    """Check this installation and show how to fix problems.
 
-    Ends with 1 if there is a fault, with 0 if there are none but warnings.
+    Exit status: 1 if there is a fault, 0 if there are only warnings or none.
     """
     import os
 
@@ -197,7 +195,7 @@ def doctor(as_json: bool) -> None:
     for finding in doctor.examine(os.environ):
         findings.append(finding)
         if not as_json:
-            click.echo(doctor.as_lines(finding))  # without its colours where it is no terminal
+            click.echo(doctor.as_lines(finding))  # echo drops the colors if this is no terminal
     click.echo(doctor.as_json(findings) if as_json else f"\n{doctor.summary(findings)}")
     sys.exit(any(finding.state is doctor.State.FAULT for finding in findings))
 
@@ -207,15 +205,15 @@ def doctor(as_json: bool) -> None:
 @click.option(
     "--with-secret-key",
     is_flag=True,
-    help="Also the secret key. Whoever has the file can then read every secret in it.",
+    help="Include the secret key. Anyone with the file can then read all secrets in it.",
 )
 def backup(file: Path, with_secret_key: bool) -> None:
-    """Write FILE (.tar.gz), a copy of the database, the packages and the logs of this machine.
+    """Copy the database, packages and logs of this machine to FILE (.tar.gz).
 
-    Galley may go on working. docs/operating.md says how to restore it. Without the secret key the
-    secrets of projects cannot be read again, so it has to be kept too, but better elsewhere.
+    Galley may keep running. docs/operating.md describes how to restore a backup. The secrets of
+    projects cannot be read without the secret key, so keep a copy of it in another place.
     """
-    from jobs.backup import BackupError, back_up, left_out
+    from jobs.backup import BackupError, back_up, omissions
 
     settings = settings_module.load()
     try:
@@ -224,8 +222,8 @@ def backup(file: Path, with_secret_key: bool) -> None:
         _fail(str(error))
     packages = "" if done.packages is None else f"{done.packages} packages, "
     click.echo(f"Wrote {file}: {done.size:,} bytes, the database, {packages}{done.logs} logs.")
-    for sentence in left_out(settings, done, with_secret_key=with_secret_key):
-        click.echo(f"Not in it: {sentence}", err=True)
+    for sentence in omissions(settings, done, with_secret_key=with_secret_key):
+        click.echo(f"Not included: {sentence}", err=True)
 
 
 def _connect() -> Settings:

@@ -1,1 +1,1 @@
-"""The measurements of `make bench`: the speed that the README promises."""
+"""`make bench`: measure the speed that the README promises."""

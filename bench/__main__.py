@@ -1,7 +1,7 @@
-"""`make bench`: the product against a bare thread pool, in one run on one machine.
+"""`make bench`: compare Galley with a bare thread pool on the same machine.
 
-Absolute times of a shared machine are noise; the ratios are what counts. Exit status 1 when a
-figure is not reached.
+On a shared machine only the ratios are meaningful, as absolute times vary. Exit status 1 if a
+target is missed.
 """
 
 import argparse
@@ -30,7 +30,7 @@ MIB = 1024 * 1024
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=30, help="single runs to take the median of")
+    parser.add_argument("--runs", type=int, default=30, help="number of single runs")
     runs = parser.parse_args().runs
     with data_folder() as folder:
         with running(folder) as (stack, first_start):
@@ -38,15 +38,15 @@ def main() -> int:
         with running(folder) as (_, second_start):
             pass
     print(f"first start {first_start:.2f} s\n")
-    reached = second_start <= 2
+    is_met = second_start <= 2
     rows.append(
-        Row("galley up to first page, second start", f"{second_start:.2f} s", "2 s", reached)
+        Row("galley up to first page, second start", f"{second_start:.2f} s", "2 s", is_met)
     )
     rows += [*pages.rows(), *large_run.rows(), *watchers.rows()]
-    width = max(len(row.what) for row in rows)
+    width = max(len(row.name) for row in rows)
     for row in rows:
         print(row.line(width))
-    return 0 if all(row.reached for row in rows) else 1
+    return 0 if all(row.is_met for row in rows) else 1
 
 
 def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:
@@ -62,12 +62,12 @@ def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:
             _much_output(client, much, folder),
             _memory(stack),
             *_recovery(client),
-            _much_masked(client, much),  # last, as every step from now on has secrets
+            _much_masked(client, much),  # last, because all further steps have secrets
         ]
 
 
 def _set_up(client: httpx.Client, folder: Path) -> None:
-    """Create a project with suites that do nothing, print 100 MiB, and do not end."""
+    """Create a project with suites that do nothing, print 100 MiB, or run forever."""
     big = folder.with_name("big.txt")
     line = b"The quick brown fox jumps over the lazy dog, again and again and again.\n"
     big.write_bytes((line * (100 * MIB // len(line) + 1))[: 100 * MIB])
@@ -105,7 +105,7 @@ def _start(client: httpx.Client, workflow: str) -> str:
 
 
 def _finished(client: httpx.Client, run_id: str) -> dict[str, Any]:
-    """Return the run once it has ended; poll seldom, because polls disturb the measurement."""
+    """Wait for the end of a run, with few requests, because they slow down the measured work."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         run: dict[str, Any] = _sent(client.get(f"/api/workflowruns/{run_id}"))
@@ -126,7 +126,7 @@ def _steps(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _run_once(client: httpx.Client, workflow: str) -> tuple[float, float]:
-    """Return the milliseconds from the request to the first step's start, and to the run's end."""
+    """Return the milliseconds from the request to the first step's start and to the run's end."""
     begin = time.time() * 1000
     run_id = _start(client, workflow)
     time.sleep(0.15)
@@ -136,7 +136,7 @@ def _run_once(client: httpx.Client, workflow: str) -> tuple[float, float]:
 
 
 def _bare_pool() -> float:
-    """Return the milliseconds of the same work in two threads that only start processes."""
+    """Return the milliseconds that two threads take for the same processes without Galley."""
     begin = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
         for _ in range(STAGES):
@@ -220,7 +220,7 @@ def _recovery(client: httpx.Client) -> list[Row]:
 
 
 def _memory(stack: Stack) -> Row:
-    """Return the proportional set size of the whole process tree."""
+    """Measure the proportional set size of the whole process tree."""
     total = sum(_pss(pid) for pid in tree(stack.process.pid)) / 1024
     return Row("all processes, idle", f"{total:.0f} MiB PSS", "200 MiB", total <= 200)
 

@@ -1,7 +1,7 @@
-"""The server time for the page of a run of fifty stages with twenty steps each, in each view.
+"""Measure each view of the page of a run with fifty stages of twenty steps each.
 
-Measured inside one process, as the other pages are. The run is looked at before it begins, in its
-middle and at its end; twenty runs before it say how long its steps usually take.
+Everything runs in one process, like for the other pages. The run is measured before its start, half
+way, and at its end. Twenty earlier runs provide the expected durations of its steps.
 """
 
 import gc
@@ -13,7 +13,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from app import create_app
-from bench import made_runs
+from bench import synthetic_runs
 from bench.pages import PASSWORD, milliseconds, settings_of, visiting
 from bench.rows import Row
 from domain.accounts import users
@@ -28,20 +28,22 @@ TIMES = 15
 
 
 def rows() -> Iterator[Row]:
-    """Measure each view: the page, and its polled part after a change."""
+    """Measure the page and its polled part after a change, for each view."""
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
         settings = settings_of(Path(folder))
         app = create_app(settings)
         migrate(settings)
         keys = app.extensions["galley_keys"]
         with db.obj.connection_context():
-            users.create_user(made_runs.ACTOR, "bench", password=PASSWORD, is_system_admin=True)
-            workflow = made_runs.a_workflow("large", STAGES, STEPS)
+            users.create_user(
+                synthetic_runs.ACTOR, "bench", password=PASSWORD, is_system_admin=True
+            )
+            workflow = synthetic_runs.create_workflow("large", STAGES, STEPS)
             for _ in range(EARLIER):
-                made_runs.advance(made_runs.started(workflow, keys), STAGES)
-            run = made_runs.started(workflow, keys)
+                synthetic_runs.advance(synthetic_runs.start(workflow, keys), STAGES)
+            run = synthetic_runs.start(workflow, keys)
         gc.collect()
-        gc.freeze()  # as `cli.web_application` does
+        gc.freeze()  # like `cli.web_application`
         with visiting(app) as visitor:
             yield from _measure(visitor, run)
         db.obj.close_all()
@@ -52,15 +54,15 @@ def _measure(visitor: FlaskClient, run: Run) -> Iterator[Row]:
     for done in (None, STAGES // 2, STAGES):
         if done is not None:
             with db.obj.connection_context():
-                made_runs.advance(run, done)
+                synthetic_runs.advance(run, done)
         for view in VIEWS:
             page[view, done] = _median(visitor, f"/runs/{run.id}?view={view}")
             part[view, done] = _median(visitor, f"/runs/{run.id}/status?view={view}")
-    for what, taken in (("run page", page), ("  its polled part", part)):
+    for name, times in (("run page", page), ("  its polled part", part)):
         for view in VIEWS:
-            each = [ms for (of, _), ms in taken.items() if of == view]
+            each = [ms for (of, _), ms in times.items() if of == view]
             yield Row(
-                f"{what}, {STAGES} x {STEPS}, {view}",
+                f"{name}, {STAGES} x {STEPS}, {view}",
                 " / ".join(f"{ms:.0f}" for ms in each) + " ms median",
                 f"{LIMIT_MS} ms",
                 max(each) <= LIMIT_MS,
@@ -68,12 +70,12 @@ def _measure(visitor: FlaskClient, run: Run) -> Iterator[Row]:
 
 
 def _median(visitor: FlaskClient, address: str) -> float:
-    taken = [milliseconds(lambda: visitor.get(address)) for _ in range(TIMES)]
-    return statistics.median(taken[2:])
+    times = [milliseconds(lambda: visitor.get(address)) for _ in range(TIMES)]
+    return statistics.median(times[2:])
 
 
 def main() -> None:
-    """Run only this measurement: `python -m bench.large_run`."""
+    """Run only this module: `python -m bench.large_run`."""
     for row in rows():
         print(row.line(48), flush=True)
 

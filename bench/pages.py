@@ -1,7 +1,7 @@
-"""The cost of pages: server time with few and with a million runs, polls, and size.
+"""Measure the pages: server time with few and with a million runs, polls, and page weight.
 
-Measured inside one process, without a network: what a request takes from a core. The runs are made
-by one statement of SQL; half of them are of one project, the rest of nineteen others.
+Everything runs in one process without a network, so this is the CPU time of a request. One SQL
+statement creates the runs, half of them in one project and the rest in nineteen others.
 """
 
 import gzip
@@ -49,7 +49,7 @@ WHERE w.name = 'flow-' || (CASE WHEN i {mod} 2 = 0 THEN 0 ELSE i / 2 {mod} {othe
 
 
 def rows() -> Iterator[Row]:
-    """Measure on SQLite, and on PostgreSQL if its programs are installed."""
+    """Measure SQLite, and PostgreSQL if its programs are installed."""
     with tempfile.TemporaryDirectory(prefix="galley-bench-") as folder:
         yield from _measure("SQLite", settings_of(Path(folder)))
     programs = postgres.find_programs()
@@ -85,13 +85,13 @@ def _measure(name: str, settings: Settings) -> Iterator[Row]:
         few = _times(visitor, addresses)
         _fill(FEW + 1, MANY)
         many = _times(visitor, addresses)
-        for what in addresses:
-            ratio = many[what] / few[what]
+        for page, milliseconds_now in many.items():
+            ratio = milliseconds_now / few[page]
             yield Row(
-                f"{what}, {MANY:,} runs, {name}",
-                f"{many[what]:.1f} ms at p95, {ratio:.1f} x as with {FEW:,}",
+                f"{page}, {MANY:,} runs, {name}",
+                f"{milliseconds_now:.1f} ms at p95, {ratio:.1f} x as with {FEW:,}",
                 "20 ms, 1.5 x",
-                many[what] <= 20 and (ratio <= 1.5 or many[what] <= 10),
+                milliseconds_now <= 20 and (ratio <= 1.5 or milliseconds_now <= 10),
             )
         yield _polls(name, visitor)
         if settings.is_sqlite:
@@ -118,7 +118,7 @@ def _furnish() -> None:
 
 
 def _fill(first: int, last: int) -> None:
-    """Create runs with these numbers, and one more with stages and steps for the page of a run."""
+    """Insert runs with these numbers."""
     if is_sqlite():
         series = (
             f"(WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n"
@@ -131,7 +131,7 @@ def _fill(first: int, last: int) -> None:
         run_id = f"{moment} || lpad(to_hex(i), 11, '0')"
     with db.obj.connection_context():
         with write():
-            mod = "%" if is_sqlite() else "%%"  # psycopg takes one for a parameter
+            mod = "%" if is_sqlite() else "%%"  # psycopg takes a single % for a parameter
             db.obj.execute_sql(_FILL.format(id=run_id, series=series, others=PROJECTS - 1, mod=mod))
             for workflow in Workflow.select():
                 newest = Run.select().where(Run.workflow == workflow.id).order_by(Run.id.desc())
@@ -140,7 +140,7 @@ def _fill(first: int, last: int) -> None:
                     run_count=run.number, last_run_id=run.id, last_run_at=run.created_at
                 ).where(Workflow.id == workflow.id).execute()
         if not is_sqlite():
-            db.obj.execute_sql("VACUUM ANALYZE")  # as its own daemon does in time
+            db.obj.execute_sql("VACUUM ANALYZE")  # as autovacuum would do later
 
 
 @contextmanager
@@ -154,16 +154,16 @@ def visiting(app: Flask) -> Iterator[FlaskClient]:
 
 
 def _times(visitor: FlaskClient, addresses: dict[str, str]) -> dict[str, float]:
-    """Return the 95th percentile in milliseconds. The run page is that of the newest run."""
+    """Measure milliseconds at the 95th percentile. The run page shows the newest run."""
     newest = visitor.get("/api/workflowruns?pageSize=1").json["items"][0]["id"]
     return {
-        what: _p95(visitor, address or f"/runs/{newest}") for what, address in addresses.items()
+        page: _p95(visitor, address or f"/runs/{newest}") for page, address in addresses.items()
     }
 
 
 def _p95(visitor: FlaskClient, address: str) -> float:
-    taken = [milliseconds(lambda: visitor.get(address)) for _ in range(REQUESTS)]
-    return statistics.quantiles(taken[5:], n=20)[-1]
+    times = [milliseconds(lambda: visitor.get(address)) for _ in range(REQUESTS)]
+    return statistics.quantiles(times[5:], n=20)[-1]
 
 
 def milliseconds(action: Callable[[], object]) -> float:
@@ -173,28 +173,28 @@ def milliseconds(action: Callable[[], object]) -> float:
 
 
 def _polls(name: str, visitor: FlaskClient) -> Row:
-    """Poll an unchanged fragment repeatedly."""
+    """Measure polls of an unchanged fragment."""
     newest = visitor.get("/api/workflowruns?pageSize=1").json["items"][0]["id"]
     address = f"/runs/{newest}/status"
     known = {"If-None-Match": visitor.get(address).headers["ETag"]}
     assert visitor.get(address, headers=known).status_code == 304
-    taken = [milliseconds(lambda: visitor.get(address, headers=known)) for _ in range(5 * REQUESTS)]
-    rate = 1000 / statistics.median(taken)
+    times = [milliseconds(lambda: visitor.get(address, headers=known)) for _ in range(5 * REQUESTS)]
+    rate = 1000 / statistics.median(times)
     return Row(
         f"polled fragment, unchanged, {name}", f"{rate:.0f}/s on one core", "500/s", rate >= 500
     )
 
 
 def _weights(visitor: FlaskClient) -> Iterator[Row]:
-    """Return the compressed size of a page with everything it loads, and of the page alone."""
-    for what, address in (("workflow list", "/workflows"), ("run list", "/runs")):
+    """Measure the compressed size of a page with and without the files that it loads."""
+    for name, address in (("workflow list", "/workflows"), ("run list", "/runs")):
         page = visitor.get(address).text
         loaded = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page))
         files = sum(_weight(visitor.get(file).data) for file in loaded)
         alone = _weight(page.encode())
         yield Row(
-            f"weight of the {what}, 50 rows",
-            f"{(alone + files) / 1000:.0f} kB at first, {alone / 1000:.0f} kB then",
+            f"weight of the {name}, 50 rows",
+            f"{(alone + files) / 1000:.0f} kB at first, {alone / 1000:.0f} kB later",
             "60 kB, 15 kB",
             alone + files <= 60_000 and alone <= 15_000,
         )
@@ -205,7 +205,7 @@ def _weight(content: bytes) -> int:
 
 
 def main() -> None:
-    """Run only this measurement: `python -m bench.pages`."""
+    """Run only this module: `python -m bench.pages`."""
     for row in rows():
         print(row.line(48), flush=True)
 

@@ -1,4 +1,4 @@
-"""The time until a killed worker's step is retried, and until an abort has ended a script."""
+"""Measure the time until a killed worker's step runs again, and until an abort takes effect."""
 
 import os
 import signal
@@ -10,21 +10,21 @@ from typing import Any
 
 import httpx
 
-PATIENCE_SECONDS = 60
+DEADLINE_SECONDS = 60
 
 
 def seconds_until_lost_step_runs_again(client: httpx.Client, workflow: str) -> float:
-    """Return the median of three: from kill -9 of the worker to the start of the next attempt."""
+    """Return the median of three, from kill -9 of the worker to the start of the next attempt."""
     return _median(lambda: _kill_worker(client, workflow))
 
 
 def milliseconds_until_abort_is_done(client: httpx.Client, workflow: str) -> float:
-    """Return the median of nine: from the request to the recorded end, when the script is gone."""
+    """Return the median of nine, from the request to the recorded end of the script."""
     return 1000 * _median(lambda: _abort(client, workflow), times=9)
 
 
 def _kill_worker(client: httpx.Client, workflow: str) -> float:
-    """workflow: has one step, which would run for minutes."""
+    """Kill a worker. workflow: one with a single step that runs for minutes."""
     path, step = _running(client, workflow)
     killed_at = time.time()
     os.kill(_pid_of(step["attempts"][-1]["worker"]), signal.SIGKILL)
@@ -48,7 +48,7 @@ def _running(client: httpx.Client, workflow: str) -> tuple[str, dict[str, Any]]:
 
 
 def _step(client: httpx.Client, path: str, attempt: int) -> dict[str, Any] | None:
-    """Return the run's only step, once this attempt is running."""
+    """Return the run's only step if this attempt of it is running."""
     step: dict[str, Any] = client.get(path).json()["stageRuns"][0]["stepRuns"][0]
     return step if (step["status"], step["attempt"]) == ("Running", attempt) else None
 
@@ -59,7 +59,7 @@ def _ended(client: httpx.Client, path: str) -> str | None:
 
 
 def _pid_of(worker: str) -> int:
-    """Return the process id, which is part of a worker's name."""
+    """Take the pid from a worker's name: host, pid and a random part."""
     return int(worker.rsplit("-", 2)[1])
 
 
@@ -68,12 +68,12 @@ def _moment(text: str) -> float:
 
 
 def _wait(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         if found := condition():
             return found
         time.sleep(0.02)
-    raise RuntimeError("it did not happen in time")
+    raise RuntimeError("the condition did not become true in time")
 
 
 def _median(measure: Callable[[], float], times: int = 3) -> float:

@@ -1,15 +1,15 @@
-"""One line of the output of `make bench`."""
+"""The result lines of `make bench`."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Row:
-    what: str
+    name: str
     measured: str
-    reach: str
-    reached: bool
+    target: str
+    is_met: bool
 
     def line(self, width: int) -> str:
-        sign = "ok  " if self.reached else "MISS"
-        return f"{sign} {self.what:{width}}  {self.measured:34} {self.reach}"
+        sign = "ok  " if self.is_met else "MISS"
+        return f"{sign} {self.name:{width}}  {self.measured:34} {self.target}"

@@ -1,4 +1,4 @@
-"""A whole Galley, started by `galley up` in a temporary folder."""
+"""Run a complete Galley with `galley up` in a temporary folder."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ class Stack:
     process: subprocess.Popen
 
     def client(self) -> httpx.Client:
-        """Return a client of the API with a token of `admin`."""
+        """Create a client of the API with a token of `admin`."""
         token = subprocess.run(
             [*GALLEY, "token", "create", "admin", "--name", "bench", "--scope", "write"],
             env=self.environment,
@@ -52,9 +52,9 @@ def data_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def running(data_dir: Path, workers: int = 2, **settings: str) -> Iterator[tuple[Stack, float]]:
-    """Start Galley on the folder, and return the seconds until the first page too.
+    """Start Galley on the folder. Also returns the seconds from the start to the first page.
 
-    settings: more of the environment. What the parts say goes to galley.log beside the folder.
+    settings: further environment variables. The output goes to a log file beside the folder.
     """
     port = free_port()
     environment = {

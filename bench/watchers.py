@@ -1,9 +1,8 @@
-"""The web server's load with a hundred browsers that watch one run, or one run each.
+"""Measure the CPU time of the web server while a hundred browsers watch runs.
 
-Each asks as the scripts of the run page do: at the page's pace for the run's status, with the tag
-that it has, and for more of the log of the running step when that has grown or the picture is new.
-It keeps its connection. Counted is what the web server's processes take from a core, not what it is
-asked with.
+Each browser polls like the scripts of the run page, over one connection: the run's status with its
+last ETag at the page's pace, and the log of the running step when it has grown or the status has
+changed. The CPU time of the browsers does not count.
 """
 
 import gzip
@@ -18,7 +17,7 @@ from http.client import HTTPConnection
 
 import httpx
 
-from bench import made_runs
+from bench import synthetic_runs
 from bench.processes import cpu_seconds, named, tree
 from bench.rows import Row
 from bench.stack import PASSWORD, Stack, data_folder, running
@@ -41,50 +40,50 @@ class Browser:
     cookie: str
     run_id: str
     lag: float
-    """The delay in seconds, so that no two browsers poll at the same moment."""
-    answers: list[tuple[int, float]] = field(default_factory=list)
+    """Seconds of delay, so that no two browsers poll at the same moment."""
+    responses: list[tuple[int, float]] = field(default_factory=list)
     """The status and milliseconds of each response."""
 
     def open(self) -> None:
         self.connection = HTTPConnection(self.host, timeout=30)
-        page = self._ask(f"/runs/{self.run_id}", {})
+        page = self._get(f"/runs/{self.run_id}", {})
         self._read(page)
-        grown = _found(r'data-log="([^"]+)"', page)
-        self.size, resume = _found(r'data-size="(\d+)"', page), _found(r'data-resume="(\d+)"', page)
-        self.log = f"{grown}&offset={resume}&shown={self.size}"
-        self.answers.clear()
+        log = _match(r'data-log="([^"]+)"', page)
+        self.size, resume = _match(r'data-size="(\d+)"', page), _match(r'data-resume="(\d+)"', page)
+        self.log = f"{log}&offset={resume}&shown={self.size}"
+        self.responses.clear()
 
     def _read(self, part: str) -> None:
-        self.status = _found(r'id="run"[^>]* hx-get="([^"]+)"', part)
-        self.pace = float(_found(r'hx-trigger="every (\d+)s', part))
-        self.tag = _found(r"data-etag='([^']+)'", part)
+        self.status = _match(r'id="run"[^>]* hx-get="([^"]+)"', part)
+        self.pace = float(_match(r'hx-trigger="every (\d+)s', part))
+        self.tag = _match(r"data-etag='([^']+)'", part)
 
     def watch(self, until: float) -> None:
-        look = time.monotonic() + self.lag
-        while look < until:
-            time.sleep(max(0.0, look - time.monotonic()))
-            part = self._ask(self.status, {"If-None-Match": self.tag})
+        due = time.monotonic() + self.lag
+        while due < until:
+            time.sleep(max(0.0, due - time.monotonic()))
+            part = self._get(self.status, {"If-None-Match": self.tag})
             if part:
                 self._read(part)
             if part or self.log_size != self.size:
-                self._ask(self.log, {})
-            look += self.pace
+                self._get(self.log, {})
+            due += self.pace
 
-    def _ask(self, address: str, headers: dict[str, str]) -> str:
+    def _get(self, address: str, headers: dict[str, str]) -> str:
         begin = time.perf_counter()
         sent = {"Cookie": self.cookie, "Accept-Encoding": "gzip", **headers}
         self.connection.request("GET", address, headers=sent)
-        answer = self.connection.getresponse()
-        body = answer.read()
-        self.answers.append((answer.status, (time.perf_counter() - begin) * 1000))
-        self.log_size = answer.headers["X-Log-Size"]
-        if answer.status not in (200, 204, 304):
-            raise RuntimeError(f"{address}: {answer.status}")
-        is_packed = answer.headers["Content-Encoding"] == "gzip"
+        response = self.connection.getresponse()
+        body = response.read()
+        self.responses.append((response.status, (time.perf_counter() - begin) * 1000))
+        self.log_size = response.headers["X-Log-Size"]
+        if response.status not in (200, 204, 304):
+            raise RuntimeError(f"{address}: {response.status}")
+        is_packed = response.headers["Content-Encoding"] == "gzip"
         return (gzip.decompress(body) if is_packed else body).decode()
 
 
-def _found(pattern: str, text: str) -> str:
+def _match(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     if match is None:
         raise RuntimeError(f"The page has no {pattern}.")
@@ -92,7 +91,7 @@ def _found(pattern: str, text: str) -> str:
 
 
 def rows() -> Iterator[Row]:
-    """Measure without changes, and while the one run changes."""
+    """Measure watchers of runs with and without changes."""
     with data_folder() as folder, running(folder) as (stack, _):
         yield from _measure(stack)
 
@@ -101,27 +100,27 @@ def _measure(stack: Stack) -> Iterator[Row]:
     settings = settings_module.load(stack.environment)
     models.connect(settings, pooled=False)
     keys = Keys(settings.secret_key())
-    workflow = made_runs.a_workflow("watched", STAGES, STEPS)
-    runs = [made_runs.started(workflow, keys) for _ in range(WATCHERS)]
+    workflow = synthetic_runs.create_workflow("watched", STAGES, STEPS)
+    runs = [synthetic_runs.start(workflow, keys) for _ in range(WATCHERS)]
     for run in runs:
-        made_runs.advance(run, 1)
-        made_runs.write_logs(run, settings.data_dir)
+        synthetic_runs.advance(run, 1)
+        synthetic_runs.write_logs(run, settings.data_dir)
     one = runs[:1] * WATCHERS
-    yield _row(f"{WATCHERS} watchers of one run", _watched(stack, one))
-    yield _row(f"{WATCHERS} watchers of {WATCHERS} runs", _watched(stack, runs))
-    changed = _watched(stack, one, changing=runs[0])
+    yield _row(f"{WATCHERS} watchers of one run", _watch(stack, one))
+    yield _row(f"{WATCHERS} watchers of {WATCHERS} runs", _watch(stack, runs))
+    changed = _watch(stack, one, changing=runs[0])
     yield _row("  of one run that changes each second", changed, None)
     models.db.close()
 
 
 @dataclass
-class Watched:
+class Result:
     percent: float
-    """The share of one core."""
-    answers: Sequence[tuple[int, float]]
+    """The CPU time as a share of one core."""
+    responses: Sequence[tuple[int, float]]
 
 
-def _watched(stack: Stack, runs: Sequence[Run], changing: Run | None = None) -> Watched:
+def _watch(stack: Stack, runs: Sequence[Run], changing: Run | None = None) -> Result:
     host, cookie = stack.url.removeprefix("http://"), _cookie(stack)
     browsers = [Browser(host, cookie, run.id, lag=n / len(runs)) for n, run in enumerate(runs)]
     for browser in browsers:
@@ -138,34 +137,34 @@ def _watched(stack: Stack, runs: Sequence[Run], changing: Run | None = None) -> 
         for watch in watching:
             watch.result()
     percent = (cpu_seconds(web) - before) * 100 / (time.monotonic() - begin)
-    return Watched(percent, [answer for browser in browsers for answer in browser.answers])
+    return Result(percent, [each for browser in browsers for each in browser.responses])
 
 
 def _cookie(stack: Stack) -> str:
-    """Return the cookie of one session for all, because a hundred sign-ins would be refused."""
+    """Sign in once for all browsers, because a hundred sign-ins would be refused."""
     with httpx.Client(base_url=stack.url) as client:
-        csrf = _found(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
+        csrf = _match(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
         form = {"username": "admin", "password": PASSWORD, "csrf_token": csrf}
         assert client.post("/login", data=form).status_code == 303
         return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
 
 
-def _row(what: str, watched: Watched, limit: int | None = LIMIT_PERCENT) -> Row:
-    """Return the row. Without a limit, each response must arrive before its browser's next poll."""
-    taken = [ms for _, ms in watched.answers]
-    known = sum(status != 200 for status, _ in watched.answers) * 100 // len(taken)
-    p95 = statistics.quantiles(taken, n=20)[-1]
+def _row(name: str, result: Result, limit: int | None = LIMIT_PERCENT) -> Row:
+    """Report a result. Without a limit, browsers must get responses before their next poll."""
+    times = [ms for _, ms in result.responses]
+    unchanged = sum(status != 200 for status, _ in result.responses) * 100 // len(times)
+    p95 = statistics.quantiles(times, n=20)[-1]
     return Row(
-        what,
-        f"{watched.percent:.0f} % of a core ({len(taken) / SECONDS:.0f} answers/s, {known} % "
-        f"unchanged, {statistics.median(taken):.1f} ms, p95 {p95:.1f} ms)",
+        name,
+        f"{result.percent:.0f} % of a core ({len(times) / SECONDS:.0f} responses/s, {unchanged} % "
+        f"unchanged, {statistics.median(times):.1f} ms, p95 {p95:.1f} ms)",
         f"{limit} %" if limit else "p95 1000 ms",
-        watched.percent <= limit if limit else p95 <= 1000,
+        result.percent <= limit if limit else p95 <= 1000,
     )
 
 
 def main() -> None:
-    """Run only this measurement: `python -m bench.watchers`."""
+    """Run only this module: `python -m bench.watchers`."""
     for row in rows():
         print(row.line(48), flush=True)
 

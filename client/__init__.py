@@ -1,17 +1,17 @@
-"""The API as the commands use it: over HTTP, on this machine or another. Knows nothing of ours.
+"""A client of Galley's API, independent of the server's code.
 
-This module is light; `client.http` loads httpx.
+This module loads fast. `client.http` loads httpx.
 """
 
 FINISHED = ("Succeeded", "Failed", "Cancelled")
 
 
 class ApiError(Exception):
-    """The server refused, or could not be asked; the text is for the person at the terminal."""
+    """The request failed. The text is for the user at the terminal."""
 
 
 class Unreachable(ApiError):
-    """The server did not answer, or something before it said so; it may later."""
+    """The server or a proxy before it did not answer, so a retry may succeed."""
 
     def __init__(self, sentence: str, hint: str = "") -> None:
         super().__init__(f"{sentence} {hint}".rstrip())

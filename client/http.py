@@ -1,6 +1,6 @@
-"""One server and one token.
+"""An HTTP client for one server and one token.
 
-GALLEY_URL (default: the address of `galley up` on this machine) and GALLEY_TOKEN say where and who.
+GALLEY_URL (default: the address of `galley up` on this machine) and GALLEY_TOKEN choose them.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-# httpx tries to load a command line of its own, and with it rich: half of the time that it takes.
+# Half of the import time of httpx is its own command line, which loads rich.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 import httpx  # noqa: E402
@@ -21,12 +21,12 @@ from client import ApiError, Unreachable  # noqa: E402
 
 PAGE_SIZE = 200
 TIMEOUT = httpx.Timeout(40, connect=5)
-"""Seconds. A request that waits for a run takes twenty."""
-NOT_NOW = (502, 503, 504)
+"""In seconds. A request that waits for a change of a run takes twenty."""
+UNAVAILABLE = (502, 503, 504)
 
 
 class Client:
-    """Asks one server with one token. Every call raises ApiError, which names every fault."""
+    """A client of one server. Every call raises ApiError, whose text includes all field errors."""
 
     def __init__(self, url: str, token: str) -> None:
         """url: as from `checked_url`."""
@@ -35,19 +35,19 @@ class Client:
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
 
     def close(self) -> None:
-        """Give up the connections; a program that ends need not."""
+        """Close the connections. A program that ends need not call this."""
         self._http.close()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer, which is no error. Raises Unreachable where it is worth trying again."""
+        """Return a successful response. Raises Unreachable if a retry may help."""
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise Unreachable(
                 f"{self.url} cannot be reached: {_reason(error)}.",
-                "Does Galley run there? GALLEY_URL says where it is.",
+                "Check that Galley runs there, or set GALLEY_URL to its address.",
             ) from None
-        if response.status_code in NOT_NOW:
+        if response.status_code in UNAVAILABLE:
             raise Unreachable(_explain(response))
         if response.status_code == 401:
             raise ApiError(f"{self.url} does not accept GALLEY_TOKEN: {_explain(response)}")
@@ -55,30 +55,30 @@ class Client:
             raise ApiError(_explain(response))
         if response.has_redirect_location:
             target = response.headers["Location"]
-            raise ApiError(f"{self.url} redirects to {target}: set GALLEY_URL to where it leads.")
+            raise ApiError(f"{self.url} redirects to {target}. Set GALLEY_URL to that address.")
         return response
 
     def get(self, path: str, **parameters: Any) -> Any:
         return self.content(self.request("GET", path, params=parameters))
 
     def send(self, method: str, path: str, body: Mapping[str, Any], **headers: str) -> Any:
-        """headers: with `_` for `-`."""
+        """Send a JSON body. headers: names with `_` instead of `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.content(self.request(method, path, json=body, headers=named))
 
     def content(self, response: httpx.Response) -> Any:
-        """What an answer holds; None for one without content."""
+        """Return the JSON of a response, or None if it is empty."""
         if not response.content:
             return None
         try:
             return response.json()
         except ValueError:
             raise ApiError(
-                f"{self.url} answers, but not as Galley does. GALLEY_URL says where Galley is."
+                f"The server at {self.url} is not Galley. Set GALLEY_URL to Galley's address."
             ) from None
 
     def items(self, path: str, **filters: Any) -> Iterator[dict[str, Any]]:
-        """All items of a list, page by page."""
+        """Return all items of a list, page by page."""
         page = 1
         while True:
             found = self.get(path, page=page, pageSize=PAGE_SIZE, **filters)
@@ -90,7 +90,7 @@ class Client:
     # ---- workflows ----
 
     def find_workflow(self, name: str, project: str | None = None) -> dict[str, Any] | None:
-        """A workflow by name (regardless of case) or by id. Raises ApiError for several."""
+        """Find a workflow by name, ignoring case, or id. Raises ApiError for several matches."""
         filters = {"search": name, **({"projectId": project} if project else {})}
         named = [
             item
@@ -108,9 +108,10 @@ class Client:
         return None
 
     def apply(self, definition: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Create the workflow, or update the one of that name in the project: (what, workflow).
+        """Create the workflow, or update the one of that name in the project.
 
-        What somebody else saves in between is not overwritten: ApiError says who it was.
+        Returns "created" or "updated", and the workflow. Raises ApiError if the workflow was
+        changed by another user in the meantime.
         """
         project, name = definition.get("projectId"), definition.get("name")
         known = (
@@ -128,27 +129,27 @@ class Client:
     # ---- runs ----
 
     def start(self, workflow_id: str, parameters: Mapping[str, Any], key: str) -> str:
-        """The id of the new run; with a `key` that was used before, of the run that it began."""
+        """Start a run and return its id. A `key` used before returns the same run again."""
         body = {"parameters": parameters, "triggerSource": "cli"}
         path = f"/api/workflows/{workflow_id}/runs"
         return str(self.send("POST", path, body, Idempotency_Key=key)["runId"])
 
 
 def from_environment() -> Client:
-    """Raises ApiError when there is no token, or the address is none."""
+    """Return the client of GALLEY_URL. Raises ApiError for a missing token or an invalid URL."""
     token = os.environ.get("GALLEY_TOKEN")
     if not token:
         raise ApiError(
-            "GALLEY_TOKEN is not set. Make one on the server's own machine with: "
+            "GALLEY_TOKEN is not set. Create a token on the server's machine with: "
             "galley token create NAME --name cli --scope write"
         )
     if not (token.isascii() and token.isprintable()):
-        raise ApiError("GALLEY_TOKEN must be a token of Galley, such as gal_….")
-    return Client(checked_url(os.environ.get("GALLEY_URL") or _near_url()), token)
+        raise ApiError("GALLEY_TOKEN must be a token from Galley, such as gal_….")
+    return Client(checked_url(os.environ.get("GALLEY_URL") or _local_url()), token)
 
 
 def checked_url(url: str) -> str:
-    """An address of a server, without a slash at its end. Raises ApiError."""
+    """Return a server's address without a trailing slash. Raises ApiError."""
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -159,24 +160,24 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def is_of_this_machine(url: str) -> bool:
-    """Whether what is sent to this address stays on this machine."""
+def is_local(url: str) -> bool:
+    """Return whether requests to this address stay on this machine."""
     host = urlsplit(url).hostname or ""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost"
 
 
-def _near_url() -> str:
-    """Where `galley up` with the same settings is found on this machine."""
+def _local_url() -> str:
+    """Return the address of `galley up` with the same settings on this machine."""
     host, port = os.environ.get("GALLEY_HOST"), os.environ.get("GALLEY_PORT")
     everywhere = {None: "127.0.0.1", "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-    near = everywhere.get(host, host) or ""
-    return f"http://{f'[{near}]' if ':' in near else near}:{port or 8000}"
+    host = everywhere.get(host, host) or ""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port or 8000}"
 
 
 def _reason(error: httpx.HTTPError) -> str:
-    """Without the number that the system has for it."""
+    """Describe an error without its system error number."""
     if isinstance(error, httpx.TimeoutException):
         return "it takes too long to answer"
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__

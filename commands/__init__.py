@@ -1,4 +1,4 @@
-"""The commands that work on a server or on this machine's database, and what they share."""
+"""Commands that use a server or this machine's database, and their shared functions."""
 
 import os
 from typing import TYPE_CHECKING
@@ -10,31 +10,31 @@ if TYPE_CHECKING:
 
 
 def server() -> "Client":
-    """The server of GALLEY_URL, by default the one on this machine. Raises ApiError."""
-    from client.http import from_environment, is_of_this_machine
+    """Return the client of GALLEY_URL, by default of this machine. Raises ApiError."""
+    from client.http import from_environment, is_local
 
-    found = from_environment()
-    if found.url.startswith("http:") and not is_of_this_machine(found.url):
+    client = from_environment()
+    if client.url.startswith("http:") and not is_local(client.url):
         click.echo(
-            f"galley: warning: {found.url} is not https, so everybody on the way can read "
-            "GALLEY_TOKEN.",
+            f"galley: warning: {client.url} is not https, so others can read GALLEY_TOKEN. "
+            "Use https.",
             err=True,
         )
-    return found
+    return client
 
 
-def distant_server() -> "Client | None":
-    """The server that GALLEY_URL names; None: this machine's database is meant.
+def remote_server() -> "Client | None":
+    """Return the client of GALLEY_URL, or None to use this machine's database.
 
-    That is so without GALLEY_URL, and where it names this machine but there is no GALLEY_TOKEN yet:
-    the first token has to come from somewhere. Raises ApiError.
+    None without GALLEY_URL, and if it is local but GALLEY_TOKEN is not set, because the first token
+    must be created without one. Raises ApiError.
     """
     url = os.environ.get("GALLEY_URL")
     if not url:
         return None
-    from client.http import checked_url, is_of_this_machine
+    from client.http import checked_url, is_local
 
-    if not os.environ.get("GALLEY_TOKEN") and is_of_this_machine(checked_url(url)):
+    if not os.environ.get("GALLEY_TOKEN") and is_local(checked_url(url)):
         return None
     return server()
 

@@ -1,4 +1,4 @@
-"""A run that is followed on a terminal: logs above, its stages and steps below, kept up to date."""
+"""Follow a run on a terminal, with logs above and a live view of its stages and steps below."""
 
 import itertools
 import sys
@@ -14,8 +14,8 @@ from rich.live import Live
 from rich.text import Text
 
 from client.following import Run, Stage, Step, steps_of
-from commands.plain import is_over, reasons
-from commands.terminal import as_text, duration, with_colours
+from commands.plain import is_over, pending_reasons
+from commands.terminal import as_text, duration, with_colors
 
 SIGNS = {
     "Pending": ("○", ".", "dim"),
@@ -25,18 +25,18 @@ SIGNS = {
     "Cancelled": ("⊘", "-", "yellow"),
     "Skipped": ("–", "-", "dim"),
 }
-"""Status → its sign, the sign where only ASCII can be shown, its colour."""
+"""Status → its sign, its ASCII sign, its color."""
 STAGE_INDENT, STEP_INDENT = 2, 4
 MAX_NAME_WIDTH = 40
 EXCERPT_LINES = 20
 ROOM_FOR_LOGS = 8
-"""Lines of the terminal that a long pipeline leaves free, those for what is left out among them."""
+"""Terminal lines that a long pipeline leaves free for logs and its "… n before" and "after"."""
 
 
-class Picture:
-    """A watcher that draws. Enter it to begin; leaving it gives the terminal back.
+class LiveView:
+    """A watcher that draws on the terminal as long as its context is active.
 
-    What was printed stays above; when the run has ended, the whole pipeline stays below.
+    Printed lines stay above. When the run has ended, the whole pipeline stays below.
     """
 
     def __init__(self) -> None:
@@ -48,10 +48,10 @@ class Picture:
             redirect_stderr=sys.stderr.isatty(),
         )
         self._ends: dict[str, deque[str]] = {}
-        """Step → the end of its log."""
+        """Step → the last lines of its log."""
         self._width = MAX_NAME_WIDTH
 
-    def __enter__(self) -> "Picture":
+    def __enter__(self) -> "LiveView":
         self._live.start()
         return self
 
@@ -72,81 +72,82 @@ class Picture:
         self._ends.setdefault(step["id"], deque(maxlen=EXCERPT_LINES)).extend(lines)
         self._console.print(_printed(step, lines), soft_wrap=True)
 
-    def complain(self, sentence: str) -> None:
+    def warn(self, sentence: str) -> None:
         print(f"galley: {sentence}", file=sys.stderr, flush=True)  # noqa: T201 (above the drawing)
 
-    def excerpts(self, run: Run) -> None:
-        """Below the pipeline, the ends of the logs of what failed, if others printed in between."""
+    def print_excerpts(self, run: Run) -> None:
+        """Print the last log lines of failed steps again, if several steps have printed."""
         if len(self._ends) < 2:
             return
         for stage, step in steps_of(run):
             if step["status"] == "Failed" and (lines := self._ends.get(step["id"])):
-                title = f"The end of the log of {stage['stageName']} / {step['stepName']}:"
+                title = f"End of the log of {stage['stageName']} / {step['stepName']}:"
                 self._console.print(Text(title, "bold"), _printed(step, lines), sep="\n")
 
     # ---- drawing -----------------------------------------------------------------------------
 
     def _drawing(self, run: Run, at: float, *, whole: bool) -> RenderableType:
-        """whole: all of it, however long; else what the terminal has room for."""
+        """Draw the run. whole: draw all stages, even if the terminal has no room for them."""
         names = [stage["stageName"] for stage in run["stageRuns"]]
         names += [step["stepName"] for _, step in steps_of(run)]
         title = f"{run['workflowName']} #{run['number']}"
         width = max(cell_len(title), max(map(cell_len, names)) + STEP_INDENT)
         self._width = min(MAX_NAME_WIDTH, width)
-        waits: dict[str, list[str]] = {}
-        for where, message in reasons(run):
-            waits.setdefault(where, []).append(message)
-        blocks = [self._block(stage, at, waits) for stage in run["stageRuns"]]
+        waiting: dict[str, list[str]] = {}
+        for name, message in pending_reasons(run):
+            waiting.setdefault(name, []).append(message)
+        blocks = [self._block(stage, at, waiting) for stage in run["stageRuns"]]
         if not whole:
-            due = [number for number, stage in enumerate(run["stageRuns"]) if not is_over(stage)]
+            unfinished = (n for n, stage in enumerate(run["stageRuns"]) if not is_over(stage))
             room = self._console.height - ROOM_FOR_LOGS
-            blocks = list(_fitting(blocks, due[0] if due else len(blocks) - 1, room))
+            blocks = list(_fitting(blocks, next(unfinished, len(blocks) - 1), room))
         drawn = [Text(), self._line(0, title, run, at), *itertools.chain.from_iterable(blocks)]
         for line in drawn:
             line.no_wrap, line.overflow = not whole, "fold" if whole else "ellipsis"
         return Group(*drawn)
 
-    def _block(self, stage: Stage, at: float, waits: Mapping[str, Sequence[str]]) -> list[Text]:
-        """A stage with its steps, and what it waits for. waits: as from `reasons`."""
+    def _block(self, stage: Stage, at: float, waiting: Mapping[str, Sequence[str]]) -> list[Text]:
+        """Draw a stage with its steps. waiting: name of a stage or step → its pending reasons."""
         lines = [self._line(STAGE_INDENT, stage["stageName"], stage, at)]
-        lines += _waits(STEP_INDENT, waits.get(stage["stageName"], ()))
+        lines += _pending(STEP_INDENT, waiting.get(stage["stageName"], ()))
         for step in stage["stepRuns"]:
-            lines.append(self._line(STEP_INDENT, step["stepName"], step, at, _note(step)))
+            note = ", ".join(_notes(step))
+            lines.append(self._line(STEP_INDENT, step["stepName"], step, at, note))
             name = f"{stage['stageName']} / {step['stepName']}"
-            lines += _waits(STEP_INDENT + 2, waits.get(name, ()))
+            lines += _pending(STEP_INDENT + 2, waiting.get(name, ()))
         return lines
 
     def _line(self, indent: int, name: str, item: Any, at: float, note: str = "") -> Text:
-        sign, plain_sign, colour = SIGNS[item["status"]]
+        sign, ascii_sign, color = SIGNS[item["status"]]
         return Text.assemble(
             " " * indent,
-            (self._shown(sign, plain_sign), colour),
+            (self._encodable(sign, ascii_sign), color),
             " ",
-            (self._sized(name, indent), "" if indent else "bold"),
+            (self._padded(name, indent), "" if indent else "bold"),
             "  ",
-            (f"{item['status']:9}", colour),
+            (f"{item['status']:9}", color),
             "  ",
-            (f"{_took(item, at):11}", "dim"),
+            (f"{_elapsed(item, at):11}", "dim"),
             note,
         )
 
-    def _sized(self, name: str, indent: int) -> str:
-        """In its column. The title is never cut: at its end is the number of the run."""
+    def _padded(self, name: str, indent: int) -> str:
+        """Fit a name to its column, but never cut the title, which ends with the run's number."""
         width = self._width - indent
         return set_cell_size(name, width if indent else max(width, cell_len(name)))
 
-    def _shown(self, sign: str, plain_sign: str) -> str:
+    def _encodable(self, sign: str, ascii_sign: str) -> str:
         try:
             sign.encode(self._console.encoding)
         except UnicodeEncodeError:
-            return plain_sign
+            return ascii_sign
         return sign
 
 
-def _fitting(blocks: Sequence[list[Text]], due: int, room: int) -> Iterator[list[Text]]:
-    """The stage that is due, with as many around it as there is room for; later ones first."""
-    first, last = due, due + 1
-    room -= len(blocks[due])
+def _fitting(blocks: Sequence[list[Text]], current: int, room: int) -> Iterator[list[Text]]:
+    """Return the current stage and as many others as there is room for, first the later ones."""
+    first, last = current, current + 1
+    room -= len(blocks[current])
     while last < len(blocks) and len(blocks[last]) <= room:
         room -= len(blocks[last])
         last += 1
@@ -160,7 +161,7 @@ def _fitting(blocks: Sequence[list[Text]], due: int, room: int) -> Iterator[list
         yield [Text(f"{' ' * STAGE_INDENT}… {len(blocks) - last} after", "dim")]
 
 
-def _waits(indent: int, messages: Sequence[str]) -> list[Text]:
+def _pending(indent: int, messages: Sequence[str]) -> list[Text]:
     return [Text(" " * indent + as_text(message), "yellow") for message in messages]
 
 
@@ -169,21 +170,17 @@ def _printed(step: Step, lines: Sequence[str]) -> Text:
     for number, line in enumerate(lines):
         shown.append("\n" if number else "")
         shown.append(f"{step['stepName']} | ", "dim")
-        shown.append_text(Text.from_ansi(with_colours(line)))
+        shown.append_text(Text.from_ansi(with_colors(line)))
     return shown
 
 
-def _took(item: Any, at: float) -> str:
+def _elapsed(item: Any, at: float) -> str:
     if item["durationMs"] is not None:
         return duration(item["durationMs"] / 1000)
     if item["startedAt"] is None:
         return ""
     so_far = max(0, round(at - datetime.fromisoformat(item["startedAt"]).timestamp()))
     return duration(so_far) if so_far >= 10 else f"{so_far} s"
-
-
-def _note(step: Step) -> str:
-    return ", ".join(_notes(step))
 
 
 def _notes(step: Step) -> Iterator[str]:

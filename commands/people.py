@@ -1,4 +1,4 @@
-"""`galley user` and `token`: on the server of GALLEY_URL, else in this machine's database."""
+"""`galley user` and `token`: manage users and tokens on a server or in this machine's database."""
 
 from collections.abc import Iterable, Mapping
 from itertools import count
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from client import ApiError
-from commands import distant_server, open_database
+from commands import open_database, remote_server
 
 if TYPE_CHECKING:
     from client.http import Client
@@ -18,24 +18,24 @@ PAGE_SIZE = 200
 
 @click.group()
 def user() -> None:
-    """Users: on the server of GALLEY_URL, else in this machine's database."""
+    """Manage users, on the server of GALLEY_URL, else in this machine's database."""
 
 
 @user.command("add")
 @click.argument("name")
-@click.option("--system-admin", is_flag=True, help="May do everything, everywhere.")
-@click.password_option(help="Asked for when it is not given.")
+@click.option("--system-admin", is_flag=True, help="Allow everything in all projects.")
+@click.password_option(help="Prompted for by default.")
 def add_user(name: str, system_admin: bool, password: str) -> None:
-    """Make the user NAME."""
-    if server := distant_server():
+    """Create the user NAME."""
+    if server := remote_server():
         body = {"username": name, "password": password, "isSystemAdmin": system_admin}
         server.send("POST", "/api/users", body)
     else:
-        _add_here(name, system_admin, password)
-    click.echo(f"Made the user {name}.")
+        _add_locally(name, system_admin, password)
+    click.echo(f"User {name} created.")
 
 
-def _add_here(name: str, system_admin: bool, password: str) -> None:
+def _add_locally(name: str, system_admin: bool, password: str) -> None:
     from blueprints.requests.accounts import NewUser
     from blueprints.requests.base import check
     from domain.accounts import access, users
@@ -47,17 +47,17 @@ def _add_here(name: str, system_admin: bool, password: str) -> None:
 
 @user.command("password")
 @click.argument("name")
-@click.password_option(help="Asked for when it is not given.")
+@click.password_option(help="Prompted for by default.")
 def set_password(name: str, password: str) -> None:
-    """Give NAME a new password; their sessions end.
+    """Set the password of the user NAME, and end their sessions.
 
-    Over the API one has to know one's present password to change it; it is asked for.
+    To change your own password on a server, you must enter your current password.
     """
-    if server := distant_server():
+    if server := remote_server():
         _send_password(server, name, password)
     else:
-        _set_password_here(name, password)
-    click.echo(f"{name} has a new password.")
+        _set_password_locally(name, password)
+    click.echo(f"Password of {name} changed.")
 
 
 def _send_password(server: "Client", name: str, password: str) -> None:
@@ -65,11 +65,11 @@ def _send_password(server: "Client", name: str, password: str) -> None:
 
     body = {"password": password}
     if name == server.get("/api/users/me")["username"]:
-        body["currentPassword"] = click.prompt("Your present password", hide_input=True, err=True)
+        body["currentPassword"] = click.prompt("Your current password", hide_input=True, err=True)
     server.send("PUT", f"/api/users/{quote(name, safe='')}/password", body)
 
 
-def _set_password_here(name: str, password: str) -> None:
+def _set_password_locally(name: str, password: str) -> None:
     from blueprints.requests.accounts import PasswordChange
     from blueprints.requests.base import check
     from domain.accounts import access, users
@@ -84,30 +84,31 @@ def _set_password_here(name: str, password: str) -> None:
 
 @click.group()
 def token() -> None:
-    """Tokens for scripts: on the server of GALLEY_URL your own, else those of this machine's users.
+    """Manage tokens for scripts.
 
-    While GALLEY_TOKEN is not set and GALLEY_URL is an address of this machine, its database is used
-    directly.
+    On the server of GALLEY_URL, you can manage your own tokens. Without GALLEY_URL, or if it is an
+    address of this machine and GALLEY_TOKEN is not set, the commands use this machine's database
+    for all its users.
     """
 
 
 @token.command("create")
 @click.argument("username")
-@click.option("--name", required=True, help="What the token is for.")
+@click.option("--name", required=True, help="The purpose of the token.")
 @click.option("--scope", type=click.Choice(["read", "write"]), default="read", show_default=True)
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it is good; else for ever.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. Default: never.")
 def create_token(username: str, name: str, scope: str, days: int | None) -> None:
-    """Make a token of USERNAME and print it, alone, once."""
-    if server := distant_server():
-        _require_oneself(server, username)
+    """Create a token for USERNAME, and print only the token. It is never shown again."""
+    if server := remote_server():
+        _require_own(server, username)
         body = {"name": name, "scopes": [scope], **({"expiresIn": days} if days else {})}
         text = server.send("POST", "/api/users/tokens", body)["token"]
     else:
-        text = _create_token_here(username, name, scope, days)
+        text = _create_token_locally(username, name, scope, days)
     click.echo(text)
 
 
-def _create_token_here(username: str, name: str, scope: str, days: int | None) -> str:
+def _create_token_locally(username: str, name: str, scope: str, days: int | None) -> str:
     from domain.accounts import access, tokens, users
 
     open_database()
@@ -118,18 +119,18 @@ def _create_token_here(username: str, name: str, scope: str, days: int | None) -
 @token.command("list")
 @click.argument("username")
 def list_tokens(username: str) -> None:
-    """List the tokens of USERNAME, newest first. The tokens themselves are not kept anywhere."""
-    if server := distant_server():
-        _require_oneself(server, username)
-        found = list(server.items("/api/users/tokens"))
+    """List the tokens of USERNAME, newest first, without their secret texts."""
+    if server := remote_server():
+        _require_own(server, username)
+        tokens = list(server.items("/api/users/tokens"))
     else:
-        found = _tokens_here(username)
+        tokens = _local_tokens(username)
     columns = ("ID", "SCOPE", "EXPIRES", "LAST USED", "NAME")
-    for row in _aligned([columns, *map(_row, found)]):
+    for row in _aligned([columns, *map(_row, tokens)]):
         click.echo(row)
 
 
-def _tokens_here(username: str) -> list[dict[str, Any]]:
+def _local_tokens(username: str) -> list[dict[str, Any]]:
     from blueprints.responses.accounts import Token
     from domain.accounts import tokens, users
     from domain.pagination import Page
@@ -159,8 +160,8 @@ def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
 @token.command("revoke")
 @click.argument("token_id")
 def revoke_token(token_id: str) -> None:
-    """Revoke the token with that id (see `list`): at once it lets nobody in."""
-    if server := distant_server():
+    """Revoke the token with this id (see `list`) at once."""
+    if server := remote_server():
         from urllib.parse import quote
 
         server.request("DELETE", f"/api/users/tokens/{quote(token_id, safe='')}")
@@ -169,13 +170,13 @@ def revoke_token(token_id: str) -> None:
 
         open_database()
         tokens.revoke_token(access.console(), token_id, of_anybody=True)
-    click.echo(f"Revoked the token {token_id}.")
+    click.echo(f"Token {token_id} revoked.")
 
 
-def _require_oneself(server: "Client", username: str) -> None:
+def _require_own(server: "Client", username: str) -> None:
     me = server.get("/api/users/me")["username"]
     if username != me:
         raise ApiError(
-            f"Over the API one has only one's own tokens, and GALLEY_TOKEN is of {me}, not of "
-            f"{username}. On the server's own machine, without GALLEY_URL, any user's can be made."
+            f"GALLEY_TOKEN belongs to {me}, who cannot manage tokens of {username}. "
+            "Use the server's machine without GALLEY_URL to manage tokens of any user."
         )

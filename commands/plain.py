@@ -1,4 +1,4 @@
-"""A run that is followed, as lines: for pipes, files and the logs of other programs."""
+"""Follow a run in plain lines, for pipes, files and the logs of other programs."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,54 +11,53 @@ from client.following import Run, Stage, Step, steps_of
 from commands.terminal import as_text, duration
 
 LASTING_SECONDS = 1.0
-"""What ends sooner is no news: every step is next in its queue for a moment."""
+"""Shorter reasons are not reported, because every step is next in its queue for a moment."""
 
 
 class Lines:
-    """A watcher that tells each thing once: what began, ended and waits, with the logs between."""
+    """A watcher that prints each change of state and each pending reason once, and all logs."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[int, str]] = {}
-        """Step → the attempt and status that was told last."""
+        self._reported: dict[str, tuple[int, str]] = {}
+        """Step → its last reported attempt and status."""
         self._first_seen: dict[tuple[str, str], float] = {}
-        self._waits_told: set[tuple[str, str]] = set()
+        self._reported_reasons: set[tuple[str, str]] = set()
 
     def show(self, run: Run, at: float) -> None:
         for stage, step in steps_of(run):
             if step["status"] != "Pending":
-                self._tell(stage, step, step["attempt"], step["status"])
-        for where, message in reasons(run):
-            first = self._first_seen.setdefault((where, message), time.monotonic())
+                self._report(stage, step, step["attempt"], step["status"])
+        for reason in pending_reasons(run):
+            first = self._first_seen.setdefault(reason, time.monotonic())
             lasts = time.monotonic() - first >= LASTING_SECONDS
-            if lasts and (where, message) not in self._waits_told:
-                self._waits_told.add((where, message))
-                _note(f"{where} waits: {message}")
+            if lasts and reason not in self._reported_reasons:
+                self._reported_reasons.add(reason)
+                _note(f"{reason[0]} is pending: {reason[1]}")
 
     def print(self, stage: Stage, step: Step, attempt: int, lines: Sequence[str]) -> None:
-        if self._told.get(step["id"], (0, ""))[0] < attempt:
-            self._tell(stage, step, attempt, "Running")
+        if self._reported.get(step["id"], (0, ""))[0] < attempt:
+            self._report(stage, step, attempt, "Running")
         click.echo("\n".join(f"{step['stepName']} | {as_text(line)}" for line in lines))
 
-    def complain(self, sentence: str) -> None:
+    def warn(self, sentence: str) -> None:
         click.echo(f"galley: {sentence}", err=True)
 
-    def _tell(self, stage: Stage, step: Step, attempt: int, status: str) -> None:
-        if self._told.get(step["id"]) == (attempt, status):
+    def _report(self, stage: Stage, step: Step, attempt: int, status: str) -> None:
+        if self._reported.get(step["id"]) == (attempt, status):
             return
-        self._told[step["id"]] = (attempt, status)
-        more = _of_attempt(attempt) if status == "Running" else _of_end(step)
+        self._reported[step["id"]] = (attempt, status)
+        more = _attempt(attempt) if status == "Running" else _ending(step)
         _note(f"{stage['stageName']} / {step['stepName']}: {status}{more}")
 
 
 def is_over(stage: Stage) -> bool:
-    """Whether nothing will happen in the stage any more."""
     return stage["status"] in (*FINISHED, "Skipped")
 
 
-def reasons(run: Run) -> Iterator[tuple[str, str]]:
-    """What the run waits for: (which stage or step, a sentence).
+def pending_reasons(run: Run) -> Iterator[tuple[str, str]]:
+    """Return the pending reasons of the first stage that has not ended.
 
-    Only of the first stage that has not ended: all later ones wait for that.
+    Each is a pair of the name of a stage or step, and a message. Later stages wait for that stage.
     """
     for stage in run["stageRuns"]:
         if is_over(stage):
@@ -74,14 +73,14 @@ def reasons(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def summary(run: Run) -> Iterator[str]:
-    """What a finished run was, line by line."""
+    """Return the lines that summarize a finished run."""
     for stage, step in steps_of(run):
         yield f"{step['status']:9}  {stage['stageName']} / {step['stepName']}{_tests(step)}"
     yield from results(run)
 
 
 def results(run: Run) -> Iterator[str]:
-    """What a finished run has released, and how it ended."""
+    """Return lines with the releases and the outcome of a finished run."""
     for release in run["releases"]:
         yield f"released   {release['ingredientId']} {release['version']}"
     yield as_text(f"run #{run['number']} {run['status']}. {run['message']}").rstrip()
@@ -92,15 +91,17 @@ def _tests(step: Mapping[str, Any]) -> str:
     return f", {tests['passed']} of {tests['total']} tests passed" if tests else ""
 
 
-def _of_attempt(number: int) -> str:
+def _attempt(number: int) -> str:
     return f", attempt {number}" if number > 1 else ""
 
 
-def _of_end(step: Step) -> str:
-    took = f" after {duration(step['durationMs'] / 1000)}" if step["durationMs"] is not None else ""
-    # A success is told in its log.
+def _ending(step: Step) -> str:
+    after = (
+        f" after {duration(step['durationMs'] / 1000)}" if step["durationMs"] is not None else ""
+    )
+    # The message of a success is in its log.
     has_news = step["message"] and step["status"] != "Succeeded"
-    return took + (f": {as_text(step['message'])}" if has_news else "")
+    return after + (f": {as_text(step['message'])}" if has_news else "")
 
 
 def _note(sentence: str) -> None:

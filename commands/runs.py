@@ -1,4 +1,4 @@
-"""`galley run`, `follow` and `abort`: starting runs, watching them, stopping them."""
+"""`galley run`, `follow` and `abort`: start, follow and abort runs."""
 
 import json
 import re
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from client.http import Client
 
 INTERRUPTED = 130
-"""Exit status of what Ctrl-C has ended, as shells have it."""
+"""The exit status after Ctrl-C, as in shells."""
 
 EXIT_STATUS = """\
-Exit status, when followed: 0 if the run succeeded; 1 if it failed or was cancelled, or if the
-server could not be asked any longer; 130 after Ctrl-C, which leaves the run running."""
+Exit status when following: 0 if the run succeeded, 1 if it failed, was aborted, or the server
+became unreachable, 130 after Ctrl-C, which does not abort the run."""
 
 
 @click.command(epilog=EXIT_STATUS)
@@ -31,25 +31,25 @@ server could not be asked any longer; 130 after Ctrl-C, which leaves the run run
     "given",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A parameter of the run, of the type that the workflow declares. May be repeated.",
+    help="A parameter of the run, with the type declared in the workflow. May be repeated.",
 )
 @click.option(
     "--follow",
     is_flag=True,
-    help="Show what the steps do and print, and end with the run's result. On a terminal this is "
-    "a picture that is kept up to date, elsewhere plain lines.",
+    help="Show the steps and their logs until the run ends, and exit with its result. A terminal "
+    "gets a live view, other output plain lines.",
 )
 def run(workflow: str, given: tuple[str, ...], follow: bool) -> None:
-    """Start a run of WORKFLOW (its name or id)."""
-    from client.patience import Patience
+    """Start a run of WORKFLOW (a name or id)."""
+    from client.retry import Retry
     from commands.workflows import find
 
     galley = server()
-    wanted = find(galley, workflow)
-    parameters = typed_parameters(wanted.get("parameters"), given)
-    key = uuid4().hex  # what is sent again with it starts nothing twice
-    patiently = Patience(lambda sentence: click.echo(f"galley: {sentence}", err=True))
-    run_id = patiently(lambda: galley.start(wanted["id"], parameters, key))
+    found = find(galley, workflow)
+    parameters = typed_parameters(found.get("parameters"), given)
+    key = uuid4().hex  # a retry with the same key starts no second run
+    retry = Retry(lambda sentence: click.echo(f"galley: {sentence}", err=True))
+    run_id = retry(lambda: galley.start(found["id"], parameters, key))
     click.echo(f"run {run_id} started: {galley.url}/runs/{run_id}", err=follow)
     if follow:
         sys.exit(_follow(galley, run_id))
@@ -58,21 +58,21 @@ def run(workflow: str, given: tuple[str, ...], follow: bool) -> None:
 @click.command("follow", epilog=EXIT_STATUS)
 @click.argument("run_id", metavar="RUN")
 def follow_run(run_id: str) -> None:
-    """Follow the run with the id RUN to its end, as `galley run --follow` does."""
+    """Follow the run with the id RUN to its end, like `galley run --follow`."""
     sys.exit(_follow(server(), _checked(run_id)))
 
 
 @click.command("abort")
 @click.argument("run_id", metavar="RUN")
 def abort_run(run_id: str) -> None:
-    """Stop the run with the id RUN, and all that it has started."""
-    stopped = server().request("POST", f"/api/workflowruns/{_checked(run_id)}/abort").json()
-    click.echo(f"run {stopped['runId']} is being stopped")
+    """Abort the run with the id RUN, and stop its scripts."""
+    aborted = server().request("POST", f"/api/workflowruns/{_checked(run_id)}/abort").json()
+    click.echo(f"run {aborted['runId']} is being aborted")
 
 
 def _checked(run_id: str) -> str:
     if not re.fullmatch("[0-9a-f]{24}", run_id):
-        raise ApiError(f"{run_id!r} is no id of a run: that has 24 digits and letters a to f.")
+        raise ApiError(f"{run_id!r} is not a run id. Use 24 digits and letters from a to f.")
     return run_id
 
 
@@ -81,21 +81,24 @@ def _checked(run_id: str) -> str:
 
 def _follow(galley: "Client", run_id: str) -> int:
     """Show the run until its end. Returns the exit status."""
-    from commands.terminal import is_capable, never_fail_to_print
+    from commands.terminal import is_capable, replace_unencodable
 
-    never_fail_to_print()
+    replace_unencodable()
     try:
         ended = _on_a_terminal(galley, run_id) if is_capable() else _in_lines(galley, run_id)
     except KeyboardInterrupt:
-        click.echo(f"\nThe run goes on. {_ways(run_id)}", err=True)
+        click.echo(f"\n{_next_commands(run_id)}", err=True)
         return INTERRUPTED
     except Unreachable as error:
-        raise ApiError(f"{error}\nThe run goes on. {_ways(run_id)}") from None
+        raise ApiError(f"{error}\n{_next_commands(run_id)}") from None
     return 0 if ended["status"] == "Succeeded" else 1
 
 
-def _ways(run_id: str) -> str:
-    return f"Stop it with: galley abort {run_id}\nFollow it again with: galley follow {run_id}"
+def _next_commands(run_id: str) -> str:
+    return (
+        f"The run continues. Abort it with: galley abort {run_id}\n"
+        f"Follow it again with: galley follow {run_id}"
+    )
 
 
 def _in_lines(galley: "Client", run_id: str) -> dict[str, Any]:
@@ -110,12 +113,12 @@ def _in_lines(galley: "Client", run_id: str) -> dict[str, Any]:
 
 def _on_a_terminal(galley: "Client", run_id: str) -> dict[str, Any]:
     from client.following import follow
-    from commands.live import Picture
+    from commands.live import LiveView
     from commands.plain import results
 
-    with Picture() as picture:
-        ended = follow(galley, run_id, picture)
-    picture.excerpts(ended)
+    with LiveView() as view:
+        ended = follow(galley, run_id, view)
+    view.print_excerpts(ended)
     for line in results(ended):
         click.echo(line)
     return ended
@@ -127,10 +130,10 @@ def _on_a_terminal(galley: "Client", run_id: str) -> dict[str, Any]:
 def typed_parameters(
     declared: Sequence[Mapping[str, Any]] | None, given: Sequence[str]
 ) -> dict[str, Any]:
-    """Each NAME=VALUE as a value of the type that is declared for it.
+    """Return the value of each NAME=VALUE, converted to the declared type.
 
-    declared: as in a workflow; None: it takes any parameter, and a value that is a JSON number or
-    boolean is one, all else is text. Raises BadParameter.
+    declared: as in a workflow. None allows any parameters, with JSON numbers and booleans converted
+    and other values left as text. Raises BadParameter.
     """
     types = {p["name"]: p["type"] for p in declared or ()}
     values: dict[str, Any] = {}
@@ -140,7 +143,7 @@ def typed_parameters(
             raise click.BadParameter(f"{item!r} is not NAME=VALUE.")
         if name in values:
             raise click.BadParameter(f"{name!r} appears more than once.")
-        # What is not declared goes as it is: the server names it.
+        # Undeclared parameters are sent unchanged, and the server reports them.
         values[name] = _guessed(text) if declared is None else _typed(name, types.get(name), text)
     return values
 

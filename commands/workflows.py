@@ -1,4 +1,4 @@
-"""`galley workflow`: definitions as files."""
+"""`galley workflow`: import and export definitions as files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def workflow() -> None:
-    """Definitions as files. Uses GALLEY_URL and GALLEY_TOKEN."""
+    """Import and export workflow definitions. Uses GALLEY_URL and GALLEY_TOKEN."""
 
 
 @workflow.command("apply")
@@ -22,7 +22,7 @@ def workflow() -> None:
 def apply_workflow(file: Path) -> None:
     """Create the workflow in FILE (YAML or JSON), or update the one with its project and name.
 
-    What somebody else saves at the same moment is not overwritten.
+    The command fails if another user changes the workflow at the same time.
     """
     done, saved = server().apply(_read_definition(file))
     click.echo(f"{saved['name']}: {done}, revision {saved['revision']}, id {saved['id']}")
@@ -38,16 +38,16 @@ def _read_definition(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file} is not UTF-8: {error}") from None
     if source.definition is None:
-        faults = [f"  line {f.line}, column {f.column}: {f.message}" for f in source.errors]
-        raise click.ClickException("\n".join([f"{file} cannot be read:", *faults]))
+        errors = [f"  line {f.line}, column {f.column}: {f.message}" for f in source.errors]
+        raise click.ClickException("\n".join([f"{file} cannot be read:", *errors]))
     return source.definition
 
 
 @workflow.command("export")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of YAML.")
 def export_workflow(name: str, as_json: bool) -> None:
-    """Print the definition of the workflow NAME (or its id), as `apply` takes it."""
+    """Print the definition of the workflow NAME (a name or id) for `apply`."""
     from domain.definitions.schema import READ_ONLY
     from domain.definitions.source import short, write
 
@@ -56,10 +56,10 @@ def export_workflow(name: str, as_json: bool) -> None:
     click.echo(write(short(definition), "json" if as_json else "yaml"), nl=False)
 
 
-def find(of: "Client", name: str) -> dict[str, Any]:
-    """The whole workflow of that name or id. Raises ApiError."""
-    found = of.find_workflow(name)
+def find(client: "Client", name: str) -> dict[str, Any]:
+    """Return the complete workflow with this name or id. Raises ApiError."""
+    found = client.find_workflow(name)
     if found is None:
-        raise ApiError(f"There is no workflow {name!r} that you may see.")
-    full: dict[str, Any] = of.get(f"/api/workflows/{found['id']}")
+        raise ApiError(f"There is no workflow {name!r} that you may see. Check its name.")
+    full: dict[str, Any] = client.get(f"/api/workflows/{found['id']}")
     return full

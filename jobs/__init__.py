@@ -1,1 +1,1 @@
-"""Everything that runs outside a request: the queue, workers, the reconciler, and commands."""
+"""Code that runs outside a request: the queue, workers, the reconciler, and commands."""

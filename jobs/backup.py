@@ -1,8 +1,8 @@
-"""`galley backup`: one file with all that an installation is, made while it works.
+"""`galley backup`: copy a running installation to a single file.
 
-The database comes first, as it is at one moment; then what it names. Packages never change and logs
-only grow, so both hold at least what that database knows of them. What a run has in the works is
-not copied: after a restore its steps are those of a lost worker.
+A snapshot of the database comes first, then its packages and logs. Packages never change and logs
+only grow, so the copy always has all data that the snapshot refers to. Workspaces are not copied:
+after a restore, the steps that were running count as lost with their worker.
 
 The file unpacks to a data folder (docs/operating.md, "Backups").
 """
@@ -33,29 +33,29 @@ from domain.settings import Settings
 SQLITE_COPY, POSTGRES_DUMP = "galley.db", "database.dump"
 NAMED_FILES = "SELECT DISTINCT sha256 FROM package ORDER BY sha256"
 GZIP_LEVEL = 1
-"""Most of it is packages, which are compressed already."""
+"""Most data is in packages, which are already compressed."""
 
 
 class BackupError(Exception):
-    """Why there is no backup; the text is for the person who wanted it."""
+    """The backup failed. The text is for the user."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a backup holds; `size` is the file's, in bytes."""
+    """The contents of a backup, whose file has `size` bytes."""
 
     size: int
     packages: int | None
-    """None: they lie elsewhere and are not in it."""
+    """None: they are stored elsewhere and not part of the backup."""
     missing: int
-    """Files that the database names and the storage does not have."""
+    """Packages in the database that are not in the storage."""
     logs: int
 
 
 def back_up(settings: Settings, target: Path, *, with_secret_key: bool) -> Contents:
-    """Write `target` (mode 0600), which appears when it is complete; one of that name is replaced.
+    """Write `target` with mode 0600, replacing an existing file once the backup is complete.
 
-    with_secret_key: what it is for, the database's secrets, is then in the same file.
+    with_secret_key: include the key that decrypts the secrets in the same file.
     Raises BackupError.
     """
     if not target.parent.is_dir():
@@ -80,23 +80,20 @@ def back_up(settings: Settings, target: Path, *, with_secret_key: bool) -> Conte
     return Contents(target.stat().st_size, packages, missing, logs)
 
 
-def left_out(settings: Settings, contents: Contents, *, with_secret_key: bool) -> Iterator[str]:
-    """What somebody has to know who trusts in this backup."""
+def omissions(settings: Settings, contents: Contents, *, with_secret_key: bool) -> Iterator[str]:
+    """Return a sentence for each part of the installation that is not in the backup."""
     if contents.packages is None:
-        yield "the packages: GALLEY_STORAGE_URL is no folder of this machine."
+        yield "the packages. GALLEY_STORAGE_URL is not a folder on this machine, so copy it too."
     if contents.missing:
-        yield f"{contents.missing} packages that the storage does not have. Run galley doctor."
+        yield f"{contents.missing} packages that are missing in the storage. Run galley doctor."
     if not with_secret_key:
-        where = settings.data_dir / "secret_key"
-        yield (
-            f"the secret key ({'GALLEY_SECRET_KEY' if settings.given_secret_key else where}). Keep "
-            "it elsewhere: without it no secret can be read again."
-        )
+        key = "GALLEY_SECRET_KEY" if settings.given_secret_key else settings.data_dir / "secret_key"
+        yield f"the secret key ({key}). Keep a copy elsewhere: no secret can be read without it."
 
 
 @contextlib.contextmanager
 def _complete(unfinished: Path, target: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when all of it is on the disk."""
+    """Open a file that gets its name once it is completely on the disk."""
     with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
         yield out
         out.flush()
@@ -120,42 +117,42 @@ def _about(settings: Settings, with_secret_key: bool) -> str:
 
 
 def _copy_sqlite(settings: Settings, target: Path) -> list[str]:
-    """Copy the database as it is at this moment. Returns the stored files that the copy names."""
+    """Copy a snapshot of the database. Returns the hashes of the packages in it."""
     path = settings.sqlite_path
     if not path.exists():
-        raise BackupError(f"There is no database at {path}: GALLEY_DATA_DIR says where Galley is.")
+        raise BackupError(f"There is no database at {path}. Set GALLEY_DATA_DIR to Galley's data.")
     try:
         with (
-            # Not `ro`: where nobody else is there it could not remove its own journal again.
+            # Not `ro`, because then the last connection could not delete its journal.
             contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as source,
             contextlib.closing(sqlite3.connect(target)) as copy,
         ):
-            source.backup(copy)  # in one go: within one read transaction, which hinders nobody
-            (found,) = copy.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise BackupError(f"The database is damaged ({found}): run galley doctor.")
+            source.backup(copy)  # in a single read transaction, which does not block writers
+            (problem,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+            if problem != "ok":
+                raise BackupError(f"The database is damaged ({problem}). Run galley doctor.")
             return [sha256 for (sha256,) in copy.execute(NAMED_FILES)]
     except sqlite3.Error as error:
         raise BackupError(f"The database {path} cannot be copied: {error}.") from None
 
 
 def _dump_postgres(settings: Settings, target: Path) -> list[str]:
-    """As `_copy_sqlite`, by pg_dump; both look at the same snapshot."""
+    """Do the same as `_copy_sqlite` with pg_dump, which reads the same snapshot as the query."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     program = shutil.which("pg_dump")
     if program is None:
         raise BackupError(
-            "pg_dump is not installed here: install PostgreSQL's client programs (on Debian and "
+            "pg_dump is not installed here. Install PostgreSQL's client programs (on Debian and "
             "Ubuntu: apt install postgresql-client), or run this on a host that has them."
         )
-    place = {name: str(value) for name, value in conninfo_to_dict(settings.database_url).items()}
-    password = place.pop("password", None)
+    server = {name: str(value) for name, value in conninfo_to_dict(settings.database_url).items()}
+    password = server.pop("password", None)
     try:
         with psycopg.connect(settings.database_url) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            # It waits for pg_dump, however long that takes.
+            # The transaction is idle for as long as pg_dump runs.
             connection.execute("SET idle_in_transaction_session_timeout = 0")
             (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
             named = [sha256 for (sha256,) in connection.execute(NAMED_FILES)]
@@ -163,8 +160,8 @@ def _dump_postgres(settings: Settings, target: Path) -> list[str]:
                 [
                     *(program, "--format=custom", "--no-owner", "--no-privileges"),
                     *(f"--snapshot={snapshot}", f"--file={target}"),
-                    # Without the password: everybody sees the arguments of a process.
-                    f"--dbname={make_conninfo(**place)}",
+                    # Without the password, because all users can see the arguments of a process.
+                    f"--dbname={make_conninfo(**server)}",
                 ],
                 env={**os.environ, **({"PGPASSWORD": password} if password else {})},
                 capture_output=True,
@@ -175,7 +172,7 @@ def _dump_postgres(settings: Settings, target: Path) -> list[str]:
         raise BackupError(f"PostgreSQL does not answer: {str(error).strip()}") from None
     if done.returncode:
         raise BackupError(
-            f"{done.stderr.strip()}\npg_dump has failed. It must be at least as new as the server."
+            f"{done.stderr.strip()}\npg_dump failed. It must be at least as new as the server."
         )
     return named
 
@@ -184,14 +181,14 @@ def _dump_postgres(settings: Settings, target: Path) -> list[str]:
 
 
 def is_local(settings: Settings) -> bool:
-    """Whether the packages lie in a folder, and so in the backup."""
+    """Return whether packages are stored in a folder, and so part of the backup."""
     return urlsplit(settings.storage_url).scheme in ("", "file")
 
 
 def _add_packages(
     archive: tarfile.TarFile, settings: Settings, named: Iterable[str]
 ) -> tuple[int | None, int]:
-    """The stored files that are named: how many there are, and how many are missing."""
+    """Add the named packages. Returns the numbers of added and of missing ones."""
     if not is_local(settings):
         return None, 0
     storage = open_storage(settings)
@@ -207,15 +204,15 @@ def _add_packages(
 
 
 def _add_logs(archive: tarfile.TarFile, folder: Path) -> int:
-    """Step logs with their times, and uploaded ones; how many logs there are.
+    """Add step logs with their timestamps, and uploaded logs. Returns the number of logs.
 
-    One whose run is deleted meanwhile is left out.
+    A log whose run is deleted during the backup is skipped.
     """
     count = 0
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if name.parts[0].startswith("."):
-            continue  # an upload that is just arriving
+            continue  # an upload in progress
         with contextlib.suppress(FileNotFoundError, IsADirectoryError), path.open("rb") as file:
             _add(archive, f"logs/{name}", file, mode=0o640)
             count += path.suffix != TIMES_SUFFIX
@@ -223,7 +220,7 @@ def _add_logs(archive: tarfile.TarFile, folder: Path) -> int:
 
 
 def _add(archive: tarfile.TarFile, name: str, file: BinaryIO, mode: int = 0o600) -> None:
-    """As much of the file as there is now: it may grow meanwhile."""
+    """Add the current content of a file, which may still grow."""
     state = os.fstat(file.fileno())
     member = tarfile.TarInfo(name)
     member.size, member.mtime, member.mode = state.st_size, state.st_mtime, mode

@@ -256,10 +256,7 @@ def test_what_works_on_a_distant_server_loads_nothing_of_one() -> None:
 
 
 def test_the_supervisor_loads_nothing_but_the_standard_library() -> None:
-    own = among(loaded := loaded_with("jobs.setup.supervisor", "jobs.setup.redis_server"), {"jobs"})
+    modules = {f"jobs.setup.{name}" for name in ("supervisor", "data_lock", "redis_server")}
+    own = among(loaded := loaded_with(*modules), {"jobs"})
     assert {name.partition(".")[0] for name in loaded - own} <= sys.stdlib_module_names
-    assert own - {"jobs", "jobs.setup"} == {
-        "jobs.setup.supervisor",
-        "jobs.setup.signals",
-        "jobs.setup.redis_server",
-    }
+    assert own == modules | {"jobs", "jobs.setup", "jobs.setup.signals"}

@@ -1,6 +1,6 @@
-"""Create static/vendor/icons.svg: the Lucide icons the pages use, as one sprite of <symbol>s.
+"""Create static/vendor/icons.svg, a sprite of <symbol>s with the Lucide icons of the pages.
 
-Run at set-up. It needs the package `lucide` (a zip of SVG files), which the server never imports.
+Runs at setup. It needs the package `lucide` (a zip of SVG files), which the server never imports.
 """
 
 import re
@@ -66,7 +66,7 @@ NOTICE = "<!-- Icons: Lucide (lucide.dev), ISC licence. Made by tools/build_icon
 
 
 def symbol(name: str, svg: str) -> str:
-    """Return one icon as a <symbol>; the page's style sheet sets size and stroke (class `icon`)."""
+    """Convert an icon to a <symbol>, whose size and stroke come from the CSS class `icon`."""
     drawing = re.search(r"<svg[^>]*>(.*)</svg>", svg, re.DOTALL)
     if drawing is None:
         raise ValueError(f"The icon {name!r} is not an SVG drawing.")

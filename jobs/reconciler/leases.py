@@ -10,7 +10,7 @@ from domain.logs.files import log_path
 from domain.models import Attempt, StepRun, WorkerInfo, write
 from domain.statuses import RUNNING
 from jobs.reconciler.context import JUMP_MS, Context
-from jobs.scripts.runner import kill_strays
+from jobs.scripts.process_tree import kill_strays
 from jobs.shared import host
 from jobs.shared.folders import remove_tree
 

@@ -18,7 +18,7 @@ from jobs.reconciler import cleanup, leases, standstill
 from jobs.reconciler.context import Context
 from jobs.shared.db_retry import AWAY
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import Presence, a_name
+from jobs.shared.heartbeat import Heartbeat, unique_name
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def reconcile_forever(settings: Settings, redis_url: str) -> None:
         while not over.wait(TICK_SECONDS):
             reconciler.tick()
     finally:
-        reconciler.presence.end()
+        reconciler.heartbeat.end()
 
 
 class Reconciler:
@@ -66,7 +66,7 @@ class Reconciler:
 
     def __init__(self, settings: Settings, doorbell: Doorbell) -> None:
         self.context = Context(settings, doorbell)
-        self.presence = Presence(ReconcilerInfo, a_name())
+        self.heartbeat = Heartbeat(ReconcilerInfo, unique_name())
         self._disk_watch = DiskWatch(settings)
         engine.listen(doorbell.ring)
 
@@ -89,7 +89,7 @@ class Reconciler:
             repairs += RARELY
         for repair in repairs:
             _try(repair, self.context)
-        self.presence.say()
+        self.heartbeat.send()
 
 
 def _try(repair: Repair, context: Context) -> None:

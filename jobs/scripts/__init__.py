@@ -1,1 +1,1 @@
-"""Run a script as a process group: limits, output, masking, and the end of all its processes."""
+"""Run scripts as process trees: limits, output, secret masking, and cleanup of all processes."""

@@ -1,7 +1,7 @@
-"""How much a script may use, as commands of the shell that becomes the script.
+"""Resource limits of scripts, as commands of the shell that becomes the script.
 
-The kernel holds every process of it to that. A limit only lowers what the worker itself may use:
-nobody but root could raise it, and what is lower already was meant to be.
+The kernel applies them to each process. A limit can only be lower than the worker's own, because
+only root may raise a limit.
 """
 
 import math
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domain.settings import Settings
 
-# dash and its kin call it -p. In bash that is the size of pipes, which cannot be set: it fails.
+# dash and similar shells call it -p. In bash -p is the pipe size, which cannot be set.
 _PROCESSES = "{{ ulimit {scope} -u {value} 2>/dev/null || ulimit {scope} -p {value}; }}"
 _FILE_BLOCKS = "ulimit {scope} -f {value}"
 _MEMORY_BLOCKS = "ulimit {scope} -v {value}"
@@ -20,7 +20,7 @@ _FILE_BLOCK, _MEMORY_BLOCK = 512, 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """None where a script may use as much as the worker. Sizes are in bytes."""
+    """Limits for each process of a script. None: the worker's own limit."""
 
     processes: int | None = None
     file_bytes: int | None = None
@@ -28,9 +28,9 @@ class Limits:
     open_files: int | None = None
 
     def as_commands(self) -> str:
-        """For /bin/sh, which ends with an error if one fails; empty if there is nothing to lower.
+        """Return commands for /bin/sh, which fail if a limit cannot be set; empty for no limits.
 
-        Takes microseconds in the shell; a preexec_fn would keep Popen from using vfork.
+        This takes microseconds, and a preexec_fn would keep Popen from using vfork.
         """
         commands = (
             _lower(resource.RLIMIT_NPROC, self.processes, _PROCESSES),
@@ -42,7 +42,7 @@ class Limits:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Those of every script."""
+    """Return the limits of every script."""
     return Limits(
         processes=settings.step_processes,
         file_bytes=settings.step_file_bytes,
@@ -59,5 +59,5 @@ def _lower(resource_number: int, wanted: int | None, command: str, unit: int = 1
     if wanted is None or wanted >= hard:
         return ""
     value = wanted // unit
-    # A soft limit that is lower stays: a program may raise its own up to the hard one.
+    # Keep a lower soft limit: a program may raise it up to the hard limit.
     return command.format(scope="-H" if soft <= value * unit else "", value=value)

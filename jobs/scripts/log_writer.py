@@ -1,7 +1,7 @@
-"""The write side of step logs: secrets masked in the stream, one append-only file per attempt.
+"""Write the log of an attempt: an append-only file in which secrets are masked.
 
-Nothing is buffered here: whatever this process has read is in the file, even after a kill -9; held
-back is only the possible start of a secret. The read side: `domain.logs.files`.
+Output is not buffered, so no output is lost by a kill -9, except bytes still in a pipe and the
+possible beginning of a secret. `domain.logs.files` reads the logs.
 """
 
 import os
@@ -19,12 +19,11 @@ NOTE_PREFIX = b"[galley] "
 
 
 class LogWriter:
-    """Appends to the log of one attempt, of which it keeps the beginning and the end.
+    """The log of one attempt, limited to its beginning and end.
 
-    The first `head` bytes go to the file at once; of the rest the last `tail` bytes are kept in
-    memory until `close`. A full disk is no reason to stop the script: `write_error` says what was
-    wrong, and nothing more is written. When what was written is in a file beside it, see
-    `domain.logs.timestamps`.
+    The first `head` bytes go straight to the file. Of the rest, the last `tail` bytes stay in
+    memory until `close`. A full disk does not stop the script: `write_error` becomes a sentence,
+    and further output is dropped. A second file holds timestamps, see `domain.logs.timestamps`.
     """
 
     def __init__(
@@ -33,53 +32,52 @@ class LogWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o640)
         self.size = os.fstat(self._fd).st_size
-        """Bytes in the file."""
         self.write_error: str | None = None
         self._masker = Masker(secrets)
         self._head, self._tail = head, tail
         self._file_end = os.pread(self._fd, 1, self.size - 1) if self.size else b"\n"
         self._after_head = bytearray()
-        self._left_out = 0
+        self._omitted = 0
         self._times = _Times(times_path(path))
 
     def write(self, data: bytes) -> None:
-        """Append output of the script."""
-        self._keep(self._masker.feed(data))
+        """Append output of the script, masked."""
+        self._add(self._masker.feed(data))
 
     def note(self, text: str) -> None:
-        """Append a line (or lines) of Galley's own, each at the start of a line."""
-        self._keep(self._masker.flush())
+        """Append a message from Galley, on lines of its own."""
+        self._add(self._masker.flush())
         note = self._masker.mask(text.encode("utf-8", "surrogateescape"))
-        self._keep(_as_note(note, bytes(self._after_head[-1:]) or self._file_end))
+        self._add(_as_note(note, bytes(self._after_head[-1:]) or self._file_end))
 
     def mask(self, text: str) -> str:
-        """A text of the script's that goes elsewhere, with its secrets masked as in the log."""
+        """Mask the secrets in a text that is stored outside the log."""
         masked = self._masker.mask(text.encode("utf-8", "surrogatepass"))
         return masked.decode("utf-8", "surrogatepass")
 
     def close(self) -> None:
-        """Append what was held back and close the file; harmless when closed already."""
+        """Append the rest and close the file. Does nothing if it is closed."""
         if self._fd < 0:
             return
-        self._keep(self._masker.flush())
-        self._cut()
-        if self._left_out:
-            left_out = (
-                f"{self._left_out:,} bytes were left out here: a log keeps the first "
+        self._add(self._masker.flush())
+        self._trim()
+        if self._omitted:
+            omitted = (
+                f"{self._omitted:,} bytes were left out here: a log keeps the first "
                 f"{_size(self._head)} and the last {_size(self._tail)}."
             )
-            self._append(_as_note(left_out.encode(), self._file_end))
-        self._times.add_tail(self.size, self._left_out)
+            self._append(_as_note(omitted.encode(), self._file_end))
+        self._times.add_tail(self.size, self._omitted)
         self._append(bytes(self._after_head))
-        if problem := self.write_error:  # there may be room again
+        if error := self.write_error:  # the disk may have space again
             self.write_error = None
-            self._append(_as_note(problem.encode(), self._file_end))
-            self.write_error = problem
+            self._append(_as_note(error.encode(), self._file_end))
+            self.write_error = error
         os.close(self._fd)
         self._fd = -1
         self._times.close()
 
-    def _keep(self, data: bytes) -> None:
+    def _add(self, data: bytes) -> None:
         if not self._after_head:
             room = max(0, self._head - self.size)
             if data and room:
@@ -87,16 +85,16 @@ class LogWriter:
             self._append(data[:room])
             data = data[room:]
         if data:
-            self._times.keep(self._left_out + len(self._after_head))
+            self._times.hold(self._omitted + len(self._after_head))
         self._after_head += data
-        if len(self._after_head) > 2 * self._tail:  # seldom, as each cut moves the whole rest
-            self._cut()
+        if len(self._after_head) > 2 * self._tail:  # rarely, as trimming moves the whole tail
+            self._trim()
 
-    def _cut(self) -> None:
+    def _trim(self) -> None:
         surplus = max(0, len(self._after_head) - self._tail)
         del self._after_head[:surplus]
-        self._left_out += surplus
-        self._times.forget(self._left_out)
+        self._omitted += surplus
+        self._times.drop(self._omitted)
 
     def _append(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -111,37 +109,37 @@ class LogWriter:
 
 
 class _Times:
-    """Writes when the bytes of a log were written. What is wrong with it harms nothing else."""
+    """The timestamps of a log. Errors only cost further timestamps."""
 
     def __init__(self, path: Path) -> None:
         self._last = 0
         self._tail: deque[tuple[int, int]] = deque()
-        """The same for what is kept in memory, by its place among all that came after the head."""
+        """Timestamps of the tail in memory, by position after the head."""
         try:
             self._fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o640)
             size = os.fstat(self._fd).st_size
-            os.ftruncate(self._fd, size - size % PAIR.size)  # half a pair, if it was killed
+            os.ftruncate(self._fd, size - size % PAIR.size)  # an incomplete pair after a kill
         except OSError:
             self._fd = -1
 
     def add(self, offset: int) -> None:
-        """From this byte of the log on it is now."""
+        """Record the current time for this byte of the log."""
         if self._is_due():
             self._write(PAIR.pack(offset, self._last))
 
-    def keep(self, place: int) -> None:
-        """From this place of the tail on it is now."""
+    def hold(self, position: int) -> None:
+        """Hold the current time for this position of the tail."""
         if self._is_due() or not self._tail:
-            self._tail.append((place, self._last))
+            self._tail.append((position, self._last))
 
-    def forget(self, place: int) -> None:
-        """What comes before this place of the tail will not be in the log."""
-        while len(self._tail) > 1 and self._tail[1][0] <= place:
+    def drop(self, position: int) -> None:
+        """Drop the times before this position of the tail."""
+        while len(self._tail) > 1 and self._tail[1][0] <= position:
             self._tail.popleft()
 
-    def add_tail(self, offset: int, place: int) -> None:
-        """The tail from this place on is in the log from that byte on."""
-        pairs = (PAIR.pack(offset + max(0, at - place), ms) for at, ms in self._tail)
+    def add_tail(self, offset: int, position: int) -> None:
+        """Write the held times: this position of the tail is that byte of the log."""
+        pairs = (PAIR.pack(offset + max(0, at - position), ms) for at, ms in self._tail)
         self._write(b"".join(pairs))
 
     def close(self) -> None:
@@ -158,7 +156,7 @@ class _Times:
 
     def _write(self, pairs: bytes) -> None:
         try:
-            # After half a pair every other would be read wrong.
+            # After an incomplete pair all further pairs would be misread.
             if self._fd >= 0 and os.write(self._fd, pairs) % PAIR.size:
                 self.close()
         except OSError:
@@ -166,7 +164,7 @@ class _Times:
 
 
 def _as_note(text: bytes, before: bytes) -> bytes:
-    """The lines of a note, behind a line end if the byte before them is none."""
+    """Format a note, starting on a new line. before: the byte that precedes it."""
     lines = [NOTE_PREFIX + line + b"\n" for line in text.splitlines()]
     return b"".join(lines if before == b"\n" else [b"\n", *lines])
 

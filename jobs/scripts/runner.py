@@ -1,7 +1,7 @@
-"""Runs one script: its command, its clock, the wish to stop it, and what to say of its end.
+"""Run one script: its command, time limit, stop requests, and an explanation of its end.
 
-One loop waits for output, the ends of processes and wishes to stop. Nothing polls, no threads.
-How a tree of processes is held together: `jobs.scripts.process_tree`.
+A single loop waits for output, ended processes and stop requests, without polling or threads.
+`jobs.scripts.process_tree` manages the processes.
 """
 
 import contextlib
@@ -17,21 +17,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from jobs.scripts.limits import Limits
-from jobs.scripts.process_tree import COOKIE, ProcessTree, become_subreaper, kill_strays
+from jobs.scripts.process_tree import ProcessTree
 
-__all__ = [
-    "COOKIE",
-    "Result",
-    "Stop",
-    "Wake",
-    "become_subreaper",
-    "explain",
-    "kill_strays",
-    "run_script",
-]
-
-LAST_WORDS_SECONDS = 0.5
-"""What is in the group of a script that has ended may take this long to end too: `> >(tee log)`."""
+GROUP_GRACE_SECONDS = 0.5
+"""After a script, the rest of its group has this long to end: think of `> >(tee log)`."""
 
 NO_LIMITS = Limits()
 
@@ -44,36 +33,36 @@ _HINTS: dict[int, str] = {
 
 
 class Stop(StrEnum):
-    """Why a script is stopped before its end."""
+    """A reason to stop a script."""
 
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     SHUTDOWN = "shutdown"
     LOST = "lost"
-    """The attempt is no longer this worker's: nothing may be waited for."""
+    """The attempt no longer belongs to this worker, so its processes are killed at once."""
 
 
 _STOP_REASONS = {
-    Stop.TIMEOUT: "its time limit was over",
-    Stop.CANCELLED: "its step was cancelled",
-    Stop.SHUTDOWN: "its worker shut down",
-    Stop.LOST: "its worker had lost the step",
+    Stop.TIMEOUT: "it exceeded its time limit",
+    Stop.CANCELLED: "its step was aborted",
+    Stop.SHUTDOWN: "its worker was shut down",
+    Stop.LOST: "its worker lost the lease",
 }
 
 
-class Wake:
-    """A wish to stop, made from anywhere in this process, that wakes the loop of `run_script`."""
+class StopRequest:
+    """A request to stop the script, from any thread, that wakes the loop of `run_script`."""
 
     def __init__(self) -> None:
-        self.requested: Stop | None = None
+        self.reason: Stop | None = None
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
 
-    def request(self, stop: Stop) -> None:
-        """Safe in a signal handler. The first reason stays, unless the attempt was lost."""
-        if self.requested is None or stop is Stop.LOST:
-            self.requested = stop
+    def set(self, reason: Stop) -> None:
+        """Request a stop; safe in a signal handler. Only LOST replaces an earlier reason."""
+        if self.reason is None or reason is Stop.LOST:
+            self.reason = reason
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"!")
 
@@ -81,14 +70,14 @@ class Wake:
         return self._read
 
     def drain(self) -> None:
-        """Make the pipe quiet again; the request stays."""
+        """Empty the pipe, but keep the request."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._read, 4096):
                 pass
 
     def reset(self) -> None:
-        """Forget the request: the next script is another attempt."""
-        self.requested = None
+        """Clear the request before the next attempt."""
+        self.reason = None
         self.drain()
 
     def close(self) -> None:
@@ -98,16 +87,15 @@ class Wake:
 
 @dataclass(frozen=True)
 class Result:
-    """How a script ended."""
+    """The end of a script."""
 
     exit_code: int
     """Negative: the number of the signal that ended it."""
     stopped: Stop | None = None
-    """Set if it was made to end."""
     left_behind: tuple[str, ...] = ()
-    """What it had left running when it ended by itself, and what was killed: "sleep (pid 123)"."""
+    """The killed processes that outlived a script that was not stopped: "sleep (pid 123)"."""
     problem: str | None = None
-    """A sentence that says why it could not be started at all."""
+    """A sentence that explains why the script could not be started."""
 
 
 class _CannotStartError(Exception):
@@ -122,42 +110,42 @@ def run_script(
     cwd: Path,
     env: Mapping[str, str],
     output: Callable[[bytes], None],
-    wake: Wake,
+    stop_request: StopRequest,
     timeout_seconds: float,
     grace_seconds: float = 10,
     limits: Limits = NO_LIMITS,
 ) -> Result:
-    """Run the file with `/bin/sh -e` or the interpreter of its `#!` line, to the very end.
+    """Run the file with `/bin/sh -e` or the interpreter of its `#!` line until all processes end.
 
-    env is its whole environment and has to hold COOKIE; output gets what it prints (both streams,
-    in order); limits bind each of its processes. To be stopped means SIGTERM, and SIGKILL for what
-    is left after the grace; LOST means SIGKILL at once. When this returns or raises (only what
-    output raises), nothing of the tree is left.
+    env is the whole environment and must hold COOKIE. output receives stdout and stderr in order.
+    limits apply to each process. A stop sends SIGTERM, and SIGKILL after the grace period; LOST
+    sends SIGKILL at once. No process is left when this returns or raises, and it raises only the
+    exceptions of output.
     """
-    if wake.requested:
-        return Result(-signal.SIGTERM, wake.requested)
+    if stop_request.reason:
+        return Result(-signal.SIGTERM, stop_request.reason)
     try:
         tree = ProcessTree(_command(script, cwd), cwd, env, limits)
     except _CannotStartError as error:
         return Result(error.exit_code, problem=str(error))
-    except OSError as error:  # no such folder, environment too large, no more processes
+    except OSError as error:  # missing folder, environment too large, no more processes
         reason = "its environment is too large" if error.errno == errno.E2BIG else str(error)
         return Result(126, problem=f"The script could not be started: {reason}.")
 
     with contextlib.closing(tree):
-        watch = _Watch(tree, wake, timeout_seconds, grace_seconds)
+        watch = _Watch(tree, stop_request, timeout_seconds, grace_seconds)
         while tree.alive:
             ready = tree.wait(watch.seconds_left())
             if tree.output in ready:
-                tree.pass_on(output)
-            tree.bury(ready)
+                tree.forward(output)
+            tree.reap(ready)
             watch.act()
         tree.drain(output)
-    return Result(tree.exit_code, watch.stopped, () if watch.stopped else tree.left)
+    return Result(tree.exit_code, watch.stopped, () if watch.stopped else tree.left_behind)
 
 
 def explain(result: Result) -> str | None:
-    """What a person should know about an end; None for an end without anything to say."""
+    """Explain the end of a script in sentences. Returns None for a plain success."""
     sentences = [_explain_end(result)]
     if left := result.left_behind:
         more = f" and {len(left) - 5} more" if len(left) > 5 else ""
@@ -185,7 +173,7 @@ def _explain_end(result: Result) -> str | None:
 
 
 def _signal(number: int) -> str:
-    """Its name and what it may mean; empty if there is no such signal."""
+    """Return the name of a signal and a hint at its cause; empty for an unknown signal."""
     try:
         return signal.Signals(number).name + _HINTS.get(number, "")
     except ValueError:
@@ -193,9 +181,9 @@ def _signal(number: int) -> str:
 
 
 def _command(script: Path, cwd: Path) -> list[str]:
-    """What to execute for a script, read from its first line as the kernel does.
+    """Return the command of a script, read from its first line as the kernel does.
 
-    Done here because the kernel refuses scripts on file systems that are mounted noexec.
+    The kernel itself refuses scripts on file systems that are mounted noexec.
     """
     try:
         with script.open("rb") as file:
@@ -208,51 +196,55 @@ def _command(script: Path, cwd: Path) -> list[str]:
     interpreter = cwd.absolute() / name
     if not interpreter.exists():
         hint = ": the line has a Windows line ending" if name.endswith("\r") else ""
-        sentence = (
-            f"The interpreter {name.strip()} of the script's first line does not exist{hint}."
+        raise _CannotStartError(
+            127, f"The interpreter {name.strip()} of the script's first line does not exist{hint}."
         )
-        raise _CannotStartError(127, sentence)
     if interpreter.is_dir() or not os.access(interpreter, os.X_OK):
-        sentence = f"The interpreter {name} of the script's first line cannot be executed."
-        raise _CannotStartError(126, sentence)
+        raise _CannotStartError(
+            126, f"The interpreter {name} of the script's first line cannot be executed."
+        )
     argument = argument.rstrip(" \t")
     return [str(interpreter), *([argument] if argument else []), str(script.absolute())]
 
 
 class _Watch:
-    """What others and the clock want of a script: the time limit, stops and their grace."""
+    """The time limit, stop requests and grace periods of a running script."""
 
     def __init__(
-        self, tree: ProcessTree, wake: Wake, timeout_seconds: float, grace_seconds: float
+        self,
+        tree: ProcessTree,
+        stop_request: StopRequest,
+        timeout_seconds: float,
+        grace_seconds: float,
     ) -> None:
         self.stopped: Stop | None = None
-        self._tree, self._wake, self._grace_seconds = tree, wake, grace_seconds
+        self._tree, self._request, self._grace_seconds = tree, stop_request, grace_seconds
         self._deadline = time.monotonic() + timeout_seconds
-        self._ending, self._kill_at, self._merciful = False, math.inf, True
-        tree.listen(wake.fileno())
+        self._ending, self._kill_at, self._in_grace = False, math.inf, True
+        tree.listen(stop_request.fileno())
 
     def seconds_left(self) -> float:
-        """Until the clock wants something next."""
+        """Return the time until the next deadline."""
         return min(self._deadline, self._kill_at) - time.monotonic()
 
     def act(self) -> None:
-        """Do what is due."""
-        self._wake.drain()
+        """Handle stop requests and passed deadlines."""
+        self._request.drain()
         now = time.monotonic()
         if self._tree.ended and not self._ending:
-            self._end_within(LAST_WORDS_SECONDS)
+            self._end_within(GROUP_GRACE_SECONDS)
         if now >= self._deadline:
-            self._wake.request(Stop.TIMEOUT)
-        # An end of its own is no stop any more; a stop that is under way can still turn into LOST.
-        if self._wake.requested is not self.stopped and (self.stopped or not self._tree.ended):
+            self._request.set(Stop.TIMEOUT)
+        # An ended script can no longer be stopped, but a stop in progress can still become LOST.
+        if self._request.reason is not self.stopped and (self.stopped or not self._tree.ended):
             self._stop()
         if now >= self._kill_at:
-            self._kill_at, self._merciful = math.inf, False
-        if self._tree.ended or not self._merciful:
-            self._tree.sweep(spare_group=self._merciful)
+            self._kill_at, self._in_grace = math.inf, False
+        if self._tree.ended or not self._in_grace:
+            self._tree.sweep(spare_group=self._in_grace)
 
     def _stop(self) -> None:
-        self.stopped = self._wake.requested
+        self.stopped = self._request.reason
         if self.stopped is Stop.LOST:
             self._end_within(0)
         else:

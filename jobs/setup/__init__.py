@@ -1,1 +1,1 @@
-"""Start Galley on one machine: the supervisor, the private Redis, and the first start."""
+"""Start Galley on one machine: the supervisor, its private Redis, and the first start."""

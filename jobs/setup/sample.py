@@ -1,7 +1,7 @@
-"""The sample project of a first start: small, but everything in it is real.
+"""The sample project of a first start: small, but everything in it works.
 
-Its scripts and sources are the files in `sample/`. A line `# embed: NAME` of a script stands for
-that file or folder; the commands which write it take its place, so a script needs nothing else.
+Its scripts and sources are the files in `sample/`. A line `# embed: NAME` of a script is replaced
+by commands that write that file or folder, so a script needs no other files.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ _END = "END_OF_FILE"
 
 
 def create_sample(actor: Actor, data_dir: Path) -> None:
-    """Make the project and its workflow; what is there already stays as it is.
+    """Create the project and its workflow, except for existing parts.
 
-    data_dir: deployments go into folders below it.
+    data_dir: the parent of the deployment folders.
     """
     with contextlib.suppress(Conflict):
         projects.create_project(
@@ -59,12 +59,12 @@ def create_sample(actor: Actor, data_dir: Path) -> None:
 
 
 def script(name: str) -> str:
-    """A script of the sample, with all that it embeds."""
+    """Return a script of the sample with its embedded files."""
     lines = (FOLDER / name).read_text("utf-8").splitlines()
-    return "\n".join(_written_out(line) for line in lines) + "\n"
+    return "\n".join(map(_embed, lines)) + "\n"
 
 
-def _written_out(line: str) -> str:
+def _embed(line: str) -> str:
     if not line.startswith(_EMBED):
         return line
     path = FOLDER / line.removeprefix(_EMBED)
@@ -80,12 +80,12 @@ def _workflow() -> dict[str, Any]:
     return {
         "name": "Larder",
         "projectId": PROJECT,
-        "description": "Builds a small program and its handbook, tests what was built, deploys it.",
+        "description": "Builds, tests and deploys a small program and its handbook.",
         "parameters": [
             {
                 "name": "version",
                 "type": "string",
-                "description": "The version to release. Left out: 1.0.<number of the run>.",
+                "description": "The version to release. Default: 1.0.<number of the run>.",
             }
         ],
         "stages": [

@@ -1,4 +1,4 @@
-"""Signals as something to wait for, so that they are handled at one place of a loop."""
+"""Wait for signals, so that a loop handles them in one place."""
 
 import os
 import select
@@ -8,9 +8,9 @@ from types import FrameType, TracebackType
 
 
 class SignalPipe:
-    """While entered, each of `signals` that arrives becomes a byte in a pipe and does nothing else.
+    """A context in which each of `signals` only becomes a byte in a pipe.
 
-    Only in the main thread. SIGHUP stays ignored where it was, as nohup wants it.
+    It needs the main thread. An ignored SIGHUP stays ignored, as nohup expects.
     """
 
     def __init__(self, signals: Collection[signal.Signals]) -> None:
@@ -22,7 +22,7 @@ class SignalPipe:
         self._before = {number: signal.getsignal(number) for number in self._signals}
         for number, before in self._before.items():
             if number != signal.SIGHUP or before != signal.SIG_IGN:
-                signal.signal(number, _noted_by_its_byte)
+                signal.signal(number, _do_nothing)
 
     def __exit__(
         self,
@@ -37,10 +37,10 @@ class SignalPipe:
         os.close(self._write)
 
     def arrive_within(self, seconds: float | None) -> bytes:
-        """The numbers of the signals that have come, as soon as there is one; None: no limit."""
+        """Wait for a signal, at most so long. Returns the numbers of those that have arrived."""
         ready, _, _ = select.select([self._read], [], [], seconds)
         return os.read(self._read, 4096) if ready else b""
 
 
-def _noted_by_its_byte(number: int, frame: FrameType | None) -> None:
-    """Without a handler in Python there would be no byte in the pipe."""
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Exist, because a signal without a Python handler leaves no byte in the pipe."""

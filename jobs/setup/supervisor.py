@@ -1,39 +1,31 @@
-"""Keeps the parts of `galley up` running: one process each, started, restarted, stopped in order.
+"""The supervisor starts, restarts and stops the parts of `galley up`, one process each.
 
-It knows nothing of the parts but their command lines and imports only the standard library, for it
-stays in memory as long as Galley runs. Linux only, as the rest of jobs/ is.
+It knows only their command lines, and imports only the standard library, because it stays in memory
+as long as Galley runs. Linux only, like the rest of jobs/.
 """
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from jobs.setup.signals import SignalPipe
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = LONGEST_PAUSE_SECONDS
-"""A part that has run for so long has recovered: its next death is its first again."""
+"""The crashes before so long a run no longer count."""
 
-GRACE_SECONDS = 10.0
 READY_POLL_SECONDS = 0.02
-LOCK_POLL_SECONDS = 0.05
 
 STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None)
-
-
-class AlreadyRunning(Exception):
-    """Another Galley uses the data folder; the text says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,53 +39,12 @@ class Part:
     stop_group: int = 0
     """Groups are stopped one after the other, the lowest first."""
     ready: Callable[[], bool] | None = None
-    """Asked every 20 ms until it says yes; the parts after this one start only then. It must be
-    quick and must not raise."""
-
-
-def lock_data_dir(data_dir: Path, patience_seconds: float = 15.0) -> int:
-    """Make `data_dir` this process's own; returns the descriptor that holds it until its end.
-
-    Given to the parts as well (Supervisor's `hold`), it keeps the folder until the last of them is
-    gone. So where the holder was killed, its parts are about to end: wait for them so long.
-    Raises AlreadyRunning.
-    """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + patience_seconds
-    while not _try_lock(lock):
-        holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
-        if _is_alive(holder) or time.monotonic() >= deadline:
-            os.close(lock)
-            raise AlreadyRunning(
-                f"Galley already runs on {data_dir} (process {holder or 'unknown'}): "
-                "stop it first, or set GALLEY_DATA_DIR to another folder."
-            )
-        time.sleep(LOCK_POLL_SECONDS)
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-    return lock
-
-
-def holder_of(data_dir: Path) -> str | None:
-    """The process that has made `data_dir` its own (its number); None if nobody has.
-
-    Only looks, and keeps nobody out but for an instant. Raises PermissionError.
-    """
-    try:
-        lock = os.open(data_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        if _try_lock(lock, fcntl.LOCK_SH):
-            return None
-        return os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
-    finally:
-        os.close(lock)
+    """Called every 20 ms until it returns true, and only then do the following parts start. It must
+    be quick and not raise."""
 
 
 def pause_before_restart(deaths: int) -> float:
-    """Seconds to wait after so many deaths in a row (1 or more): 0, 0.2, 0.4, 0.8 … 10."""
+    """Return the seconds to wait after 1, 2, 3 … deaths in a row: 0, 0.2, 0.4, 0.8 … 10."""
     if deaths <= 1:
         return 0.0
     return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(deaths - 2, 10))
@@ -102,11 +53,9 @@ def pause_before_restart(deaths: int) -> float:
 class Supervisor:
     """Runs `parts`, started in their order, until SIGINT, SIGTERM or SIGHUP.
 
-    on_exit(name, pid, return code): called once for every process that has ended, in order or not
-    (negative codes are signals, as in subprocess). on_ready(name): called once for every part with
-    a `ready`, when it is. What a callback raises is reported and otherwise without effect.
-    out: takes one line for a person at a time.
-    grace_seconds: by stop group, the time from SIGTERM to SIGKILL (10 s where not given).
+    on_ready(name): called once for each part with a `ready`. Its exceptions are only reported.
+    out: called with each line of output.
+    grace_seconds: the time from SIGTERM to SIGKILL, by stop group.
     hold: descriptors that every part inherits, such as that of lock_data_dir.
     """
 
@@ -114,38 +63,37 @@ class Supervisor:
         self,
         parts: Sequence[Part],
         *,
-        on_exit: Callable[[str, int, int], None] | None = None,
-        on_ready: Callable[[str], None] | None = None,
-        out: Callable[[str], None] = print,
-        grace_seconds: Mapping[int, float] | None = None,
-        hold: Sequence[int] = (),
+        on_ready: Callable[[str], None],
+        out: Callable[[str], None],
+        grace_seconds: Mapping[int, float],
+        hold: Sequence[int],
     ) -> None:
         self._slots = [_Slot(part) for part in parts]
-        self._on_exit = on_exit
         self._on_ready = on_ready
         self._out = out
-        self._grace_seconds = grace_seconds or {}
+        self._grace_seconds = grace_seconds
         self._hold = tuple(hold)
         self._signals = SignalPipe(STOP_SIGNALS | {signal.SIGCHLD})
         self._stop_requests = 0
 
     def run(self) -> None:
-        """Returns when all parts have been stopped. Only from the main thread: signals come there.
+        """Run until all parts have stopped. Must be called in the main thread, which gets signals.
 
-        The first stop signal stops the groups in order, each with its grace; a second one kills
-        what is left at once. If this process is killed, every part gets SIGTERM from the system.
+        The first stop signal stops the groups in order, each with its grace period. A second one
+        kills the rest at once. If this process is killed, the system sends each part SIGTERM.
         """
         with self._signals:
             try:
                 while not self._stop_requests:
-                    self._start_what_is_due()
+                    self._start_due_parts()
                     self._wait(self._seconds_until_due())
-                    for slot in self._bury_the_dead():
-                        self._plan_restart(slot, _how(slot.returncode))
+                    for slot in self._slots:
+                        if (code := slot.reap()) is not None:
+                            self._plan_restart(slot, _describe_exit(code))
             finally:
                 self._stop_all()
 
-    def _start_what_is_due(self) -> None:
+    def _start_due_parts(self) -> None:
         for slot in self._slots:
             if slot.process is None and slot.due_at <= time.monotonic():
                 self._start(slot)
@@ -161,7 +109,7 @@ class Supervisor:
                 env={**os.environ, **(part.env or {})},
                 stdin=subprocess.DEVNULL,
                 pass_fds=self._hold,
-                # Its own session: Ctrl-C reaches only the supervisor, which stops all in order.
+                # Its own session, so that Ctrl-C reaches only the supervisor.
                 start_new_session=True,
                 preexec_fn=_die_with(os.getpid()),
             )
@@ -173,51 +121,39 @@ class Supervisor:
     def _becomes_ready(self, slot: "_Slot") -> bool:
         if slot.process is not None and slot.part.ready is not None:
             slot.was_ready = slot.part.ready()
-        if slot.was_ready and self._on_ready:
-            self._guarded(self._on_ready, slot.part.name)
+        if slot.was_ready:
+            try:
+                self._on_ready(slot.part.name)
+            except Exception as error:
+                self._out(f"{slot.part.name}: a callback failed: {error!r}")
         return slot.was_ready
 
     def _seconds_until_due(self) -> float | None:
-        """None: nothing is to do until a signal comes."""
+        """Return the time until the next action, or None to wait for a signal."""
         if not all(slot.was_ready for slot in self._slots):
             return READY_POLL_SECONDS
         due = [slot.due_at for slot in self._slots if slot.process is None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _wait(self, seconds: float | None) -> None:
-        """Until a signal comes, of which the end of a process is one, or the time is over."""
+        """Wait for a signal, such as that of an ended process, or until the time is over."""
         self._stop_requests += sum(
             number in STOP_SIGNALS for number in self._signals.arrive_within(seconds)
         )
 
-    def _bury_the_dead(self) -> list["_Slot"]:
-        """Notice every process that has ended; returns their slots."""
-        dead = [slot for slot in self._slots if slot.has_ended()]
-        for slot in dead:
-            if self._on_exit:
-                self._guarded(self._on_exit, slot.part.name, slot.pid, slot.returncode)
-        return dead
-
-    def _plan_restart(self, slot: "_Slot", how: str) -> None:
+    def _plan_restart(self, slot: "_Slot", reason: str) -> None:
         now = time.monotonic()
         slot.deaths = 1 if now - slot.started_at >= STEADY_SECONDS else slot.deaths + 1
         pause = pause_before_restart(slot.deaths)
         slot.due_at = now + pause
         when = f"in {pause:.1f} s" if pause else "now"
-        self._out(f"{slot.part.name}: {how}, starting it again {when}")
-
-    def _guarded(self, callback: Callable[..., None], *arguments: object) -> None:
-        """The supervisor outlives its callbacks: a database that is down must not stop the rest."""
-        try:
-            callback(*arguments)
-        except Exception as error:
-            self._out(f"{arguments[0]}: a callback failed: {error!r}")
+        self._out(f"{slot.part.name}: {reason}, restarting {when}")
 
     def _stop_all(self) -> None:
         self._out("stopping")
         for group in sorted({slot.part.stop_group for slot in self._slots}):
             members = [slot for slot in self._slots if slot.part.stop_group == group]
-            self._stop(members, self._grace_seconds.get(group, GRACE_SECONDS))
+            self._stop(members, self._grace_seconds[group])
 
     def _stop(self, members: list["_Slot"], grace: float) -> None:
         for slot in members:
@@ -228,47 +164,49 @@ class Supervisor:
             if left <= 0:
                 break
             self._wait(left)
-            self._bury_the_dead()
+            self._reap_all()
         for slot in members:
             if slot.process is not None:
-                self._out(f"{slot.part.name}: does not stop, killing it")
+                self._out(f"{slot.part.name}: did not stop, killing it")
                 slot.kill()
-        self._bury_the_dead()
+        self._reap_all()
+
+    def _reap_all(self) -> None:
+        for slot in self._slots:
+            slot.reap()
 
 
 class _Slot:
-    """A part, its present process if it has one, and when to start the next."""
+    """A part, its current process if there is one, and the time of its next start."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
         self.process: subprocess.Popen[bytes] | None = None
-        self.pid = 0
-        self.returncode = 0
         self.was_ready = part.ready is None
         self.started_at = 0.0
         self.due_at = 0.0
         self.deaths = 0
 
-    def has_ended(self) -> bool:
-        """True once for every process, when it has ended; what it left in its group is killed."""
+    def reap(self) -> int | None:
+        """Return the exit code of a process that has ended, and kill the rest of its group."""
         process = self.process
-        if process is None:
-            return False
-        # Look without reaping first: while the dead process keeps its number, the group of that
-        # number can be nobody else's. (The workers of a killed web server still hold its port.)
-        if not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            return False
+        # First check without reaping: until then no other process group can get its number. (The
+        # workers of a killed web server still hold its port.)
+        if process is None or not os.waitid(
+            os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
+        ):
+            return None
         self.kill()
-        self.pid, self.returncode, self.process = process.pid, process.wait(), None
-        return True
+        self.process = None
+        return process.wait()
 
     def terminate(self) -> None:
-        # Not Popen.terminate(), which would reap a dead process behind has_ended's back.
+        # Popen.terminate() would reap a dead process before `reap` sees it.
         if self.process is not None:
             os.kill(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the process with its group and wait until it is dead, not yet reaped."""
+        """Kill the process with its group and wait until it is dead, but do not reap it."""
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -277,39 +215,20 @@ class _Slot:
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    """What a child does before it becomes its program: have the system end it with its parent."""
+    """Return a preexec_fn that makes the system end the child with its parent."""
 
     def in_the_child() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # the parent died before the system knew
+        if os.getppid() != parent:  # the parent died before the call
             os._exit(1)
 
     return in_the_child
 
 
-def _how(returncode: int) -> str:
+def _describe_exit(returncode: int) -> str:
     if returncode >= 0:
         return f"ended with exit code {returncode}"
     try:
         return f"ended by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"ended by signal {-returncode}"
-
-
-def _try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_alive(pid: str) -> bool:
-    """Whether the process runs. Text that is no number comes from a lock just being taken: yes."""
-    if not pid.isdecimal():
-        return True
-    try:
-        state = Path("/proc", pid, "stat").read_text().rpartition(") ")[2][:1]
-    except OSError:
-        return False
-    return state not in "ZX"  # dead, and its parent has not looked yet

@@ -1,4 +1,4 @@
-"""`galley up`: everything on one machine in one process tree. Which parts, and how each begins."""
+"""`galley up`: run all parts of Galley on one machine, in one process tree."""
 
 import functools
 import http.client
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from domain.settings import SettingError, Settings
 from jobs.setup import redis_server
-from jobs.setup.supervisor import Part, Supervisor, lock_data_dir
+from jobs.setup.data_lock import lock_data_dir
+from jobs.setup.supervisor import Part, Supervisor
 
 WEB_THREADS = 8
 STOP_WEB, STOP_WORK, STOP_REDIS = range(3)
@@ -30,7 +31,7 @@ def up(settings: Settings) -> None:
         "REDIS_URL": redis_url,
     }
     _prepare(environment)
-    os.environ.pop("GALLEY_ADMIN_PASSWORD", None)  # no part needs it any more
+    os.environ.pop("GALLEY_ADMIN_PASSWORD", None)  # no part needs it
     Supervisor(
         [*redis, *_parts(settings, environment)],
         on_ready=lambda name: _announce(settings) if name == "web" else None,
@@ -45,7 +46,7 @@ def up(settings: Settings) -> None:
 
 
 def _check_port(settings: Settings) -> None:
-    """A taken port is said now, in words, instead of by a part that dies again and again."""
+    """Report a port in use at once, instead of restarting the web server again and again."""
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -53,12 +54,12 @@ def _check_port(settings: Settings) -> None:
         except OSError as error:
             raise SettingError(
                 f"GALLEY_HOST and GALLEY_PORT: cannot listen on {settings.host}:{settings.port} "
-                f"({error.strerror}); set GALLEY_PORT to a free port."
+                f"({error.strerror}). Set GALLEY_PORT to a free port."
             ) from None
 
 
 def _redis(settings: Settings) -> tuple[list[Part], str]:
-    """The private Redis as a part, unless the settings name another one."""
+    """Return the private Redis as a part, if the settings name no other, and the Redis URL."""
     if settings.redis_url:
         return [], settings.redis_url
     argv, url = redis_server.command(settings.data_dir)
@@ -67,14 +68,14 @@ def _redis(settings: Settings) -> tuple[list[Part], str]:
 
 
 def _prepare(environment: Mapping[str, str]) -> None:
-    """Migrate, and make the first user and the sample: in a process that is gone afterwards."""
+    """Migrate, and create the first user and the sample, in a short-lived process."""
     done = subprocess.run(
         [sys.executable, "-m", "jobs.setup.first_start"],
         env={**os.environ, **environment},
         check=False,
     )
     if done.returncode:
-        raise SettingError("The database could not be prepared; the reason stands above.")
+        raise SettingError("The database could not be prepared. Fix the error above.")
 
 
 def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
@@ -96,19 +97,19 @@ def _parts(settings: Settings, environment: Mapping[str, str]) -> list[Part]:
 
 
 def web_command(settings: Settings) -> list[str]:
-    """gunicorn with threads: a request waits for SQLite and little else, and memory is shared."""
+    """Return gunicorn's command line, with threads: they share memory, and requests mostly wait."""
     return [
         *(sys.executable, "-m", "gunicorn", "cli:web_application()"),
         *("--bind", _with_port(settings.host, settings.port)),
         *("--worker-class", "gthread", "--threads", str(WEB_THREADS)),
-        # A browser polls every second or slower: it should not need a new connection each time.
+        # Browsers poll every second or slower, and should not need a new connection each time.
         *("--keep-alive", "15", "--graceful-timeout", "5"),
         *("--log-level", "warning", "--no-control-socket"),
     ]
 
 
 def answers(settings: Settings) -> bool:
-    """Whether the web server of these settings answers now."""
+    """Return whether the web server of these settings answers now."""
     connection = http.client.HTTPConnection(_near(settings.host), settings.port, timeout=1)
     try:
         connection.request("GET", "/healthz")
@@ -120,12 +121,12 @@ def answers(settings: Settings) -> bool:
 
 
 def address(settings: Settings) -> str:
-    """Where a browser on this machine finds the web server."""
+    """Return the web server's URL for a browser on this machine."""
     return f"http://{_with_port(_near(settings.host), settings.port)}"
 
 
 def _near(host: str) -> str:
-    """Where this machine reaches what listens on `host`, which may mean on every address."""
+    """Return an address of this machine for a server that listens on `host`."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
     return everywhere.get(host, host)
 
@@ -140,7 +141,7 @@ def _announce(settings: Settings) -> None:
         f"""
 Galley is ready:  {url}
 Sign in as:       admin
-From a script:    curl -H "Authorization: Bearer $(galley token create admin --name curl)" \
+Use the API:      curl -H "Authorization: Bearer $(galley token create admin --name curl)" \
 {url}/api/workflows
 Stop it with:     Ctrl-C
 """,

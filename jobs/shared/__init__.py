@@ -1,1 +1,1 @@
-"""What workers, the reconciler, and setup have in common."""
+"""Code shared by workers, the reconciler, and setup."""

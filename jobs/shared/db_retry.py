@@ -1,7 +1,7 @@
-"""A database that is away for a while: who is in the middle of a step waits for it.
+"""Retry while the database is down.
 
-A restart of PostgreSQL, or a SQLite file that a backup holds, takes seconds; what a script did in
-minutes is not thrown away for that.
+A restart of PostgreSQL, or a backup that locks a SQLite file, takes seconds. The minutes of work of
+a step should not be lost because of that.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from domain.models import db
 log = logging.getLogger(__name__)
 
 AWAY = (OperationalError, InterfaceError)
-"""What is raised while the database does not answer, or its connection broke."""
+"""The exceptions of a database that does not answer, or of a broken connection."""
 
 TRY_EVERY_SECONDS = 0.5
 
@@ -25,22 +25,21 @@ T = TypeVar("T")
 
 
 def until_answered(work: Callable[[], T]) -> T:
-    """The result of `work`, which is a read or one transaction, and is repeated from its start.
+    """Return the result of `work`, a read or a single transaction, retrying it while necessary.
 
-    Work of a step ends at the latest with LeaseLost, when the database is back and the step was
-    given to somebody else.
+    A worker that waits too long gets LeaseLost when the database is back.
     """
     while True:
         try:
             return work()
         except AWAY as error:
-            log.warning("the database does not answer, trying again: %s", error)
+            log.warning("the database does not answer, retrying: %s", error)
             time.sleep(TRY_EVERY_SECONDS)
             reconnect()
 
 
 def reconnect() -> None:
-    """Give up the broken connection; where no new one is to be had, the next use says so."""
+    """Replace a broken connection. If that fails, the next use raises."""
     db.close()
     with contextlib.suppress(OperationalError):
         db.connect()

@@ -1,4 +1,4 @@
-"""Says in the log when the room on this host's disks has become little, or enough again."""
+"""Log when free disk space on this host runs low, and when there is enough again."""
 
 import logging
 import threading
@@ -8,30 +8,30 @@ from domain.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 0.5
-"""Less than a lease can be: a beat waits for no more than this, and only once."""
+WAIT_SECONDS = 0.5
+"""A heartbeat waits for no longer than this, and only once, so every lease is renewed in time."""
 
 
 class DiskWatch:
-    """Remembers what it found last."""
+    """The state of the disks when they were last checked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._state = disk.OK
-        self._looking = threading.Thread()
+        self._check = threading.Thread()
 
     def has_room(self) -> bool:
-        """Look. Whether new runs may begin here; what was found last while no disk answers.
+        """Check the disks, and return whether new runs may start.
 
-        A mount that hangs holds whoever looks at it, and hearts and reconcilers have other things
-        to do: so a thread looks, and there is no second one before it is back.
+        A mount that hangs would block the caller, so a thread does the check. While it hangs, the
+        last known state counts.
         """
-        if not self._looking.is_alive():
-            self._looking = threading.Thread(target=self._look, name="disk watch", daemon=True)
-            self._looking.start()
-            self._looking.join(PATIENCE_SECONDS)
-            if self._looking.is_alive():
-                log.warning("a disk does not answer; going on with what was known of it")
+        if not self._check.is_alive():
+            self._check = threading.Thread(target=self._look, name="disk watch", daemon=True)
+            self._check.start()
+            self._check.join(WAIT_SECONDS)
+            if self._check.is_alive():
+                log.warning("a disk does not answer, using its last known state")
         return self._state != disk.FULL
 
     def _look(self) -> None:

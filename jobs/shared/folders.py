@@ -1,4 +1,4 @@
-"""Removing folders, whatever scripts left in them."""
+"""Delete folders with arbitrary content."""
 
 import shutil
 import subprocess
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with all that scripts left in it; never raises.
+    """Delete a folder with everything in it. Never raises.
 
-    What Python cannot remove, the system's own tools may: folders nested a thousand deep, or made
-    unreadable. What even they leave is named by them on standard error.
+    The system's own tools also delete unreadable folders and those nested a thousand deep. They
+    report any remaining files on standard error.
     """
     try:
         shutil.rmtree(folder)

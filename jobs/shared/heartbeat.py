@@ -1,4 +1,4 @@
-"""A row in the database that says: this process is here, and was alive at this time."""
+"""Heartbeats: rows in the database that show which processes are alive."""
 
 import logging
 import os
@@ -14,16 +14,16 @@ from jobs.shared.db_retry import AWAY
 log = logging.getLogger(__name__)
 
 SEEN_EVERY_SECONDS = 10
-"""By the clock that all see: once it was set back, the last word is of another time."""
+"""Measured by wall clock, and due at once when that was set back."""
 
 
-def a_name() -> str:
-    """A name for this process that no other has or had."""
+def unique_name() -> str:
+    """Return a name that no other process ever has."""
     return f"{host.name()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-class Presence:
-    """The row of this process in the table of its kind."""
+class Heartbeat:
+    """The row of this process in the table of workers or reconcilers."""
 
     def __init__(
         self,
@@ -31,22 +31,19 @@ class Presence:
         name: str,
         more: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """more: gives the columns that only this table has, as they are now."""
+        """more: returns the current values of the columns that only this table has."""
         self._table = table
         self._name = name
         self._more = more
-        self._said: Mapping[str, Any] | None = None
-        self._said_at = 0
+        self._sent: Mapping[str, Any] | None = None
+        self._sent_at = 0
 
-    def say(self) -> None:
-        """Say "I am here", but not more often than it is of use to anybody.
-
-        When a column has changed it is of use at once.
-        """
+    def send(self) -> None:
+        """Send a heartbeat if one is due or a column has changed."""
         more = self._more()
         at = now()
-        is_fresh = 0 <= at - self._said_at < SEEN_EVERY_SECONDS * 1000
-        if more == self._said and is_fresh:
+        is_fresh = 0 <= at - self._sent_at < SEEN_EVERY_SECONDS * 1000
+        if more == self._sent and is_fresh:
             return
         pid = os.getpid()
         with write():
@@ -60,10 +57,10 @@ class Presence:
             ).on_conflict(
                 conflict_target=[self._table.name], update={"seen_at": at, **more}
             ).execute()
-        self._said, self._said_at = more, at
+        self._sent, self._sent_at = more, at
 
     def end(self) -> None:
-        """Leave in an orderly way; whoever cannot is found missing by the reconciler."""
+        """Delete the row. The reconciler deletes the rows of crashed processes."""
         try:
             with write():
                 self._table.delete().where(self._table.name == self._name).execute()

@@ -1,7 +1,7 @@
-"""Which machine this is and which of its processes are alive.
+"""The identity of this host, and the start times of its processes.
 
-Two containers may share a hostname but not their process numbers: so the name of a host says which
-boot of which kernel, and which set of process numbers.
+Containers may share a hostname but not their pids. So the identity of a host includes the boot of
+its kernel and the pid namespace.
 """
 
 import functools
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @functools.cache
 def identity() -> str:
-    """The same for all processes that see each other's numbers, different for all others."""
+    """Return an identity that exactly the processes with a common pid namespace share."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
     processes = Path("/proc/self/ns/pid").stat().st_ino
     return f"{name()}/{boot}/{processes}"
@@ -20,12 +20,12 @@ def identity() -> str:
 
 @functools.cache
 def name() -> str:
-    """The hostname, fit for a worker's name."""
+    """Return the hostname as part of a worker's name."""
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "host"
 
 
 def started(pid: int) -> int | None:
-    """When a process began, in the kernel's ticks since boot; None if it is not (any more)."""
+    """Return the start of a process in kernel ticks since boot, or None if it does not run."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

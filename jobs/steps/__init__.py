@@ -1,4 +1,4 @@
-"""The kinds of steps. To add one: a module with a function `run`, and a line in KINDS."""
+"""The kinds of steps. To add one, write a module with a function `run` and add it to KINDS."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from jobs.steps.context import Outcome, StepContext
 Kind = Callable[[StepContext], Outcome]
 
 
-def _with_sentences(kind: Kind) -> Kind:
-    """What keeps a step from being done ends it as Failed, with the sentence that says why."""
+def _failing_with_message(kind: Kind) -> Kind:
+    """Turn expected errors of a kind into the outcome Failed with a message."""
 
     def run_kind(context: StepContext) -> Outcome:
         try:
@@ -27,9 +27,9 @@ def _with_sentences(kind: Kind) -> Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "Build": _with_sentences(build.run),
-    "Test": _with_sentences(test.run),
-    "Deploy": _with_sentences(deploy.run),
+    "Build": _failing_with_message(build.run),
+    "Test": _failing_with_message(test.run),
+    "Deploy": _failing_with_message(deploy.run),
 }
 
 __all__ = ["KINDS", "Outcome", "StepContext"]

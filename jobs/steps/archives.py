@@ -1,8 +1,8 @@
-"""Unpacking an archive that a stranger may have made.
+"""Unpack untrusted archives.
 
-Python's own filters for this are missing before 3.11.4, and for zip there are none. What makes it
-safe here is the order: first folders and files, by names that cannot climb out, and only then the
-links, which have to end inside. So nothing is ever written through a link.
+Python has no filters for this before 3.11.4, and none for zip. The order makes it safe: first
+folders and files, whose names cannot leave the target folder, and only then the links, which must
+end inside it. So nothing is ever written through a link.
 """
 
 import lzma
@@ -30,14 +30,14 @@ _BROKEN = (
     ValueError,
     lzma.LZMAError,
     EOFError,
-    KeyError,  # a hard link to nothing
-    RuntimeError,  # a zip with a password or an unknown compression; links in a circle
+    KeyError,  # a hard link without a target
+    RuntimeError,  # a zip with a password or an unknown compression, or a loop of links
 )
 
 
 @dataclass(frozen=True)
 class _Member:
-    """A folder has neither `link` nor `open`; `link` is where a symbolic link points."""
+    """An entry of an archive: a symbolic link with `link`, a file with `open`, or else a folder."""
 
     name: str
     is_executable: bool = False
@@ -46,14 +46,14 @@ class _Member:
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is unpacked when it is deployed. Wheels, for one, are not."""
+    """Return whether deploying a file of this name unpacks it. Wheels, for example, stay whole."""
     return name.lower().endswith((*TAR_SUFFIXES, ".zip"))
 
 
 def unpack(archive: Path, into: Path) -> None:
-    """Unpack into an existing empty folder. Raises StepFailed; then the folder is worth nothing.
+    """Unpack into an existing empty folder. Raises StepFailed, which leaves the folder incomplete.
 
-    Kept of the modes is only who may execute: files are 0644 or 0755, folders 0755.
+    Files get mode 0644, or 0755 if they are executable. Folders get 0755.
     """
     members = _zip_members if archive.name.lower().endswith(".zip") else _tar_members
     try:
@@ -90,7 +90,7 @@ def _target(name: str, into: Path) -> Path:
 
 
 def _write(opened: Callable[[], IO[bytes]], target: Path, bytes_left: int) -> int:
-    """Copy until the end, which the archive may have lied about; the number of bytes."""
+    """Copy to the real end, whatever size the archive declares. Returns the number of bytes."""
     written = 0
     with opened() as source, target.open("wb") as copy:
         while chunk := source.read(CHUNK_BYTES):
@@ -102,7 +102,7 @@ def _write(opened: Callable[[], IO[bytes]], target: Path, bytes_left: int) -> in
 
 
 def _make_links(links: list[tuple[Path, str]], into: Path) -> None:
-    """All folders exist by now, so no link is made by way of another one."""
+    """Create the links. All folders exist by now, so no link is created through another one."""
     for target, link in links:
         target.unlink(missing_ok=True)
         target.symlink_to(link)
@@ -130,7 +130,7 @@ def _opener(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], IO[byte
     def opened() -> IO[bytes]:
         file = tar.extractfile(info)
         if file is None:
-            raise tarfile.ReadError(f"{info.name!r} is a link to something that is no file")
+            raise tarfile.ReadError(f"{info.name!r} does not link to a file")
         return file
 
     return opened

@@ -1,4 +1,4 @@
-"""Build: a script makes files, and they become the packages of a new release."""
+"""Build: the files that a script creates become the packages of a new release."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MAX_VERSION_BYTES = 1000
 
 
 def run(context: StepContext) -> Outcome:
-    """Run the script; what it left in $GALLEY_OUTPUT is stored, and released in `record`."""
+    """Run the script and store the files in $GALLEY_OUTPUT, which `record` releases."""
     folders = prepare_folders(context)
     environment = build_environment(context, folders)
     result = context.run_script(context.spec["script"], environment, folders.workspace)
@@ -32,12 +32,15 @@ def run(context: StepContext) -> Outcome:
 
 
 def _version(context: StepContext, folders: Folders) -> str | None:
-    """What the script wrote, else the run's parameter; None for the next whole number."""
+    """Return the version that the script wrote, else the run's parameter.
+
+    Returns None to use the next whole number.
+    """
     written = read_text(folders.version_file, "$GALLEY_VERSION_FILE", MAX_VERSION_BYTES).strip()
-    wanted = written or str(context.parameters.get("version", "")).strip()
-    where = "$GALLEY_VERSION_FILE" if written else "the run's parameters"
-    _check_no_secret(context, wanted, f"The version in {where}")
-    return check_version(wanted) if wanted else None
+    version = written or str(context.parameters.get("version", "")).strip()
+    source = "$GALLEY_VERSION_FILE" if written else "the run's parameters"
+    _check_no_secret(context, version, f"The version in {source}")
+    return check_version(version) if version else None
 
 
 def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
@@ -48,8 +51,10 @@ def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
         try:
             stored = storage.put(file)
         except OSError as error:
-            why = error.strerror or str(error)
-            raise StepFailed(f"{path} could not be stored: {why}. Nothing was released.") from error
+            reason = error.strerror or str(error)
+            raise StepFailed(
+                f"{path} could not be stored: {reason}. Nothing was released."
+            ) from error
         packages.append(NewPackage(path, stored.size, stored.sha256))
         context.log.note(f"Stored {path}: {stored.size:,} bytes, SHA-256 {stored.sha256}.")
     if not packages:
@@ -60,12 +65,12 @@ def _store(context: StepContext, folders: Folders) -> list[NewPackage]:
 
 
 def _check_no_secret(context: StepContext, text: str, label: str) -> None:
-    """Versions and names are shown to everybody, and one that was masked would be of no use."""
+    """Refuse a public name that holds a secret: a masked one would be useless."""
     if context.log.mask(text) == text:
         return
     raw = text.encode()
-    found = [name for name, its in context.secrets.items() if Masker([its]).mask(raw) != raw]
-    raise StepFailed(f"{label} holds the secret {', '.join(found)}; nothing was released.")
+    found = [name for name, value in context.secrets.items() if Masker([value]).mask(raw) != raw]
+    raise StepFailed(f"{label} holds the secret {', '.join(found)}. Nothing was released.")
 
 
 def _release(

@@ -1,4 +1,4 @@
-"""What a step is given, and what it answers."""
+"""The input and the outcome of a step's attempt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Record = Callable[[], dict[str, Any]]
 
 @dataclass
 class StepContext:
-    """One attempt of a step, and all it may know and use."""
+    """One attempt of a step, with everything that its kind may use."""
 
     claim: Claim
     step_name: str
@@ -27,36 +27,36 @@ class StepContext:
     triggered_by: str
     parameters: dict[str, str | int | float | bool]
     spec: dict[str, Any]
-    """The snapshot of its configuration: see domain.models.StepSpec."""
+    """The configuration at the start of the run: see domain.models.StepSpec."""
     folder: Path
-    """Its own: exists, empty, private, removed afterwards."""
+    """Private, empty at first, and deleted afterwards."""
     log: LogWriter
     settings: Settings
     secrets: dict[str, str] = field(repr=False)
-    """Of the project, by the names of their variables."""
+    """The project's secrets: name of the variable → value."""
     run_script: Callable[[str, dict[str, str], Path], Result]
-    """(script, environment, working directory); the time limit and stops are seen to."""
+    """Takes the script, environment and working directory. Handles time limit and stops."""
 
 
 @dataclass
 class Outcome:
-    """How an attempt ended."""
+    """The end of an attempt."""
 
     status: str
     """Succeeded, Failed or Cancelled."""
     message: str = ""
     exit_code: int | None = None
     stopped: Stop | None = None
-    """Set when its script was made to end."""
+    """Set if its script was stopped."""
     record: Record | None = None
-    """Runs inside the finishing transaction: adds rows, returns further columns of the step.
+    """Adds rows in the finishing transaction, and returns further columns of the step.
 
-    It may raise StepFailed: then nothing is recorded, and the step ends as Failed.
+    If it raises StepFailed, nothing is recorded, and the step ends as Failed.
     """
 
 
 def outcome_of(result: Result) -> Outcome:
-    """What the end of a script means for its step, when nothing else decides."""
+    """Return the outcome of a step that depends only on the end of its script."""
     if result.stopped is Stop.CANCELLED:
         status = CANCELLED
     else:

@@ -1,4 +1,4 @@
-"""Deploy: one artifact goes into one environment, and what is there now is recorded."""
+"""Deploy: deliver one artifact to one environment, and record the deployment."""
 
 from domain.definitions.references import artifact_path
 from domain.engine import StepFailed, deployments, owned
@@ -20,9 +20,9 @@ from jobs.steps.environment import prepare_folders
 
 
 def run(context: StepContext) -> Outcome:
-    """Pick the artifact, note that it is on its way, hand a checked copy to the driver."""
-    artifact = until_answered(lambda: _pick(context))
-    check_version(artifact.version)  # names a folder of the target, and its row is not signed
+    """Choose the artifact, record the start, and give the driver a checked copy."""
+    artifact = until_answered(lambda: _artifact(context))
+    check_version(artifact.version)  # it names a folder of the target, and its row is not signed
     folders = prepare_folders(context)
     file = context.folder / "artifact" / artifact.path.rpartition("/")[2]
     open_storage(context.settings).copy_to(artifact.sha256, file)
@@ -30,11 +30,11 @@ def run(context: StepContext) -> Outcome:
     until_answered(lambda: _begin(context, artifact))
     outcome = _deliver(Delivery(context, folders, artifact, file))
     if outcome.status != SUCCEEDED:
-        outcome.message = f"{outcome.message} {_what_is_there(context)}"
+        outcome.message = f"{outcome.message} {_still_deployed(context)}"
     return outcome
 
 
-def _pick(context: StepContext) -> Artifact:
+def _artifact(context: StepContext) -> Artifact:
     path = artifact_path(context.spec["artifactPath"])
     if path is None:
         raise StepFailed(f"{context.spec['artifactPath']!r} is not an artifact path.")
@@ -64,14 +64,12 @@ def _deliver(delivery: Delivery) -> Outcome:
     except (StepFailed, SettingError) as failure:
         return Outcome(FAILED, str(failure))
     except OSError as error:
-        return Outcome(FAILED, f"The deployment could not be made: {error}.")
+        return Outcome(FAILED, f"The deployment failed: {error}.")
 
 
-def _what_is_there(context: StepContext) -> str:
-    before = until_answered(lambda: release_deployments.last_good(context.spec["environmentId"]))
+def _still_deployed(context: StepContext) -> str:
+    """Describe the state of the environment after a failed deployment."""
+    last = until_answered(lambda: release_deployments.last_good(context.spec["environmentId"]))
     if context.spec["driver"] == "directory":
-        return f"{before} is still deployed." if before else "Nothing is deployed there yet."
-    return (
-        "What it had changed by then stays. "
-        f"The last deployment there that succeeded: {before or 'none'}."
-    )
+        return f"{last} is still deployed." if last else "Nothing is deployed there yet."
+    return f"Partial changes may remain. The last successful deployment there: {last or 'none'}."

@@ -1,8 +1,8 @@
-"""The drivers of environments: how an artifact gets to where it is used.
+"""The drivers of environments, which deliver artifacts.
 
-A driver is called once for each deployment, and two never work for the same environment at a time.
-It answers with an Outcome or raises StepFailed or OSError; either way it leaves what was deployed
-before in place, as far as it can.
+A driver is called once per deployment, and only one works on an environment at a time. It returns
+an Outcome, or raises StepFailed or OSError. If it fails, it leaves the previous deployment in place
+as far as possible.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _UNFINISHED = ".galley-new-"
 
 @dataclass(frozen=True)
 class Delivery:
-    """What goes where: `file` is a checked copy of the artifact in the step's own folder."""
+    """A deployment in progress. `file` is a checked copy of the artifact in the step's folder."""
 
     context: StepContext
     folders: Folders
@@ -49,7 +49,7 @@ class Delivery:
 
 
 def by_script(delivery: Delivery) -> Outcome:
-    """A script of the environment does it; its exit code decides."""
+    """Run the environment's script, whose exit code decides."""
     context, artifact = delivery.context, delivery.artifact
     environment = {
         **build_environment(context, delivery.folders),
@@ -66,7 +66,7 @@ def by_script(delivery: Delivery) -> Outcome:
 
 
 def to_storage(delivery: Delivery) -> Outcome:
-    """Copy to `<url>/<version>/<file name>`; credentials are those of the worker."""
+    """Copy to `<url>/<version>/<file name>` with the worker's credentials."""
     files, root = remote(delivery.settings["url"], "The url of the environment")
     until_answered(lambda: _check_owned(delivery))
     target = f"{root}/{delivery.artifact.version}/{delivery.file.name}"
@@ -81,7 +81,7 @@ def to_storage(delivery: Delivery) -> Outcome:
 
 
 def _check_owned(delivery: Delivery) -> None:
-    """The copy itself cannot be fenced; but a worker that was paused long ago stops here."""
+    """Stop a worker that was paused for long: the copy itself cannot check the lease."""
     with owned(delivery.context.claim):
         pass
 
@@ -90,43 +90,43 @@ def _check_owned(delivery: Delivery) -> None:
 
 
 def to_directory(delivery: Delivery) -> Outcome:
-    """Unpack into `releases/<version>` below a folder, then switch its link `current` at once.
+    """Unpack into `<path>/releases/<version>`, then switch the link `<path>/current` atomically.
 
-    A file that is no archive is copied into that folder. A folder in `releases` never changes: the
-    same version with another content gets a name of its own, `<version>~2`.
+    A file that is not an archive is copied. Folders in `releases` never change: different content
+    of the same version goes to `<version>~2`.
     """
     root = Path(delivery.settings["path"])
     releases = root / "releases"
     releases.mkdir(parents=True, exist_ok=True)
-    with _alone_in(root):
+    with _locked(root):
         _check_link(root / "current")
-        release = _place(delivery, releases)
-        os.utime(release)  # its age is when it was last deployed, which decides what is kept
+        release = _prepare_release(delivery, releases)
+        os.utime(release)  # the time of its last deployment decides whether it is deleted
         until_answered(lambda: _switch_while_owned(delivery, root / "current", release))
-        _tidy(delivery, releases, release)
+        _delete_old_releases(delivery, releases, release)
     return Outcome(SUCCEEDED, f"{delivery.artifact} is current in {root} ({release.name}).")
 
 
 @contextlib.contextmanager
-def _alone_in(root: Path) -> Iterator[None]:
-    """Environments may share a folder; without this they would clear away each other's work."""
+def _locked(root: Path) -> Iterator[None]:
+    """Lock the folder, as environments that share it would delete each other's files."""
     handle = os.open(root / ".galley-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise StepFailed(f"Something else is being deployed into {root} right now.") from None
+        raise StepFailed(f"Another deployment to {root} is in progress. Rerun later.") from None
     finally:
         os.close(handle)
 
 
 def _check_link(current: Path) -> None:
     if current.exists() and not current.is_symlink():
-        raise StepFailed(f"{current} is no link, so it cannot be switched; move it away first.")
+        raise StepFailed(f"{current} is not a link. Move it away, then rerun.")
 
 
-def _place(delivery: Delivery, releases: Path) -> Path:
-    """The folder with the artifact's content: a new one, or the one that has it already."""
+def _prepare_release(delivery: Delivery, releases: Path) -> Path:
+    """Return a folder with the artifact's content, created if there is none yet."""
     new = releases / f"{_UNFINISHED}{delivery.context.claim.token[:8]}"
     new.mkdir()
     new.chmod(0o755)
@@ -150,7 +150,7 @@ def _place(delivery: Delivery, releases: Path) -> Path:
 
 
 def _digest(folder: Path) -> str:
-    """Tells whether two folders hold the same: names, kinds, who may execute, content."""
+    """Return a digest of a folder: names, file types, executable bits and content."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
@@ -165,36 +165,32 @@ def _digest(folder: Path) -> str:
 
 
 def _switch_while_owned(delivery: Delivery, current: Path, release: Path) -> None:
-    """Switch, unless the step was taken away.
+    """Switch the link in a transaction that holds the lease.
 
-    Inside a transaction: nobody can take the step away between the look and the switch, so a worker
-    that was paused and replaced never overwrites what was deployed meanwhile. When the database
-    goes away after the switch, it is made again: whoever still owns the step changes nothing by it.
+    So a worker that was paused and replaced never overwrites a later deployment. If the database
+    fails after the switch, the switch is repeated, which is harmless while the lease is held.
     """
     with owned(delivery.context.claim):
         _switch(current, release)
 
 
 def _switch(current: Path, release: Path) -> None:
-    """Whoever looks sees the old release or the new one, never none."""
+    """Replace the link atomically, so that it is never missing."""
     link = current.with_name(f"{_UNFINISHED}current")
     link.unlink(missing_ok=True)
     link.symlink_to(release.relative_to(current.parent))
     link.replace(current)
 
 
-def _tidy(delivery: Delivery, releases: Path, current: Path) -> None:
-    """Keep only the last releases. Trouble with that is noted, but fails no deployment."""
+def _delete_old_releases(delivery: Delivery, releases: Path, current: Path) -> None:
+    """Delete unfinished releases, and all complete ones but the newest `keep`."""
     folders = [path for path in releases.iterdir() if path.is_dir() and not path.is_symlink()]
-    whole = [path for path in folders if not path.name.startswith(".") and path != current]
-    whole.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    complete = [path for path in folders if not path.name.startswith(".") and path != current]
+    complete.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     keep = int(delivery.settings.get("keep", DEFAULT_KEEP))
-    broken_off = [path for path in folders if path.name.startswith(_UNFINISHED)]
-    for path in whole[max(keep, 1) - 1 :] + broken_off:
-        try:
-            remove_tree(path)
-        except OSError as error:
-            delivery.context.log.note(f"The old release {path} could not be removed: {error}")
+    unfinished = [path for path in folders if path.name.startswith(_UNFINISHED)]
+    for path in complete[max(keep, 1) - 1 :] + unfinished:
+        remove_tree(path)
 
 
 DRIVERS: dict[str, Callable[[Delivery], Outcome]] = {

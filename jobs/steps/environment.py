@@ -1,4 +1,4 @@
-"""What a script sees: its folders and its environment, built up from nothing."""
+"""The folders and environment variables of a script, independent of the worker's own."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.definitions.parameters import variable_name
-from jobs.scripts.runner import COOKIE
+from jobs.scripts.process_tree import COOKIE
 from jobs.steps.context import StepContext
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -14,7 +14,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where an attempt works; all below its own folder."""
+    """The folders and files of an attempt, all below its own folder."""
 
     workspace: Path
     temporary: Path
@@ -26,7 +26,7 @@ class Folders:
 
 
 def prepare_folders(context: StepContext) -> Folders:
-    """Make the folders of an attempt and the file of its parameters."""
+    """Create the folders of an attempt and the file of its parameters."""
     root = context.folder
     folders = Folders(
         workspace=root / "workspace",
@@ -37,20 +37,14 @@ def prepare_folders(context: StepContext) -> Folders:
         version_file=root / "version",
         parameters=root / "parameters.json",
     )
-    for folder in (
-        folders.workspace,
-        folders.temporary,
-        folders.output,
-        folders.reports,
-        folders.releases,
-    ):
-        folder.mkdir()
+    for name in ("workspace", "tmp", "output", "reports", "releases"):
+        (root / name).mkdir()
     folders.parameters.write_text(json.dumps(context.parameters, ensure_ascii=False), "utf-8")
     return folders
 
 
 def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
-    """The whole environment of a script. Secrets can replace nothing else of it."""
+    """Return the whole environment of a script. No secret can override another variable."""
     claim = context.claim
     return {
         **context.secrets,
@@ -77,10 +71,9 @@ def build_environment(context: StepContext, folders: Folders) -> dict[str, str]:
 
 
 def _search_path(given: str | None) -> str:
-    """The PATH of scripts: the given one, else the system's usual one.
+    """Return the configured PATH of scripts, else the usual one.
 
-    The folder of the Python that Galley was installed with comes last: on a machine without
-    another one, scripts find `python3` all the same.
+    The latter ends with the folder of Galley's own Python, so scripts always find a `python3`.
     """
     own = str(Path(sys.base_prefix, "bin"))
     if given or own in SYSTEM_PATH.split(":"):
@@ -89,5 +82,5 @@ def _search_path(given: str | None) -> str:
 
 
 def _text(value: str | int | float | bool) -> str:
-    """Numbers and booleans as in JSON: `true`, not Python's `True`."""
+    """Format numbers and booleans as in JSON: `true`, not Python's `True`."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,8 +1,8 @@
-"""Reading what a script left behind, without being led astray by it.
+"""Read the files that an untrusted script created.
 
-A script may leave links to anywhere, pipes, devices or names that mean something elsewhere, and a
-process of it may still be changing things. So folders are walked by handle, no link is ever
-followed, and whatever is no regular file with a plain name is refused with a sentence.
+A script may create links to anywhere, pipes, devices or dangerous names, and its processes may
+still be changing files. So folders are opened relative to their parent's handle, links are never
+followed, and anything but a regular file with a plain name is refused with a sentence.
 """
 
 import contextlib
@@ -26,24 +26,23 @@ MAX_SHOWN = 300
 
 _BAD_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Not blocking: opening a named pipe would else wait for somebody to write to it.
+# Non-blocking, because opening a named pipe would wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def _if_plain(path: str) -> str:
-    """The path, if who masks the message as a whole finds every secret in it."""
+    """Hide a path that is escaped or cut in a message, where masking would miss its secrets."""
     return "…" if len(path) > MAX_SHOWN or _BAD_CHARACTERS.search(path) else path
 
 
 def files_in(
     root: Path, label: str, suffix: str = "", mask: Callable[[str], str] = _if_plain
 ) -> Iterator[tuple[str, BinaryIO]]:
-    """Every file below a folder, by name: its path from there, and the file, open until the next.
+    """Return the files below a folder in order, as relative path and a file open until the next.
 
-    label: what to call the folder, such as `$GALLEY_OUTPUT`. suffix: of the files that count; the
-    others may be anything. mask: takes the secrets out of a path before it is escaped and cut for a
-    message; without it, a path that needs either is left out. A folder that is gone is empty.
-    Raises StepFailed, naming the file.
+    label: the folder's name in messages, such as `$GALLEY_OUTPUT`. suffix: ignore other files.
+    mask: masks the secrets in a path before it is escaped and cut for a message; by default, such
+    paths are hidden. A missing folder is empty. Raises StepFailed, which names the file.
     """
     try:
         folder = os.open(root, _FOLDER)
@@ -62,7 +61,7 @@ def files_in(
 
 
 def read_text(path: Path, label: str, max_bytes: int) -> str:
-    """The text of a small file, '' if there is none. Raises StepFailed."""
+    """Return the text of a small file, or '' if it is missing. Raises StepFailed."""
     if not os.path.lexists(path):
         return ""
     with _regular_file(path, lambda: label) as file:
@@ -77,13 +76,13 @@ def read_text(path: Path, label: str, max_bytes: int) -> str:
 
 @dataclass(frozen=True)
 class _Names:
-    """What a folder and the paths in it are called in messages."""
+    """The names of a folder and its paths in messages."""
 
     label: str
     mask: Callable[[str], str]
 
     def shown(self, path: str) -> str:
-        """A path, masked first: half a secret would not be found any more."""
+        """Mask a path, then escape and cut it: part of a secret would not be recognized."""
         shown = _BAD_CHARACTERS.sub(lambda bad: ascii(bad[0])[1:-1], self.mask(path))
         return f"{shown[:MAX_SHOWN]}…" if len(shown) > MAX_SHOWN else shown
 
@@ -106,11 +105,11 @@ def _walk(folder: int, prefix: str, names: _Names, suffix: str) -> Iterator[tupl
 
 
 def _check_path(path: str, names: _Names) -> None:
-    """Refuse what could not be stored, shown or downloaded under the same name again."""
+    """Refuse a path that could not be stored, shown or downloaded unchanged."""
     if _BAD_CHARACTERS.search(path):
         raise StepFailed(
-            f"{names.label} holds a file whose name has control characters, a backslash or is not "
-            f"UTF-8: {names.shown(path)}."
+            f"{names.label} holds a file whose name has control characters or backslashes, or is "
+            f"not UTF-8: {names.shown(path)}."
         )
     if len(path) > MAX_PATH:
         raise StepFailed(f"{names.full(path)} has a path of more than {MAX_PATH} characters.")
@@ -119,7 +118,7 @@ def _check_path(path: str, names: _Names) -> None:
 @contextlib.contextmanager
 def _inner_folder(name: str, parent: int, path: str, names: _Names) -> Iterator[int]:
     if path.count("/") >= MAX_DEPTH:
-        raise StepFailed(f"{names.label} holds folders that lie more than {MAX_DEPTH} deep.")
+        raise StepFailed(f"{names.label} holds folders nested more than {MAX_DEPTH} deep.")
     try:
         folder = os.open(name, _FOLDER, dir_fd=parent)
     except OSError as error:
@@ -151,4 +150,4 @@ def _unreadable(shown: str, error: OSError) -> StepFailed:
 
 
 def _no_file(shown: str) -> StepFailed:
-    return StepFailed(f"{shown} is a link, a pipe or a device; only files and folders are taken.")
+    return StepFailed(f"{shown} is a link, pipe or device. Only files and folders are allowed.")

@@ -1,7 +1,6 @@
-"""Tests out of JUnit XML reports, whoever wrote them.
+"""Read tests from untrusted JUnit XML reports.
 
-Reports come from scripts, so they are read as what they are: text from a stranger. Entities are
-refused, sizes are bounded, and a report is never in memory as a whole.
+Entities are refused, sizes are limited, and no report is in memory as a whole.
 """
 
 import math
@@ -17,7 +16,7 @@ from jobs.steps.files import files_in
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 MAX_ALL_BYTES = 4 * MAX_REPORT_BYTES
 MAX_CASES = 200_000
-"""Of a step. Reading a million takes the worker ten seconds and half a gigabyte."""
+"""Per step. A million tests take ten seconds and half a gigabyte to read."""
 MAX_MESSAGE = 16 * 1024
 MAX_NAME = 1000
 MAX_SUITE = 500
@@ -39,17 +38,17 @@ class Case:
 
 @dataclass
 class Reports:
-    """Everything read: tests in the order of the files, and a sentence for each file at fault."""
+    """The tests in the order of the files, and a sentence for each invalid file."""
 
     cases: list[Case] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
 
 def read_reports(folder: Path, mask: Callable[[str], str]) -> Reports:
-    """Read every *.xml file below a folder; XML that is no JUnit report is passed over.
+    """Read every *.xml file below a folder, and ignore XML that is not a JUnit report.
 
-    A file at fault does not hide the others; of a broken one the tests before the fault count.
-    mask: takes the secrets out of a text, before anything is cut off.
+    An invalid file does not affect the others, and its tests before the error count.
+    mask: masks the secrets in a text before it is cut.
     """
     reports = Reports()
     left = MAX_ALL_BYTES
@@ -57,30 +56,30 @@ def read_reports(folder: Path, mask: Callable[[str], str]) -> Reports:
         for path, file in files_in(folder, "$GALLEY_REPORTS", suffix=".xml"):
             size = _size(file)
             if size > min(left, MAX_REPORT_BYTES):
-                reports.faults.append(f"The report {path} is too large to be read: {size:,} bytes.")
+                reports.errors.append(f"The report {path} is too large: {size:,} bytes.")
                 continue
             left -= size
             _read(path, file, reports, mask)
     except StepFailed as failure:
-        reports.faults.append(str(failure))
+        reports.errors.append(str(failure))
     return reports
 
 
 def _read(path: str, file: BinaryIO, reports: Reports, mask: Callable[[str], str]) -> None:
-    # Here, because most steps leave no report and every worker would pay for it.
+    # Imported here, because most steps have no report.
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError
 
     try:
         for case in _cases(file, mask):
             if len(reports.cases) == MAX_CASES:
-                reports.faults.append(f"The reports hold more than {MAX_CASES:,} tests.")
+                reports.errors.append(f"The reports hold more than {MAX_CASES:,} tests.")
                 return
             reports.cases.append(case)
     except DefusedXmlException:
-        reports.faults.append(f"The report {path} is refused: it declares entities.")
+        reports.errors.append(f"The report {path} is refused because it declares entities.")
     except (ParseError, LookupError, ValueError) as error:
-        reports.faults.append(f"The report {path} is not valid XML: {error}.")
+        reports.errors.append(f"The report {path} is not valid XML: {error}.")
 
 
 def _cases(file: BinaryIO, mask: Callable[[str], str]) -> Iterator[Case]:
@@ -100,7 +99,7 @@ def _cases(file: BinaryIO, mask: Callable[[str], str]) -> Iterator[Case]:
             suites = [outer.get("name", "") for outer in above if outer.tag == "testsuite"]
             yield _case(TestCase.fromelem(element), suites[-1] if suites else "", mask)
         if above and not inside_case:
-            above[-1].remove(element)  # what has been read needs no memory any more
+            above[-1].remove(element)  # free its memory
 
 
 def _case(case: Any, suite: str, mask: Callable[[str], str]) -> Case:
@@ -121,7 +120,7 @@ def _case(case: Any, suite: str, mask: Callable[[str], str]) -> Case:
 
 
 def _milliseconds(case: Any) -> int | None:
-    """None where the report says nothing, or nothing that is a duration."""
+    """Return the duration of a test, or None if it is missing or invalid."""
     try:
         seconds = case.time
     except ValueError:
@@ -132,7 +131,7 @@ def _milliseconds(case: Any) -> int | None:
 
 
 def _short(message: str) -> str:
-    """The beginning and the end, where what went wrong usually stands."""
+    """Shorten a message to its beginning and end, which usually name the error."""
     if len(message) <= MAX_MESSAGE:
         return message
     half = MAX_MESSAGE // 2

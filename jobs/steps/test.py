@@ -1,4 +1,4 @@
-"""Test: a suite's script tries releases, and its reports become the tests of the step."""
+"""Test: a suite's script tests releases, and its reports become the step's test results."""
 
 import os
 from collections import Counter
@@ -17,27 +17,27 @@ from jobs.steps.context import Outcome, StepContext, outcome_of
 from jobs.steps.environment import build_environment, prepare_folders
 from jobs.steps.junit import ERROR, FAIL, PASS, SKIP, Case, read_reports
 
-MAX_KEPT = 50_000
-"""Rows for one step; each thousand costs about 40 ms of the finishing transaction."""
+MAX_STORED = 50_000
+"""Rows per step. A thousand take about 40 ms of the finishing transaction."""
 
 _NAMED = 5
 
 
 def run(context: StepContext) -> Outcome:
-    """Lay out the releases, run the script, read the reports. Any bad test fails the step."""
+    """Copy the releases, run the script and read the reports. Any failed test fails the step."""
     folders = prepare_folders(context)
     releases = until_answered(lambda: _releases(context))
-    lay_out(context, releases, folders.releases)
+    copy_packages(context, releases, folders.releases)
     environment = build_environment(context, folders)
     result = context.run_script(context.spec["script"], environment, folders.workspace)
     outcome = outcome_of(result)
     if result.stopped or result.problem:
         return outcome
     reports = read_reports(folders.reports, context.log.mask)
-    if reports.faults or any(case.result in results.FAILURES for case in reports.cases):
+    if reports.errors or any(case.result in results.FAILURES for case in reports.cases):
         outcome.status = FAILED
-    remarks = [outcome.message, *reports.faults[:_NAMED], summary(reports.cases)]
-    # Masked here, as it may become the message of a test as well.
+    remarks = [outcome.message, *reports.errors[:_NAMED], summary(reports.cases)]
+    # Masked here, because it may also become the message of a test.
     outcome.message = context.log.mask(" ".join(filter(None, remarks)))
     cases = reports.cases or [_suite_as_test(context, outcome)]
     outcome.record = lambda: _record(context, cases)
@@ -48,13 +48,13 @@ def _releases(context: StepContext) -> Sequence[Release]:
     return resolve_references(context.spec["releaseIds"], context.claim.run_id, context.project_id)
 
 
-def lay_out(context: StepContext, releases: Sequence[Release], folder: Path) -> None:
-    """Copy the packages to `<ingredient>/<version>/…`, checked against their SHA-256; read-only."""
+def copy_packages(context: StepContext, releases: Sequence[Release], folder: Path) -> None:
+    """Copy the packages to `<ingredient>/<version>/…` read-only, and check their SHA-256."""
     storage = open_storage(context.settings)
     for artifact in until_answered(lambda: artifacts_of(releases)):
         target = folder / artifact.ingredient_id / artifact.version / artifact.path
         if not Path(os.path.normpath(target)).is_relative_to(folder):  # rows are not signed
-            raise StepFailed(f"{artifact} names a place outside the folder of its release.")
+            raise StepFailed(f"{artifact} has a path outside the folder of its release.")
         storage.copy_to(artifact.sha256, target)
         target.chmod(0o444)
     for release in releases:
@@ -65,7 +65,7 @@ def lay_out(context: StepContext, releases: Sequence[Release], folder: Path) -> 
 
 
 def summary(cases: Sequence[Case]) -> str:
-    """`2 of 41 tests failed: a, b.` or `38 of 41 tests passed, 3 skipped.`; '' for none."""
+    """Return `2 of 41 tests failed: a, b.` or `38 of 41 tests passed, 3 skipped.`; '' for none."""
     counts = _counts(cases)
     total = f"{len(cases):,} test{'' if len(cases) == 1 else 's'}"
     if bad := [case.name[:200] for case in cases if case.result in results.FAILURES]:
@@ -77,7 +77,7 @@ def summary(cases: Sequence[Case]) -> str:
 
 
 def _suite_as_test(context: StepContext, outcome: Outcome) -> Case:
-    """Without a report the script as a whole is the one test."""
+    """Return the script as a single test, for a step without reports."""
     name = context.spec["suite"]
     result = PASS if outcome.status == SUCCEEDED else FAIL
     return Case(name, name, result, None, outcome.message)
@@ -95,10 +95,10 @@ def _counts(cases: Sequence[Case]) -> dict[str, int]:
 
 
 def _record(context: StepContext, cases: Sequence[Case]) -> dict[str, Any]:
-    """All are counted; where there are too many to keep, those that did not pass are kept first."""
-    kept = cases
-    if len(cases) > MAX_KEPT:
-        kept = sorted(cases, key=lambda case: case.result == PASS)[:MAX_KEPT]
-    for case in kept:
+    """Count all tests, and store up to MAX_STORED, of which those that did not pass come first."""
+    stored = cases
+    if len(cases) > MAX_STORED:
+        stored = sorted(cases, key=lambda case: case.result == PASS)[:MAX_STORED]
+    for case in stored:
         results.add(context.claim.step_id, context.claim.attempt, **vars(case))
     return {"test_counts": _counts(cases)}

@@ -1,4 +1,4 @@
-"""One claimed attempt of a step: its folder, its log, its executor, and how its end is recorded."""
+"""Run one claimed attempt of a step in its own folder with its own log, and record its end."""
 
 import contextlib
 import logging
@@ -18,41 +18,41 @@ from domain.statuses import CANCELLED, FAILED
 from jobs.queue import Doorbell
 from jobs.scripts.limits import limits_of
 from jobs.scripts.log_writer import LogWriter
-from jobs.scripts.runner import Result, Stop, Wake, kill_strays, run_script
+from jobs.scripts.process_tree import kill_strays
+from jobs.scripts.runner import Result, Stop, StopRequest, run_script
 from jobs.shared.db_retry import until_answered
 from jobs.shared.folders import remove_tree
 from jobs.steps import KINDS, Outcome, StepContext
-from jobs.worker.lease import Heart
+from jobs.worker.lease import Lease
 from jobs.worker.step_plan import load
 
 log = logging.getLogger(__name__)
 
 SHUTDOWN_MESSAGE = "The worker was shut down."
 ALTERED_MESSAGE = (
-    "The stored plan of this step does not fit its signature, so nothing of it was run. Either it "
-    "was changed in the database after the run began; or this worker's host has another secret key "
-    "than the one that the run was signed with; or Galley was upgraded during the run. "
-    "Start a new run."
+    "The stored plan of this step does not fit its signature, so it was not run. Either it was "
+    "changed in the database after the run began, or this worker's host has a different secret key "
+    "than the host that started the run, or Galley was upgraded during the run. Start a new run."
 )
 
 
 @dataclass
 class WorkerProcess:
-    """What this process is while it works: set once by jobs.worker.worker, used by every step."""
+    """The state of this worker, set once by jobs.worker.worker and used by every step."""
 
     name: str
     queue: str
     settings: Settings
     doorbell: Doorbell
-    seen: Callable[[], None]
-    wake: Wake = field(default_factory=Wake)
-    heart: Heart | None = None
+    send_heartbeat: Callable[[], None]
+    stop_request: StopRequest = field(default_factory=StopRequest)
+    lease: Lease | None = None
     was_poked: bool = False
-    """Since its last claim: a heart that begins only now has to look at the database at once."""
+    """Since its last claim: the next lease must check the database at once."""
     stopping: bool = False
-    """It was asked to end: what runs is given back, and nothing more is taken."""
+    """The running step is given back, and no further step is claimed."""
     awake_until: float = 0.0
-    """Until when (monotonic) it goes on by itself with what is ready."""
+    """The monotonic time until which it claims ready steps without a message."""
     has_next: bool = False
     """Since its last claim, a step became ready that it will take without a message."""
     keys: Keys = field(init=False)
@@ -73,11 +73,11 @@ class WorkerProcess:
         self.doorbell.ring([step for step in announced if step is not mine])
 
     def poke(self) -> None:
-        """From any thread: something was decided about the step that this process has."""
+        """Check the database for decisions about the running step. May run in any thread."""
         self.was_poked = True
-        heart = self.heart
-        if heart is not None:
-            heart.look()
+        lease = self.lease
+        if lease is not None:
+            lease.check_now()
 
 
 class Execution:
@@ -88,17 +88,17 @@ class Execution:
         self._settings = process.settings
         self._held = held
         self._cookie = f"{held.step_id}.{held.attempt}"
-        self._loaded = until_answered(lambda: load(held.step_id))
+        self._plan = until_answered(lambda: load(held.step_id))
         self._secrets: dict[str, str] = {}
 
     def run(self) -> None:
         """Run it and record how it ended."""
-        if not self._loaded.is_as_signed(self._process.keys):
-            log.error("step %s: refused, it is not as it was signed", self._cookie)
+        if not self._plan.is_as_signed(self._process.keys):
+            log.error("step %s: refused, its signature does not fit", self._cookie)
             self._fail(ALTERED_MESSAGE, is_final=True)
             return
         try:
-            self._secrets = until_answered(self._values)
+            self._secrets = until_answered(self._load_secrets)
             self._run()
         except StepFailed as failure:  # a secret cannot be read
             log.error("step %s: %s", self._cookie, failure)
@@ -109,8 +109,8 @@ class Execution:
             log.exception("step %s", self._cookie)
             self._fail(f"Galley could not run the step: {error}")
 
-    def _values(self) -> dict[str, str]:
-        return values_of(self._loaded.run.project_id, self._process.keys)
+    def _load_secrets(self) -> dict[str, str]:
+        return values_of(self._plan.run.project_id, self._process.keys)
 
     def _fail(self, message: str, *, is_final: bool = False) -> None:
         ending = Ending(FAILED, message, is_final=is_final)
@@ -128,10 +128,11 @@ class Execution:
             tail=self._settings.log_tail_bytes,
         )
         try:
-            with self._beating(writer), self._folder() as folder:
+            with self._lease(writer), self._folder() as folder:
                 outcome = self._execute(writer, folder)
                 outcome.message = writer.mask(outcome.message)
-                self._note_end(writer, outcome)
+                if outcome.message:
+                    writer.note(outcome.message)
                 writer.close()
                 outcome.message = " ".join(filter(None, (outcome.message, writer.write_error)))
                 self._finish(outcome, writer)
@@ -139,33 +140,33 @@ class Execution:
             writer.close()
 
     @contextlib.contextmanager
-    def _beating(self, writer: LogWriter) -> Iterator[None]:
+    def _lease(self, writer: LogWriter) -> Iterator[None]:
         process = self._process
-        heart = Heart(
+        lease = Lease(
             self._held,
-            process.wake,
+            process.stop_request,
             lease_seconds=self._settings.lease_seconds,
             log_size=lambda: writer.size,
-            seen=process.seen,
+            send_heartbeat=process.send_heartbeat,
         )
         try:
-            with heart:
-                process.heart = heart
+            with lease:
+                process.lease = lease
                 if process.was_poked:
-                    heart.look()
+                    lease.check_now()
                 try:
                     yield
                 finally:
-                    process.heart = None
+                    process.lease = None
         finally:
-            # Only now: until the heart has ended it may still say that the step was lost.
-            process.wake.reset()
+            # Only now, because until its thread has ended the lease may still report its loss.
+            process.stop_request.reset()
             if process.stopping:
-                process.wake.request(Stop.SHUTDOWN)
+                process.stop_request.set(Stop.SHUTDOWN)
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[Path]:
-        """A private folder of this attempt alone: a lost one cannot write into its successor's."""
+        """Create a private folder, so that a lost attempt cannot write into its successor's."""
         folder = self._settings.data_dir / "work" / self._cookie
         folder.mkdir(parents=True, mode=0o700)
         try:
@@ -177,7 +178,7 @@ class Execution:
         if self._held.attempt > 1:
             self._note_attempt(writer)
         try:
-            return KINDS[self._loaded.step.type](self._context(writer, folder))
+            return KINDS[self._plan.step.type](self._context(writer, folder))
         except LeaseLost:
             raise
         except Exception as error:
@@ -185,24 +186,24 @@ class Execution:
             return Outcome(FAILED, f"Galley could not run the step: {error}")
 
     def _note_attempt(self, writer: LogWriter) -> None:
-        """Say in the log why this is not the first attempt; make sure that it is the only one."""
+        """Kill the processes of the previous attempt, and log why this is a further one."""
         number = self._held.attempt - 1
         killed = kill_strays(f"{self._held.step_id}.{number}")
         its_row = (Attempt.step == self._held.step_id) & (Attempt.number == number)
-        before = until_answered(lambda: Attempt.get_or_none(its_row))
-        why = before.message if before and before.message else "It did not end."
-        writer.note(f"Attempt {self._held.attempt}. Attempt {number}: {why}")
+        previous = until_answered(lambda: Attempt.get_or_none(its_row))
+        reason = previous.message if previous and previous.message else "It did not end."
+        writer.note(f"Attempt {self._held.attempt}. Attempt {number}: {reason}")
         if killed:
-            writer.note(f"{killed} processes of attempt {number} were still running: killed.")
+            writer.note(f"Killed {killed} processes of attempt {number} that were still running.")
 
     def _context(self, writer: LogWriter, folder: Path) -> StepContext:
-        run, step = self._loaded.run, self._loaded.step
+        run, step = self._plan.run, self._plan.step
         return StepContext(
             claim=self._held,
             step_name=step.name,
             stage_name=step.stage_name,
             project_id=run.project_id,
-            workflow_name=self._loaded.workflow_name,
+            workflow_name=self._plan.workflow_name,
             run_number=run.run_number,
             triggered_by=run.triggered_by,
             parameters=run.parameters,
@@ -219,22 +220,18 @@ class Execution:
     ) -> Result:
         script = folder / "script"
         script.write_text(text, encoding="utf-8")
-        limit = self._loaded.step.timeout_seconds
-        suite_limit = self._loaded.step.spec.get("timeoutSeconds")
+        limit = self._plan.step.timeout_seconds
+        suite_limit = self._plan.step.spec.get("timeoutSeconds")
         return run_script(
             script,
             cwd=cwd,
             env=env,
             output=writer.write,
-            wake=self._process.wake,
+            stop_request=self._process.stop_request,
             timeout_seconds=min(limit, suite_limit or limit),
             grace_seconds=self._settings.kill_grace_seconds,
             limits=limits_of(self._settings),
         )
-
-    def _note_end(self, writer: LogWriter, outcome: Outcome) -> None:
-        if outcome.message:
-            writer.note(outcome.message)
 
     def _finish(self, outcome: Outcome, writer: LogWriter) -> None:
         log_size = writer.size
@@ -252,6 +249,6 @@ class Execution:
         except Exception as error:
             log.exception("step %s: its result", self._cookie)
             problem = writer.mask(str(error))
-            message = f"Galley could not record what the step made: {problem!a}"
+            message = f"Galley could not record the result of the step: {problem!a}"
             failed = Ending(FAILED, message, outcome.exit_code, log_size)
             until_answered(lambda: engine.finish(self._held, failed))

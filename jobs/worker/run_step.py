@@ -1,4 +1,4 @@
-"""What a message of the doorbell makes a worker do."""
+"""Run the steps of a queue when a message arrives."""
 
 import contextlib
 import time
@@ -10,39 +10,39 @@ from jobs.shared.db_retry import AWAY
 from jobs.worker.attempt import Execution, WorkerProcess
 
 AWAKE_SECONDS = 60
-"""How long a worker goes on by itself before it lets RQ look after its registration again."""
+"""The time a worker keeps claiming steps before it lets RQ renew its registration."""
 
 CLAIM_TRIES = 3
 
-_this: WorkerProcess | None = None
+_worker: WorkerProcess | None = None
 
 
-def become(process: WorkerProcess) -> None:
-    """Set once what `run_step` works with, because RQ calls it with the message alone."""
-    global _this
-    _this = process
+def set_worker(process: WorkerProcess) -> None:
+    """Set the worker of this process, because RQ passes only the message to `run_step`."""
+    global _worker
+    _worker = process
     engine.listen(process.ring)
 
 
 def run_step(step_id: str, attempt: int) -> None:
-    """Run one attempt of a step, if it is still there to be taken, and then what else is ready.
+    """Run one attempt of a step if it is still free, and then other ready steps.
 
-    Whoever is awake goes on with the oldest ready step of the queue: RQ's notes on a message cost
-    as much as a step. Messages for steps that were taken so wake somebody who looks for more.
+    A message for a step already taken still wakes a worker, which looks for other work. Without
+    a message, a step saves RQ's bookkeeping, which costs as much as a step.
     """
-    process = _this
+    process = _worker
     if process is None:
-        raise RuntimeError("run_step works only in a process that became a worker")
+        raise RuntimeError("run_step needs a process that called set_worker")
     process.awake_until = time.monotonic() + AWAKE_SECONDS
-    held = _claim(process, step_id, attempt, _may_begin_runs(process)) or _claim_oldest(process)
-    while held is not None:
-        Execution(process, held).run()
-        held = _claim_oldest(process) if time.monotonic() < process.awake_until else None
+    claim = _claim(process, step_id, attempt, _may_begin_runs(process)) or _claim_oldest(process)
+    while claim is not None:
+        Execution(process, claim).run()
+        claim = _claim_oldest(process) if time.monotonic() < process.awake_until else None
 
 
 def _claim(process: WorkerProcess, step_id: str, attempt: int, new_runs: bool) -> Claim | None:
     if process.stopping:
-        return None  # shutting down: the reconciler will ring again, for another worker
+        return None  # the reconciler will enqueue the step again for another worker
     process.was_poked = process.has_next = False
     return engine.claim(
         step_id,
@@ -55,20 +55,20 @@ def _claim(process: WorkerProcess, step_id: str, attempt: int, new_runs: bool) -
 
 
 def _claim_oldest(process: WorkerProcess) -> Claim | None:
-    """None also when others were faster several times: then they are awake, and that is enough."""
+    """Claim the oldest ready step. Returns None after losing several races to other workers."""
     new_runs = _may_begin_runs(process)
     for _ in range(CLAIM_TRIES):
         oldest = engine.oldest_ready(process.queue, new_runs=new_runs)
         if oldest is None:
             return None
-        held = _claim(process, *oldest, new_runs)
-        if held is not None:
-            return held
+        claim = _claim(process, *oldest, new_runs)
+        if claim is not None:
+            return claim
     return None
 
 
 def _may_begin_runs(process: WorkerProcess) -> bool:
-    """Whether there is room for that on the disk. Everybody gets to know when it changes."""
+    """Return whether the disk has room for new runs. A heartbeat publishes any change."""
     with contextlib.suppress(*AWAY):  # that disk may be the database's
-        process.seen()
+        process.send_heartbeat()
     return disk.has_room(process.settings)

@@ -1,4 +1,4 @@
-"""What a worker has to know of a step that it took, and whether it is as it was signed."""
+"""Load the signed plan of a claimed step."""
 
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ _LOAD = Statement(
 )
 
 
-class Loaded(NamedTuple):
+class StepPlan(NamedTuple):
     run: RunPart
     step: StepPart
     signature: str
@@ -49,13 +49,13 @@ class Loaded(NamedTuple):
         return Seal(keys, self.run).fits(self.step, self.signature)
 
 
-def load(step_id: str) -> Loaded:
+def load(step_id: str) -> StepPlan:
     row = _LOAD.rows(step_id=step_id)[0]
     *of_run, parameters = row[:5]
     *of_step, spec, signature, workflow_name = row[5:]
-    return Loaded(
+    return StepPlan(
         RunPart._make([*of_run, from_json(parameters)]),
-        # Without its row, whoever took that away: then no signature fits either.
+        # If the row of the spec was deleted, the signature does not fit either.
         StepPart._make([*of_step, from_json(spec) or {}]),
         signature or "",
         workflow_name,

@@ -1,15 +1,13 @@
-"""The worker: RQ's simple loop, made to survive what RQ's own bookkeeping does not.
+"""The worker: RQ's simple loop, made to survive failures that break RQ's own bookkeeping.
 
-RQ takes a message from Redis and calls `jobs.worker.run_step.run_step`; everything that
-matters is decided there, in the database. What is overridden here, and why, is measured:
-ARCHITECTURE.md, "Workers".
+RQ takes a message from Redis and calls `jobs.worker.run_step.run_step`, which makes all decisions
+in the database. ARCHITECTURE.md, "Workers", gives the reasons for the overrides.
 """
 
 import json
 import logging
 import signal
 import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -26,29 +24,30 @@ from rq.worker import SimpleWorker
 from domain.models import WorkerInfo, connect
 from domain.settings import Settings
 from jobs.queue import LOOK, RUN_STEP, Doorbell
-from jobs.scripts.runner import Stop, become_subreaper
+from jobs.scripts.process_tree import become_subreaper
+from jobs.scripts.runner import Stop
 from jobs.shared.db_retry import AWAY, reconnect
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Presence, a_name
+from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Heartbeat, unique_name
 from jobs.worker import run_step
 from jobs.worker.attempt import WorkerProcess
 
 log = logging.getLogger(__name__)
 
 LONGEST_STEP_SECONDS = 100_000
-"""RQ calls a job abandoned after this: longer than any step may take, its view does not count."""
+"""RQ considers a job abandoned after this time, so it is longer than any step may take."""
 
 
 def work(settings: Settings, redis_url: str, queue: str) -> None:
     """Run the steps of one queue until SIGTERM or SIGINT."""
     connect(settings, pooled=False).connect()
     become_subreaper()
-    name = a_name()
+    name = unique_name()
     connection = Redis.from_url(redis_url, retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3))
     watch = DiskWatch(settings)
-    presence = Presence(WorkerInfo, name, lambda: {"queue": queue, "has_room": watch.has_room()})
-    process = WorkerProcess(name, queue, settings, Doorbell(redis_url), presence.say)
-    run_step.become(process)
+    heartbeat = Heartbeat(WorkerInfo, name, lambda: {"queue": queue, "has_room": watch.has_room()})
+    process = WorkerProcess(name, queue, settings, Doorbell(redis_url), heartbeat.send)
+    run_step.set_worker(process)
     worker = StepWorker(
         [process.doorbell.queue(queue)],
         process=process,
@@ -58,15 +57,15 @@ def work(settings: Settings, redis_url: str, queue: str) -> None:
         worker_ttl=30,
         maintenance_interval=30,
     )
-    presence.say()
+    heartbeat.send()
     try:
         worker.work(logging_level="WARNING")
     finally:
-        presence.end()
+        heartbeat.end()
 
 
 class StepWorker(SimpleWorker):
-    """SimpleWorker with signals that only set flags, and bookkeeping that may fail."""
+    """A SimpleWorker whose signal handlers only set flags, and whose bookkeeping may fail."""
 
     max_connection_wait_time = 2.0
     log_result_lifespan = False
@@ -77,16 +76,16 @@ class StepWorker(SimpleWorker):
         self._registered_at = 0.0
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """RQ's own handler talks to Redis inside the signal handler, in the middle of a step."""
+        """Set flags only: RQ's own signal handler talks to Redis in the middle of a step."""
         self._stop_requested = True
         self._process.stopping = True
-        self._process.wake.request(Stop.SHUTDOWN)
+        self._process.stop_request.set(Stop.SHUTDOWN)
         signal.signal(signal.SIGINT, self.request_stop)
-        if self._process.heart is None and self.get_state() == "idle":
+        if self._process.lease is None and self.get_state() == "idle":
             raise StopRequested
 
     def handle_payload(self, message: dict[str, Any]) -> None:
-        """A poke: look at the database now. Nothing else that comes by Redis is obeyed."""
+        """Check the database at once when poked. Other commands from Redis are ignored."""
         payload = json.loads(message["data"])
         if payload.get("command") == LOOK:
             self._process.poke()
@@ -95,15 +94,15 @@ class StepWorker(SimpleWorker):
         return LONGEST_STEP_SECONDS
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        if job.func_name != RUN_STEP:  # RQ would import whatever a message names
+        if job.func_name != RUN_STEP:  # RQ would import any function that a message names
             log.error("refused the message %s for %s", job.id, job.func_name)
             job.delete()
             return
         try:
             super().execute_job(job, queue)
         except (RedisError, InvalidJobOperation) as error:
-            # Redis was emptied or is away: the step itself is finished, only RQ's notes are lost.
-            log.warning("RQ lost its notes on %s: %s", job.id, error)
+            # Redis was flushed or is down. Only RQ's record is lost, the step itself is finished.
+            log.warning("RQ lost its record of %s: %s", job.id, error)
             self.executions.clear()
             self._state = "idle"
 
@@ -111,10 +110,14 @@ class StepWorker(SimpleWorker):
         super().heartbeat(timeout, pipeline)
         if pipeline is None and self.birth_date:
             self._register_again()
-            _if_database_answers(self._process.seen)
+            try:
+                self._process.send_heartbeat()
+            except AWAY as away:
+                log.warning("the database does not answer: %s", away)
+                reconnect()
 
     def _register_again(self) -> None:
-        """Come back into RQ's list of workers after Redis was emptied."""
+        """Return to RQ's list of workers after Redis was flushed."""
         if time.monotonic() - self._registered_at > SEEN_EVERY_SECONDS:
             self._registered_at = time.monotonic()
             worker_registration.register(self)
@@ -125,11 +128,3 @@ class StepWorker(SimpleWorker):
             super().teardown()
         except RedisError as error:
             log.warning("could not sign off from Redis: %s", error)
-
-
-def _if_database_answers(action: Callable[[], None]) -> None:
-    try:
-        action()
-    except AWAY as error:
-        log.warning("the database does not answer: %s", error)
-        reconnect()

@@ -1,4 +1,4 @@
-"""`galley user` and `galley token`, on a distant server and on this machine's database."""
+"""`galley user` and `galley token`, on a remote server and on this machine's database."""
 
 import httpx
 import pytest
@@ -15,12 +15,12 @@ def whoami(server, token: str) -> httpx.Response:
 @pytest.fixture
 def place(server, request) -> dict[str, str | None]:
     """Where the commands act: over the API, or with the settings of the server's own machine."""
-    if request.param == "distant":
+    if request.param == "remote":
         return {}
     return {**HERE, "GALLEY_DATA_DIR": str(server.stack.data_dir)}
 
 
-both = pytest.mark.parametrize("place", ["distant", "here"], indirect=True)
+both = pytest.mark.parametrize("place", ["remote", "here"], indirect=True)
 
 
 @both
@@ -38,7 +38,7 @@ def test_a_token_is_made_listed_and_revoked(server, galley, place):
     assert row[2].startswith("20")
     assert token not in "".join(listed)
     revoked = galley("token", "revoke", row[0], **place)
-    assert revoked.stdout == f"Revoked the token {row[0]}.\n"
+    assert revoked.stdout == f"Token {row[0]} revoked.\n"
     assert whoami(server, token).status_code == 401
     again = galley("token", "revoke", row[0], **place)
     assert (again.returncode, "There is no token" in again.stderr) == (1, True)
@@ -48,11 +48,11 @@ def test_a_token_is_made_listed_and_revoked(server, galley, place):
 def test_a_user_is_made_and_gets_a_new_password(server, galley, place):
     name = server.name("person")
     made = galley("user", "add", name, "--system-admin", "--password", GOOD, **place)
-    assert made.stdout == f"Made the user {name}.\n", made.stderr
+    assert made.stdout == f"User {name} created.\n", made.stderr
     assert server.send("GET", f"/api/users/{name}")["isSystemAdmin"] is True
     assert signs_in(server, name, GOOD)
     changed = galley("user", "password", name, "--password", "another one", **place)
-    assert changed.stdout == f"{name} has a new password.\n", changed.stderr
+    assert changed.stdout == f"Password of {name} changed.\n", changed.stderr
     assert signs_in(server, name, "another one")
     assert not signs_in(server, name, GOOD)
 
@@ -92,7 +92,7 @@ def test_over_the_api_one_makes_only_ones_own_tokens(server, galley):
     for command in (("create", "other", "--name", "x"), ("list", "other")):
         done = galley("token", *command)
         assert done.returncode == 1
-        assert "only one's own tokens, and GALLEY_TOKEN is of admin" in done.stderr
+        assert "GALLEY_TOKEN belongs to admin, who cannot manage tokens of other" in done.stderr
 
 
 def test_the_first_token_comes_from_this_machines_database(server, galley):
@@ -101,7 +101,7 @@ def test_the_first_token_comes_from_this_machines_database(server, galley):
     assert whoami(server, done.stdout.strip()).status_code == 200
 
 
-def test_without_a_token_a_distant_server_is_not_mistaken_for_this_machine(galley):
+def test_without_a_token_a_remote_server_is_not_mistaken_for_this_machine(galley):
     done = galley("token", "list", "admin", GALLEY_URL="https://galley.example", GALLEY_TOKEN=None)
     assert done.returncode == 1
     assert done.stderr.startswith("galley: GALLEY_TOKEN is not set.")

@@ -19,7 +19,7 @@ PARAMETERS = [
 ]
 
 
-def test_a_run_that_succeeds_is_told_from_beginning_to_end(server, galley):
+def test_a_run_that_succeeds_is_reported_from_beginning_to_end(server, galley):
     workflow = server.workflow(step("echo one; echo two"))
     done = galley("run", workflow["name"], "--follow")
     assert done.returncode == 0, done.stderr
@@ -70,7 +70,7 @@ def test_a_run_that_is_cancelled_ends_with_1(server, begin):
     assert running.out.endswith("run #1 Cancelled. Aborted by admin.\n")
 
 
-def test_every_attempt_is_told(server, galley):
+def test_every_attempt_is_reported(server, galley):
     marker = server.gate(server.name("marker"))
     workflow = server.workflow(step(f"test -e {marker} || {{ : > {marker}; exit 1; }}", retries=1))
     done = galley("run", workflow["name"], "--follow")
@@ -81,7 +81,7 @@ def test_every_attempt_is_told(server, galley):
 def test_a_run_that_waits_says_why_once_for_each_reason(server, begin):
     workflow = server.workflow(step("true", queue="a-queue-of-nobody"))
     running = begin("run", workflow["name"], "--follow")
-    reason = "Work waits: No worker listens to the queue a-queue-of-nobody."
+    reason = "[galley] Work is pending: "
     running.says(reason)
     run_id = server.eventually(workflow, "Pending")
     for priority in ("one", "two"):  # two looks more, at least
@@ -92,7 +92,7 @@ def test_a_run_that_waits_says_why_once_for_each_reason(server, begin):
     assert running.out.count(reason) == 1
 
 
-def test_two_stages_that_wait_for_the_same_are_both_told(server, begin):
+def test_two_stages_that_wait_for_the_same_are_both_reported(server, begin):
     asked = {"approval": {"required": True}}
     stages = [
         {"name": name, "order": order, "steps": [step("true", name)], **asked}
@@ -101,7 +101,7 @@ def test_two_stages_that_wait_for_the_same_are_both_told(server, begin):
     workflow = server.workflow(stages=stages)
     running = begin("run", workflow["name"], "--follow")
     for name in ("first", "second"):
-        running.says(f"[galley] {name} waits: Waiting for approval by the role SuperUser")
+        running.says(f"[galley] {name} is pending: Waiting for approval by the role SuperUser")
         run = server.run(server.last_run(workflow)["id"])
         (stage,) = [stage for stage in run["stageRuns"] if stage["stageName"] == name]
         server.send("POST", f"/api/workflowruns/{run['id']}/stages/{stage['id']}/approve", {})
@@ -115,11 +115,11 @@ def test_ctrl_c_leaves_the_run_running_and_says_how_to_stop_it(server, begin, ga
     running.interrupt()
     assert running.ended(5) == 130
     run_id = server.eventually(workflow, "Running")
-    assert f"The run goes on. Stop it with: galley abort {run_id}\n" in running.err
+    assert f"The run continues. Abort it with: galley abort {run_id}\n" in running.err
     again = begin("follow", run_id)
     again.says("Work / build: Running")
-    stopped = galley("abort", run_id)
-    assert stopped.stdout == f"run {run_id} is being stopped\n"
+    aborted = galley("abort", run_id)
+    assert aborted.stdout == f"run {run_id} is being aborted\n"
     assert again.ended() == 1
     assert again.out.endswith("run #1 Cancelled. Aborted by admin.\n")
 
@@ -162,7 +162,7 @@ def test_a_parameter_that_does_not_fit_is_named_and_nothing_starts(server, galle
 
 def test_the_help_says_what_the_exit_status_means(galley):
     text = " ".join(galley("run", "--help").stdout.split())
-    assert "0 if the run succeeded; 1 if it failed or was cancelled" in text
+    assert "0 if the run succeeded, 1 if it failed, was aborted" in text
     assert "130 after Ctrl-C" in text
 
 

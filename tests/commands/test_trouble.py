@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bench.stack import free_port
-from client import Unreachable, following, patience
+from client import Unreachable, following, retry
 from client.http import Client
 from tests.commands.program import step, wait_for
 
@@ -104,7 +104,7 @@ def test_a_run_is_followed_on_after_the_network_was_away(server, begin, road):
     server.eventually(workflow, "Succeeded")
     road.open()
     assert running.ended() == 0
-    assert running.err.count("Trying again for 30 seconds.") == 1
+    assert running.err.count("Retrying for 30 seconds.") == 1
     assert running.err.endswith("galley: The server answers again.\n")
     assert running.out.count("build | begun\n") == running.out.count("build | over\n") == 1
 
@@ -121,18 +121,18 @@ def test_a_start_whose_answer_is_lost_is_sent_again_and_starts_one_run(server, b
 
 
 def test_who_gives_up_says_that_the_run_goes_on(monkeypatch):
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.5)
-    complaints: list[str] = []
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.5)
+    warnings: list[str] = []
 
     class Watcher:
-        complain = staticmethod(complaints.append)
+        warn = staticmethod(warnings.append)
 
     nobody = contextlib.closing(Client(f"http://127.0.0.1:{free_port()}", "gal_x"))
     begun = time.monotonic()
     with nobody as client, pytest.raises(Unreachable, match="cannot be reached"):
         following.follow(client, "0" * 24, Watcher())
     assert time.monotonic() - begun >= 0.5
-    assert len(complaints) == 1
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_a_server_that_is_not_there_is_one_sentence(galley, command):
     done = galley(*command, GALLEY_URL=url)
     assert done.returncode == 1
     assert done.stderr == (
-        f"galley: {url} cannot be reached: Connection refused. Does Galley run there? "
-        "GALLEY_URL says where it is.\n"
+        f"galley: {url} cannot be reached: Connection refused. Check that Galley runs "
+        "there, or set GALLEY_URL to its address.\n"
     )
 
 
@@ -173,13 +173,13 @@ def test_a_token_that_is_not_accepted_is_said(server, galley):
 @pytest.mark.parametrize("token", ["gal_ü", "a\nb", "gal_\x7f"])
 def test_what_cannot_be_a_token_is_not_sent(galley, token):
     done = galley("run", "Larder", GALLEY_TOKEN=token)
-    assert done.stderr == "galley: GALLEY_TOKEN must be a token of Galley, such as gal_….\n"
+    assert done.stderr == "galley: GALLEY_TOKEN must be a token from Galley, such as gal_….\n"
 
 
 def test_without_a_token_the_way_to_one_is_said(galley):
     done = galley("run", "Larder", GALLEY_TOKEN=None)
     assert done.returncode == 1
-    assert "galley: GALLEY_TOKEN is not set. Make one " in done.stderr
+    assert "galley: GALLEY_TOKEN is not set. Create a token " in done.stderr
 
 
 @pytest.mark.parametrize("url", ["galley.example", "ftp://galley.example", "http://", "http://x:y"])
@@ -201,10 +201,13 @@ def test_on_this_machine_nobody_listens_in(server, galley):
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "answers, but not as Galley does."),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            "is not Galley. Set GALLEY_URL to Galley's address.",
+        ),
         (
             b"HTTP/1.1 301 Moved\r\nLocation: https://there.example/\r\nContent-Length: 0\r\n\r\n",
-            "redirects to https://there.example/: set GALLEY_URL to where it leads.",
+            "redirects to https://there.example/. Set GALLEY_URL to that address.",
         ),
         (b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n", "The server answered 418."),
     ],

@@ -11,5 +11,5 @@ def run(tmp_path: Path) -> Iterator[Runner]:
     """Runs scripts; afterwards none of their processes may be left."""
     runner = Runner(tmp_path)
     yield runner
-    runner.wake.close()
+    runner.stop_request.close()
     assert runner.survivors() == 0

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jobs.scripts.runner import COOKIE, Result, Wake, kill_strays, run_script
+from jobs.scripts.process_tree import COOKIE, kill_strays
+from jobs.scripts.runner import Result, StopRequest, run_script
 
 COOKIES = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 
@@ -15,7 +16,7 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.cookie = folder, next(COOKIES)
-        self.wake = Wake()
+        self.stop_request = StopRequest()
         self.chunks: list[bytes] = []
 
     @property
@@ -36,7 +37,7 @@ class Runner:
             "cwd": self.folder,
             "env": self.env,
             "output": self.chunks.append,
-            "wake": self.wake,
+            "stop_request": self.stop_request,
             "timeout_seconds": 30,
             "grace_seconds": 20,
         }

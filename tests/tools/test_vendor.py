@@ -158,7 +158,7 @@ def test_a_first_fetch_that_fails_says_so_and_why(checkout: Checkout) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "npm error network unreachable\n"
-        "The browser files could not be fetched; there are none yet.\n"
+        "The browser files could not be fetched. Check the network.\n"
     )
     assert not checkout.vendor.exists()
 
@@ -169,7 +169,7 @@ def test_a_later_fetch_that_fails_leaves_the_earlier_files_in_use(checkout: Chec
         lock.write("\n")
     done = checkout.fetch(FAILING_NPM)
     assert done.returncode == 0
-    assert done.stderr.endswith("those of an earlier fetch stay in use.\n")
+    assert done.stderr.endswith("Using those of an earlier fetch.\n")
     assert (checkout.vendor / "htmx.min.js").read_text() == "script\n"
 
 

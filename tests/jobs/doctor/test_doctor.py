@@ -46,7 +46,7 @@ from jobs.doctor.examination import Check
 from jobs.doctor.scene import Scene, look_around
 from jobs.queue import Doorbell
 from jobs.scripts.process_tree import COOKIE
-from jobs.setup import supervisor
+from jobs.setup import data_lock
 from jobs.shared import host
 from tests.support.keys import KEYS, SECRET_KEY
 from tests.support.pipelines import a_project, a_workflow, build, start, start_and_ready, step_named
@@ -465,7 +465,7 @@ def test_a_redis_that_is_not_there_is_a_fault(scene, tmp_path):
 def test_a_private_redis_that_died_is_a_fault_only_while_galley_runs(installed):
     stopped = look_around(installed)
     assert redis.redis(stopped)[0].state == "skipped"
-    lock = supervisor.lock_data_dir(installed.data_dir)
+    lock = data_lock.lock_data_dir(installed.data_dir)
     try:
         running = look_around(installed)
         assert running.supervisor == str(os.getpid())

@@ -337,7 +337,7 @@ def test_a_reconciler_says_that_it_is_there_until_its_end(reconciler):
     reconciler.tick()
     (row,) = heartbeats.reconcilers()
     assert heartbeats.is_alive(row, now())
-    reconciler.presence.end()
+    reconciler.heartbeat.end()
     assert heartbeats.reconcilers() == []
 
 

@@ -91,13 +91,13 @@ WORKER_WITH_LESS = """
 import functools, os, resource, sys
 from pathlib import Path
 from jobs.scripts.limits import Limits
-from jobs.scripts.runner import Wake, run_script
+from jobs.scripts.runner import StopRequest, run_script
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 script = Path(sys.argv[1])
 result = run_script(
     script, cwd=script.parent, env={"PATH": os.environ["PATH"], "GALLEY_ATTEMPT_ID": "x"},
-    output=functools.partial(os.write, 1), wake=Wake(), timeout_seconds=60,
+    output=functools.partial(os.write, 1), stop_request=StopRequest(), timeout_seconds=60,
     limits=Limits(processes=1 << 40, file_bytes=1 << 30, open_files=65536),
 )
 sys.exit(result.exit_code)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from jobs.scripts import process_tree
-from jobs.scripts.runner import COOKIE, Result, Stop, Wake, explain, kill_strays
+from jobs.scripts.process_tree import COOKIE, kill_strays
+from jobs.scripts.runner import Result, Stop, StopRequest, explain
 from tests.support.scripts import Runner
 from tests.support.wait import eventually
 
@@ -168,10 +169,10 @@ def test_what_is_missing_or_too_large_is_said(run: Runner) -> None:
 
 
 def test_a_script_does_not_even_start_when_its_stop_came_before(run: Runner) -> None:
-    run.wake.request(Stop.CANCELLED)
+    run.stop_request.set(Stop.CANCELLED)
     assert run("touch started").stopped is Stop.CANCELLED
     assert not (run.folder / "started").exists()
-    run.wake.reset()
+    run.stop_request.reset()
     assert run("touch started") == Result(0)
 
 
@@ -207,7 +208,7 @@ def cancel_at(run: Runner, words: bytes, stop: Stop = Stop.CANCELLED) -> Callabl
     def output(data: bytes) -> None:
         run.chunks.append(data)
         if words in data:
-            run.wake.request(stop)
+            run.stop_request.set(stop)
 
     return output
 
@@ -222,7 +223,7 @@ def test_commands_that_ignore_sigterm_do_not_outlive_the_grace_of_their_shell(ru
 
 
 def test_a_signal_handler_can_stop_a_script(run: Runner) -> None:
-    previous = signal.signal(signal.SIGUSR1, lambda *_: run.wake.request(Stop.SHUTDOWN))
+    previous = signal.signal(signal.SIGUSR1, lambda *_: run.stop_request.set(Stop.SHUTDOWN))
     try:
         assert run(f"kill -USR1 {os.getpid()}; sleep 60").stopped is Stop.SHUTDOWN
     finally:
@@ -230,14 +231,14 @@ def test_a_signal_handler_can_stop_a_script(run: Runner) -> None:
 
 
 def test_the_first_reason_to_stop_stays_unless_the_attempt_is_lost() -> None:
-    wake = Wake()
-    wake.request(Stop.SHUTDOWN)
-    wake.request(Stop.TIMEOUT)
-    assert wake.requested is Stop.SHUTDOWN
-    wake.request(Stop.LOST)
-    wake.request(Stop.CANCELLED)
-    assert wake.requested is Stop.LOST
-    wake.close()
+    stop_request = StopRequest()
+    stop_request.set(Stop.SHUTDOWN)
+    stop_request.set(Stop.TIMEOUT)
+    assert stop_request.reason is Stop.SHUTDOWN
+    stop_request.set(Stop.LOST)
+    stop_request.set(Stop.CANCELLED)
+    assert stop_request.reason is Stop.LOST
+    stop_request.close()
 
 
 def test_a_lost_attempt_is_killed_at_once(run: Runner) -> None:
@@ -250,7 +251,7 @@ def test_a_lost_attempt_is_killed_at_once(run: Runner) -> None:
 
 def test_an_attempt_lost_during_its_grace_is_killed_at_once(run: Runner) -> None:
     def stop(data: bytes) -> None:
-        run.wake.request(Stop.LOST if b"asked" in data else Stop.CANCELLED)
+        run.stop_request.set(Stop.LOST if b"asked" in data else Stop.CANCELLED)
 
     result = run("trap 'echo asked; sleep 60' TERM; echo ready; sleep 60 & wait", output=stop)
     assert (result.exit_code, result.stopped) == (-signal.SIGKILL, Stop.LOST)
@@ -339,11 +340,11 @@ def test_other_children_of_the_worker_are_left_alone(run: Runner) -> None:
 WORKER = """
 import functools, os, sys
 from pathlib import Path
-from jobs.scripts.runner import Wake, run_script
+from jobs.scripts.runner import StopRequest, run_script
 script, cookie, path = sys.argv[1:]
 run_script(
     Path(script), cwd=Path(script).parent, env={"PATH": path, "GALLEY_ATTEMPT_ID": cookie},
-    output=functools.partial(os.write, 1), wake=Wake(), timeout_seconds=60,
+    output=functools.partial(os.write, 1), stop_request=StopRequest(), timeout_seconds=60,
 )
 """
 
@@ -410,8 +411,8 @@ def test_strays_of_a_lost_worker_are_found_by_their_environment(run: Runner) -> 
         (Result(-15), "The script was killed by SIGTERM."),
         (Result(-9), "The script was killed by SIGKILL, possibly because memory ran out."),
         (Result(-40), "The script was killed by signal 40."),
-        (Result(-15, Stop.TIMEOUT), "The script was stopped: its time limit was over."),
-        (Result(0, Stop.CANCELLED), "The script was stopped: its step was cancelled."),
+        (Result(-15, Stop.TIMEOUT), "The script was stopped: it exceeded its time limit."),
+        (Result(0, Stop.CANCELLED), "The script was stopped: its step was aborted."),
         (
             Result(0, None, ("sleep (pid 5)",)),
             "The script left processes running, which were killed: sleep (pid 5).",

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.models import WorkerInfo, write
-from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Presence
+from jobs.shared.heartbeat import SEEN_EVERY_SECONDS, Heartbeat
 from tests.support.engine.bench import Clock
 
 
@@ -24,10 +24,10 @@ def clock(database, monkeypatch) -> Clock:
     ],
 )
 def test_it_is_said_now_and_then_and_at_once_when_the_clock_was_set_back(clock, passed_ms, is_said):
-    presence = Presence(WorkerInfo, "w1", lambda: {"queue": "default"})
-    presence.say()
+    heartbeat = Heartbeat(WorkerInfo, "w1", lambda: {"queue": "default"})
+    heartbeat.send()
     with write():
         WorkerInfo.update(seen_at=0).execute()
     clock.ms += passed_ms
-    presence.say()
+    heartbeat.send()
     assert WorkerInfo.get_by_id("w1").seen_at == (clock.ms if is_said else 0)

@@ -11,4 +11,4 @@ from tests.jobs.steps.workbench import Bench
 def bench(database: object, settings: Settings, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(settings, tmp_path)
     yield bench
-    bench.wake.close()
+    bench.stop_request.close()

@@ -158,7 +158,7 @@ def test_a_folder_in_the_place_of_the_link_is_left_alone(bench, place):
     (place / "current").mkdir(parents=True)
     step = release_and_deploy(bench, "1")
     assert step.status == "Failed"
-    assert f"{place}/current is no link" in step.message
+    assert f"{place}/current is not a link" in step.message
     assert kept(place) == []
 
 
@@ -166,14 +166,14 @@ def test_a_folder_that_cannot_be_made_fails_the_step(bench, place):
     place.write_text("a file in the way")
     step = release_and_deploy(bench, "1")
     assert step.status == "Failed"
-    assert step.message.startswith("The deployment could not be made: ")
+    assert step.message.startswith("The deployment failed: ")
 
 
 def test_two_environments_do_not_work_in_one_folder_at_once(bench, place):
     place.mkdir()
     with (place / ".galley-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "is being deployed into" in release_and_deploy(bench, "1").message
+        assert "Another deployment to" in release_and_deploy(bench, "1").message
     assert release_and_deploy(bench, "2").status == "Succeeded"
 
 
@@ -205,8 +205,7 @@ def test_a_script_that_fails_leaves_the_outcome_open(bench):
     assert (step.status, step.exit_code) == ("Failed", 7)
     assert "exit code 7" in step.message
     assert step.message.endswith(
-        "What it had changed by then stays. The last deployment there that succeeded:"
-        " engine@1:engine.tar.gz."
+        "Partial changes may remain. The last successful deployment there: engine@1:engine.tar.gz."
     )
 
 
@@ -214,7 +213,7 @@ def test_a_deployment_that_is_stopped_is_cancelled(bench):
     bench.add_environment("script", {"script": "true"})
     bench.start(build_step(ARCHIVE.format(content="x")), deploy_step("*.tar.gz"))
     bench.step()
-    bench.wake.request(Stop.CANCELLED)
+    bench.stop_request.set(Stop.CANCELLED)
     step = bench.step()
     assert step.status == "Cancelled"
     assert Deployment.get_by_id(step.deployment_id).status == "Cancelled"

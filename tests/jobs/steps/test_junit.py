@@ -65,7 +65,7 @@ def test_suites_may_be_nested_and_a_test_that_passed_at_last_has_passed(read):
 def test_all_reports_are_read_in_the_order_of_their_names(read):
     reports = read(b=JUNIT, a__c=NESTED)
     assert [case.name for case in reports.cases] == ["deep", "shallow", "org.Engine.starts"]
-    assert reports.faults == []
+    assert reports.errors == []
 
 
 def test_a_case_may_say_almost_nothing(read):
@@ -99,7 +99,7 @@ def test_long_names_and_messages_are_cut_to_what_is_kept(read):
 def test_other_xml_is_no_report_and_no_fault(read):
     reports = read(coverage="<coverage><testcase/></coverage>", r=JUNIT)
     assert len(reports.cases) == 1
-    assert reports.faults == []
+    assert reports.errors == []
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_other_xml_is_no_report_and_no_fault(read):
 def test_a_broken_report_is_named_and_hides_no_other(read, content):
     reports = read(broken=content, good=JUNIT)
     assert len(reports.cases) == 1
-    assert len(reports.faults) == 1
-    assert reports.faults[0].startswith("The report broken.xml is not valid XML: ")
+    assert len(reports.errors) == 1
+    assert reports.errors[0].startswith("The report broken.xml is not valid XML: ")
 
 
 def test_of_a_report_that_broke_off_the_tests_before_count(read):
     reports = read(r='<testsuite><testcase name="a"/><testcase name="b')
     assert [case.name for case in reports.cases] == ["a"]
-    assert len(reports.faults) == 1
+    assert len(reports.errors) == 1
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
@@ -137,30 +137,30 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 def test_entities_are_refused(read, entities):
     reports = read(bomb=f"<!DOCTYPE t [{entities}]><testsuite><testcase name='&l9;'/></testsuite>")
     assert reports.cases == []
-    assert reports.faults == ["The report bomb.xml is refused: it declares entities."]
+    assert reports.errors == ["The report bomb.xml is refused because it declares entities."]
 
 
 def test_a_report_without_end_is_refused(read, monkeypatch):
     monkeypatch.setattr("jobs.steps.junit.MAX_REPORT_BYTES", len(JUNIT))
     reports = read(a=PYTEST, b=JUNIT)
     assert len(reports.cases) == 1
-    assert reports.faults == [f"The report a.xml is too large to be read: {len(PYTEST):,} bytes."]
+    assert reports.errors == [f"The report a.xml is too large: {len(PYTEST):,} bytes."]
 
 
 def test_reports_without_end_are_refused(read, monkeypatch):
     monkeypatch.setattr("jobs.steps.junit.MAX_ALL_BYTES", len(JUNIT) + 1)
     reports = read(a=JUNIT, b=JUNIT)
     assert len(reports.cases) == 1
-    assert "The report b.xml is too large" in reports.faults[0]
+    assert "The report b.xml is too large" in reports.errors[0]
 
 
 def test_a_report_that_is_a_link_is_named(read, tmp_path):
     (tmp_path / "a.xml").symlink_to("/etc/passwd")
     (tmp_path / "latest").symlink_to("/etc")
-    assert read().faults[0].startswith("$GALLEY_REPORTS/a.xml is a link")
+    assert read().errors[0].startswith("$GALLEY_REPORTS/a.xml is a link")
 
 
 def test_no_report_is_no_fault(tmp_path):
     (tmp_path / "output.txt").write_text("words")
     assert read_reports(tmp_path, str).cases == []
-    assert read_reports(tmp_path / "gone", str).faults == []
+    assert read_reports(tmp_path / "gone", str).errors == []

@@ -78,14 +78,14 @@ def test_without_a_report_a_failed_suite_is_the_one_failed_test(bench):
 
 
 def test_a_suite_that_was_stopped_has_no_tests(bench):
-    bench.wake.request(Stop.CANCELLED)
+    bench.stop_request.set(Stop.CANCELLED)
     step = outcome_of(bench, reporting(GOOD))
     assert step.status == "Cancelled"
     assert results(step) == []
 
 
 def test_of_too_many_tests_those_that_did_not_pass_are_kept(bench, monkeypatch):
-    monkeypatch.setattr("jobs.steps.test.MAX_KEPT", 2)
+    monkeypatch.setattr("jobs.steps.test.MAX_STORED", 2)
     step = outcome_of(bench, reporting(GOOD, GOOD, BAD, GOOD))
     assert step.test_counts["total"] == 4
     assert results(step) == [("bad", "Fail"), ("good", "Pass")]

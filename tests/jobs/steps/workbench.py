@@ -16,7 +16,7 @@ from domain.settings import Settings
 from domain.workflows import workflows
 from jobs import steps as kinds
 from jobs.scripts.log_writer import LogWriter
-from jobs.scripts.runner import Result, Wake, run_script
+from jobs.scripts.runner import Result, StopRequest, run_script
 from jobs.steps import Outcome, StepContext
 from tests.conftest import KINDS
 from tests.support.keys import KEYS
@@ -34,7 +34,7 @@ class Bench:
         self.settings = settings
         self.tmp_path = tmp_path
         self.storage: Storage = open_storage(settings)
-        self.wake = Wake()
+        self.stop_request = StopRequest()
         self.project = Project.create(id="demo", name="Demo", created_by="tester")
         self.add_ingredient("engine")
         self.run: Run | None = None
@@ -148,7 +148,7 @@ class Bench:
             cwd=cwd,
             env=environment,
             output=self._log.write,
-            wake=self.wake,
+            stop_request=self.stop_request,
             timeout_seconds=30,
             grace_seconds=5,
         )

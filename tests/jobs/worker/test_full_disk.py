@@ -22,7 +22,7 @@ from jobs.queue import Doorbell
 from jobs.reconciler.reconciler import Reconciler
 from jobs.reconciler.standstill import RING_AGAIN_MS
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import Presence
+from jobs.shared.heartbeat import Heartbeat
 from jobs.worker import run_step as worker_side
 from jobs.worker.attempt import WorkerProcess
 from tests.conftest import KINDS, settings_for
@@ -58,8 +58,8 @@ def working(doorbell: Doorbell) -> Iterator[Callable[[Settings], WorkerProcess]]
 
         def become(settings: Settings) -> WorkerProcess:
             process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
-            worker_side.become(process)
-            stack.callback(process.wake.close)
+            worker_side.set_worker(process)
+            stack.callback(process.stop_request.close)
             return process
 
         yield become
@@ -116,12 +116,12 @@ def test_a_run_that_cannot_begin_is_not_in_the_way_of_those_that_have_begun(
 @on_one_database
 def test_others_know_at_once_whether_a_worker_has_room(project, settings, small_disk):
     watch = DiskWatch(replace(settings, data_dir=small_disk.path))
-    presence = Presence(
+    heartbeat = Heartbeat(
         WorkerInfo, "w1", lambda: {"queue": "default", "has_room": watch.has_room()}
     )
 
     def told() -> bool:
-        presence.say()
+        heartbeat.send()
         return WorkerInfo.get_by_id("w1").has_room
 
     assert told()
@@ -135,7 +135,7 @@ def test_others_know_at_once_whether_a_worker_has_room(project, settings, small_
 def test_a_worker_says_whether_it_has_room_before_it_takes_anything(working, project, settings):
     process = working(settings)
     claims: list[int] = []
-    process.seen = lambda: claims.append(Attempt.select().count())
+    process.send_heartbeat = lambda: claims.append(Attempt.select().count())
     _, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
     run_it(ready)
     assert claims[0] == 0
@@ -148,7 +148,7 @@ def test_a_full_database_that_takes_no_note_of_a_worker_does_not_stop_it(
     def say() -> None:
         raise OperationalError("database or disk is full")
 
-    working(settings).seen = say
+    working(settings).send_heartbeat = say
     run, (ready,) = start_and_ready(a_workflow([build("a", PASS)]))
     run_it(ready)
     assert statuses(run) == {"a": SUCCEEDED}
@@ -352,7 +352,7 @@ def test_a_result_is_kept_until_the_disk_of_the_database_has_room_for_it(
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        eventually(lambda: "trying again: database or disk is full" in caplog.text, 10)
+        eventually(lambda: "retrying: database or disk is full" in caplog.text, 10)
         assert StepRun.get_by_id(ready.step_id).status == RUNNING
     finally:
         small_disk.clear()

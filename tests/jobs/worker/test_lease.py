@@ -8,10 +8,10 @@ import pytest
 from domain import disk, engine
 from domain.models import StepRun, WorkerInfo
 from domain.settings import Settings
-from jobs.scripts.runner import Stop, Wake
+from jobs.scripts.runner import Stop, StopRequest
 from jobs.shared.disk_watch import DiskWatch
-from jobs.shared.heartbeat import Presence
-from jobs.worker.lease import Heart
+from jobs.shared.heartbeat import Heartbeat
+from jobs.worker.lease import Lease
 from tests.support.pipelines import ACTOR, a_project, a_workflow, build, start_and_ready
 from tests.support.wait import eventually
 
@@ -26,10 +26,10 @@ def held(database) -> engine.Claim:
 
 
 @pytest.fixture
-def wake() -> Iterator[Wake]:
-    wake = Wake()
-    yield wake
-    wake.close()
+def stop_request() -> Iterator[StopRequest]:
+    stop_request = StopRequest()
+    yield stop_request
+    stop_request.close()
 
 
 @pytest.fixture
@@ -40,30 +40,34 @@ def hang() -> Iterator[threading.Event]:
     over.set()
 
 
-def a_heart(held: engine.Claim, wake: Wake, seen: Callable[[], object], lease: float) -> Heart:
-    return Heart(held, wake, lease_seconds=lease, log_size=lambda: 7, seen=seen)
+def a_lease(
+    held: engine.Claim, stop_request: StopRequest, seen: Callable[[], object], lease: float
+) -> Lease:
+    return Lease(held, stop_request, lease_seconds=lease, log_size=lambda: 7, send_heartbeat=seen)
 
 
-def test_a_wish_to_stop_is_brought_before_anything_is_said(held, wake, hang):
+def test_a_wish_to_stop_is_brought_before_anything_is_said(held, stop_request, hang):
     engine.abort_run(held.run_id, by=ACTOR)
-    with a_heart(held, wake, lambda: hang.wait(20), lease=60) as heart:
-        heart.look()
-        eventually(lambda: wake.requested is Stop.CANCELLED)
+    with a_lease(held, stop_request, lambda: hang.wait(20), lease=60) as running:
+        running.check_now()
+        eventually(lambda: stop_request.reason is Stop.CANCELLED)
         hang.set()
 
 
-def test_what_goes_wrong_with_saying_so_keeps_no_wish_back(held, wake, caplog):
+def test_what_goes_wrong_with_saying_so_keeps_no_wish_back(held, stop_request, caplog):
     def say() -> None:
         raise ValueError("of all things")
 
     engine.abort_run(held.run_id, by=ACTOR)
-    with a_heart(held, wake, say, lease=60) as heart:
-        heart.look()
-        eventually(lambda: wake.requested is Stop.CANCELLED)
+    with a_lease(held, stop_request, say, lease=60) as running:
+        running.check_now()
+        eventually(lambda: stop_request.reason is Stop.CANCELLED)
     assert "of all things" in caplog.text
 
 
-def test_a_disk_that_hangs_does_not_hold_up_the_beats(held, wake, hang, settings, monkeypatch):
+def test_a_disk_that_hangs_does_not_hold_up_the_beats(
+    held, stop_request, hang, settings, monkeypatch
+):
     def look(settings: Settings) -> disk.Room:
         hang.wait(20)
         return disk.Room(disk.OK, "/srv", 1)
@@ -71,13 +75,13 @@ def test_a_disk_that_hangs_does_not_hold_up_the_beats(held, wake, hang, settings
     monkeypatch.setattr(disk, "look", look)
     watch = DiskWatch(settings)
     more = {"queue": "default"}
-    presence = Presence(WorkerInfo, "w1", lambda: {**more, "has_room": watch.has_room()})
+    heartbeat = Heartbeat(WorkerInfo, "w1", lambda: {**more, "has_room": watch.has_room()})
     leases: set[int] = set()
 
     def renewed() -> int:
         leases.add(StepRun.get_by_id(held.step_id).lease_until)
         return len(leases)
 
-    with a_heart(held, wake, presence.say, lease=1):
+    with a_lease(held, stop_request, heartbeat.send, lease=1):
         eventually(lambda: renewed() == 4)
     assert WorkerInfo.get_by_id("w1").has_room

@@ -23,9 +23,9 @@ PASS = "echo x > $GALLEY_OUTPUT/x"
 def process(database, settings, doorbell):
     a_project()
     process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
-    worker_side.become(process)
+    worker_side.set_worker(process)
     yield process
-    process.wake.close()
+    process.stop_request.close()
 
 
 def run_it(ready: Ready) -> None:
@@ -148,7 +148,7 @@ def test_a_beat_that_comes_too_late_does_not_make_the_worker_deaf(process, monke
     ring = process.doorbell.ring
 
     def ring_late(ready):
-        process.wake.request(Stop.LOST)
+        process.stop_request.set(Stop.LOST)
         return ring(ready)
 
     monkeypatch.setattr(process.doorbell, "ring", ring_late)
@@ -156,7 +156,7 @@ def test_a_beat_that_comes_too_late_does_not_make_the_worker_deaf(process, monke
     run, (ready,) = start_and_ready(workflow)
     run_it(ready)
     assert statuses(run) == {"a": SUCCEEDED, "b": SUCCEEDED}
-    assert process.wake.requested is None
+    assert process.stop_request.reason is None
 
 
 def test_a_stop_during_an_abort_is_not_forgotten(process):
@@ -165,9 +165,9 @@ def test_a_stop_during_an_abort_is_not_forgotten(process):
     second, _ = start_and_ready(workflow)
 
     def abort_and_stop():
-        process.wake.request(Stop.CANCELLED)
+        process.stop_request.set(Stop.CANCELLED)
         process.stopping = True
-        process.wake.request(Stop.SHUTDOWN)
+        process.stop_request.set(Stop.SHUTDOWN)
 
     timer = threading.Timer(0.2, abort_and_stop)
     timer.start()
@@ -175,7 +175,7 @@ def test_a_stop_during_an_abort_is_not_forgotten(process):
     timer.join()
     assert statuses(first)["a"] == CANCELLED
     assert statuses(second)["a"] == PENDING
-    assert process.wake.requested is Stop.SHUTDOWN
+    assert process.stop_request.reason is Stop.SHUTDOWN
 
 
 def test_a_step_whose_folder_cannot_be_made_fails_and_says_so(process):
@@ -204,10 +204,10 @@ def test_of_a_step_that_was_changed_after_the_start_nothing_is_run(process, tmp_
     step = StepRun.get_by_id(ready.step_id)
     assert (step.status, step.attempt, step.release_id) == (FAILED, 1, None)
     assert step.message == (
-        "The stored plan of this step does not fit its signature, so nothing of it was run. Either "
-        "it was changed in the database after the run began; or this worker's host has another "
-        "secret key than the one that the run was signed with; or Galley was upgraded during the "
-        "run. Start a new run."
+        "The stored plan of this step does not fit its signature, so it was not run. Either it was "
+        "changed in the database after the run began, or this worker's host has a different secret "
+        "key than the host that started the run, or Galley was upgraded during the run. Start a "
+        "new run."
     )
     assert not (tmp_path / "ran").exists()
     assert Run.get_by_id(run.id).status == FAILED

@@ -30,9 +30,9 @@ on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
 def process(database, settings, doorbell):
     a_project()
     process = WorkerProcess("w1", "default", settings, doorbell, lambda: None)
-    worker_side.become(process)
+    worker_side.set_worker(process)
     yield process
-    process.wake.close()
+    process.stop_request.close()
 
 
 def keep(*, keys: Keys = KEYS, **secrets: str) -> None:
@@ -159,20 +159,20 @@ def test_a_suite_without_tests_is_the_one_test_and_tells_no_secret(process):
     [
         (
             f'echo "1.0-$SHORT" > $GALLEY_VERSION_FILE; {PASS}',
-            "The version in $GALLEY_VERSION_FILE holds the secret SHORT; nothing was released.",
+            "The version in $GALLEY_VERSION_FILE holds the secret SHORT. Nothing was released.",
         ),
         (
             'mkdir "$GALLEY_OUTPUT/a"; touch "$GALLEY_OUTPUT/a/$SHORT.zip"',
-            "The name of a file in $GALLEY_OUTPUT holds the secret SHORT; nothing was released.",
+            "The name of a file in $GALLEY_OUTPUT holds the secret SHORT. Nothing was released.",
         ),
         (
             'mkdir -p "$GALLEY_OUTPUT/$TOKEN"; touch "$GALLEY_OUTPUT/$TOKEN/\\\\"',
-            "$GALLEY_OUTPUT holds a file whose name has control characters, a backslash or is not "
-            r"UTF-8: ***/\\.",
+            "$GALLEY_OUTPUT holds a file whose name has control characters or backslashes, or is "
+            r"not UTF-8: ***/\\.",
         ),
         (
             'mkfifo "$GALLEY_OUTPUT/$SHORT"',
-            "$GALLEY_OUTPUT/*** is a link, a pipe or a device; only files and folders are taken.",
+            "$GALLEY_OUTPUT/*** is a link, pipe or device. Only files and folders are allowed.",
         ),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_release_that_would_show_a_secret_is_refused(process, script, message)
 def test_a_secret_in_the_parameter_version_is_refused(process):
     keep(SHORT=SHORT, TOKEN=TOKEN)
     step = run(build("a", PASS), version=f"1.0-{SHORT}")
-    message = "The version in the run's parameters holds the secret SHORT; nothing was released."
+    message = "The version in the run's parameters holds the secret SHORT. Nothing was released."
     assert (step.status, step.message) == (FAILED, message)
     assert not Release.select().exists()
 
@@ -219,7 +219,7 @@ def test_a_result_that_cannot_be_recorded_is_told_without_secrets(process, monke
     monkeypatch.setattr("jobs.steps.build.record_release", broken)
     keep(SHORT=SHORT)
     step = run(build("a", PASS))
-    assert step.message == "Galley could not record what the step made: 'broken by ***'"
+    assert step.message == "Galley could not record the result of the step: 'broken by ***'"
 
 
 @on_one_database

@@ -1,4 +1,4 @@
-"""Runs in the state that a measurement needs, as the engine would leave them, without executing."""
+"""Create runs in any state, as the engine would, but without running their steps."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ LEASE_MS = 3_600_000
 LOG = "".join(f"line {number} of what a step printed\n" for number in range(200))
 
 
-def a_workflow(name: str, stages: int, steps: int) -> Workflow:
-    """Create a workflow with so many stages of so many steps each, in a project of its own."""
+def create_workflow(name: str, stages: int, steps: int) -> Workflow:
+    """Create a workflow with so many stages of so many steps each, in its own project."""
     project = projects.create_project(ACTOR, name, name.title())
     with write():
         Ingredient.create(id=f"part-{name}", project=project, name="Part", created_by="bench")
@@ -44,33 +44,34 @@ def a_workflow(name: str, stages: int, steps: int) -> Workflow:
     return workflows.create(parse(body, NewWorkflow), actor=ACTOR).workflow
 
 
-def started(workflow: Workflow, keys: Keys) -> Run:
-    """Create a run without notifying a worker."""
+def start(workflow: Workflow, keys: Keys) -> Run:
+    """Start a run without notifying workers."""
     fresh = Workflow.get_by_id(workflow.id)
     return start_run(fresh, actor=ACTOR, keys=keys, parameters={}, trigger_source="bench")
 
 
 def advance(run: Run, done: int) -> None:
-    """Let the first `done` stages succeed and all steps of the next one run.
+    """Let the first `done` stages succeed, and each step of the next stage run.
 
-    After the last stage the run has succeeded.
+    After the last stage, the run has succeeded.
     """
     stages = list(StageRun.select().where(StageRun.run == run.id).order_by(StageRun.position))
     begin = now() - (done + 1) * STEP_MS
     with write():
         for stage in stages[: done + 1]:
             is_done = stage.position < done
-            start = begin + stage.position * STEP_MS
-            end = start + STEP_MS if is_done else None
+            started_at = begin + stage.position * STEP_MS
+            end = started_at + STEP_MS if is_done else None
             status = SUCCEEDED if is_done else RUNNING
-            times = {"started_at": start, "completed_at": end, "status": status}
-            StageRun.update(opened_at=start, **times).where(StageRun.id == stage.id).execute()
-            steps = StepRun.update(ready_at=start, lease_until=now() + LEASE_MS, **times)
+            times = {"started_at": started_at, "completed_at": end, "status": status}
+            StageRun.update(opened_at=started_at, **times).where(StageRun.id == stage.id).execute()
+            steps = StepRun.update(ready_at=started_at, lease_until=now() + LEASE_MS, **times)
             steps.where(StepRun.stage == stage.id).execute()
             of_stage = StepRun.select(StepRun.id).where(StepRun.stage == stage.id)
             Attempt.delete().where(Attempt.step.in_(of_stage)).execute()
-            tried = [Attempt(step=step.id, number=1, worker="bench", **times) for step in of_stage]
-            Attempt.bulk_create(tried)
+            Attempt.bulk_create(
+                [Attempt(step=step.id, number=1, worker="bench", **times) for step in of_stage]
+            )
         is_over = done == len(stages)
         Run.update(
             status=SUCCEEDED if is_over else RUNNING,
@@ -81,7 +82,7 @@ def advance(run: Run, done: int) -> None:
 
 
 def write_logs(run: Run, data_dir: Path) -> None:
-    """Write a log for every running step."""
+    """Write a log for each running step."""
     for step in StepRun.select().where((StepRun.run == run.id) & (StepRun.status == RUNNING)):
         path = log_path(data_dir, run.id, step.id, 1)
         path.parent.mkdir(parents=True, exist_ok=True)
