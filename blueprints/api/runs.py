@@ -18,13 +18,7 @@ from blueprints.responses.base import Unbounded
 from blueprints.responses.runs import StartedRun
 from blueprints.shared import run_control
 from blueprints.shared.context import keys, settings
-from blueprints.shared.guards import (
-    address,
-    by_address,
-    current_actor,
-    forget_actor,
-    load_run,
-)
+from blueprints.shared.guards import address, by_address, current_actor, forget_actor, load_run
 from blueprints.shared.long_poll import RETRY_AFTER_SECONDS, wait_for_change
 from blueprints.shared.run_control import Shown
 from blueprints.shared.visible import find_runs

@@ -15,17 +15,7 @@ from blueprints.shared.context import is_api
 from domain.accounts import access, tokens
 from domain.accounts.access import USER, Actor
 from domain.errors import NotSignedIn
-from domain.models import (
-    Base,
-    Ingredient,
-    Project,
-    Release,
-    Run,
-    User,
-    Workflow,
-    by_id,
-    is_id,
-)
+from domain.models import Base, Ingredient, Project, Release, Run, User, Workflow, by_id, is_id
 from domain.pagination import Page
 from domain.projects import projects
 

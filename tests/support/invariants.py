@@ -5,15 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from domain.logs.files import log_path
-from domain.models import (
-    Attempt,
-    Deployment,
-    Package,
-    Release,
-    Run,
-    StageRun,
-    StepRun,
-)
+from domain.models import Attempt, Deployment, Package, Release, Run, StageRun, StepRun
 from domain.releases.storage import open_storage
 from domain.settings import Settings
 from domain.statuses import FINISHED, RUNNING, SKIPPED, SUCCEEDED

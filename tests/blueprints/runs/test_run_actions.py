@@ -11,15 +11,7 @@ from domain.engine import Ending
 from domain.models import Release, Run, StepRun, TestSuite, Workflow
 from domain.statuses import CANCELLED, FAILED
 from domain.workflows import workflows
-from tests.support.pipelines import (
-    ACTOR,
-    a_suite,
-    a_workflow,
-    build,
-    claimed,
-    start,
-    step_named,
-)
+from tests.support.pipelines import ACTOR, a_suite, a_workflow, build, claimed, start, step_named
 from tests.support.pipelines import test as check
 
 
