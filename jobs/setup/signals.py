@@ -43,4 +43,4 @@ class SignalPipe:
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:
-    """Exist, because a signal without a Python handler leaves no byte in the pipe."""
+    pass  # without a Python handler, a signal leaves no byte in the pipe

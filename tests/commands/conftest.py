@@ -31,7 +31,7 @@ Begin = Callable[..., Running]
 
 @pytest.fixture
 def begin(server: Server, tmp_path: Path) -> Iterator[Begin]:
-    """Start the program and go on."""
+    """Start the program without waiting for it."""
     begun: list[Running] = []
 
     def begin(*arguments: str, **environment: str) -> Running:
@@ -58,7 +58,7 @@ Galley = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def galley(server: Server) -> Galley:
-    """Run the program in a pipe; None as a value takes a variable out of its environment."""
+    """Run the program in a pipe. None removes a variable from its environment."""
 
     def galley(
         *arguments: str, typed: str = "", **environment: str | None
@@ -78,7 +78,7 @@ def galley(server: Server) -> Galley:
 
 @pytest.fixture
 def on_a_terminal(server: Server) -> Iterator[Callable[..., Terminal]]:
-    """Start the program on a terminal of its own and go on."""
+    """Start the program on its own terminal without waiting for it."""
     begun: list[Terminal] = []
 
     def start(*arguments: str, **environment: str) -> Terminal:

@@ -1,4 +1,4 @@
-"""A Galley to talk to, and the program at work: in a pipe, or on a terminal of its own."""
+"""A running Galley, and the program `galley` in a pipe or on its own terminal."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ ROWS, COLUMNS = 30, 110
 
 @dataclass
 class Server:
-    """A Galley with the project `pond`, and the program as somebody on another machine has it."""
+    """A Galley with the project `pond`, used as from another machine."""
 
     stack: Stack
     api: httpx.Client
@@ -35,7 +35,7 @@ class Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Without anything of the server's own."""
+        """The environment without the server's variables."""
         plain = {k: v for k, v in os.environ.items() if not k.startswith("GALLEY_")}
         elsewhere = {"GALLEY_DATA_DIR": str(self.folder / "elsewhere")}
         return {**plain, **elsewhere, "GALLEY_URL": self.stack.url, "GALLEY_TOKEN": self.token}
@@ -49,7 +49,7 @@ class Server:
         return f"{kind}-{next(self._names)}"
 
     def workflow(self, *steps: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """One of a single stage called Work."""
+        """Create a workflow with a single stage called Work."""
         stage = {"name": "Work", "order": 1, "steps": list(steps)}
         body = {"name": self.name("Flow"), "projectId": "pond", "stages": [stage], **more}
         made: dict[str, Any] = self.send("POST", "/api/workflows", body)
@@ -65,7 +65,7 @@ class Server:
         return items[0] if items else None
 
     def eventually(self, workflow: dict[str, Any], status: str) -> str:
-        """The id of the workflow's last run, once it has that status."""
+        """Return the id of the workflow's last run, once it has that status."""
 
         def ask() -> str | None:
             run = self.last_run(workflow)
@@ -85,13 +85,13 @@ def step(script: str, name: str = "build", **more: Any) -> dict[str, Any]:
 
 
 def wait_for(path: Path) -> str:
-    """A script that goes on when the file is there."""
+    """Return a script that waits for the file."""
     return f"while [ ! -e {path} ]; do sleep 0.02; done"
 
 
 @dataclass
 class Running:
-    """The program at work; what it has said so far is in `out` and `err`."""
+    """A running program, whose output so far is in `out` and `err`."""
 
     process: subprocess.Popen[bytes]
     out_path: Path
@@ -111,7 +111,7 @@ class Running:
         )
 
     def interrupt(self) -> None:
-        """As Ctrl-C does."""
+        """Send SIGINT, like Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
     def ended(self, seconds: float = 30) -> int:
@@ -119,7 +119,7 @@ class Running:
 
 
 def lines_of(text: str) -> list[str]:
-    """What a terminal shows, without colours and also what was written over."""
+    """Return the lines of a terminal without colors, with the overwritten ones."""
     erased = text.replace("\r", "").replace("\x1b[2K", "\n")
     plain = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", erased)
     return [line.rstrip() for line in plain.split("\n")]
@@ -127,7 +127,7 @@ def lines_of(text: str) -> list[str]:
 
 @dataclass
 class Terminal:
-    """What the program has written to the terminal that it was started on."""
+    """The output of a program on its own terminal."""
 
     process: subprocess.Popen[bytes]
     master: int
@@ -141,7 +141,7 @@ class Terminal:
         return self.text
 
     def says(self, text: str, seconds: float = 20) -> None:
-        """Colours do not count."""
+        """Wait for a text, ignoring colors."""
         deadline = time.monotonic() + seconds
         while text not in (seen := "\n".join(lines_of(self.text))):
             assert time.monotonic() < deadline, f"{text!r}: {seen}"
@@ -156,7 +156,7 @@ class Terminal:
         return self.written.decode()
 
     def _read(self, seconds: float) -> bool:
-        """Whether there may be more."""
+        """Read more output, and return whether there may be more."""
         if not select.select([self.master], [], [], seconds)[0]:
             return True
         try:
@@ -177,7 +177,7 @@ def start_on_a_terminal(arguments: list[str], environment: Mapping[str, str]) ->
         stdout=slave,
         stderr=slave,
         start_new_session=True,
-        # Ctrl-C reaches only whose terminal it is.
+        # Ctrl-C reaches only processes of this terminal.
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(slave)

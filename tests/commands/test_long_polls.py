@@ -1,4 +1,4 @@
-"""Who waits for a run, at a real web server: that others are answered, and that it can stop."""
+"""Long polls at a real web server, which still answers other clients and can stop."""
 
 import contextlib
 import signal
@@ -17,14 +17,14 @@ from tests.support.wait import eventually
 
 @pytest.fixture
 def finished(server) -> str:
-    """The address of a run in which nothing happens any more."""
+    """The address of a finished run."""
     workflow = server.workflow(step("true"))
     server.send("POST", f"/api/workflows/{workflow['id']}/runs")
     return f"/api/workflowruns/{server.eventually(workflow, 'Succeeded')}"
 
 
 def ask(server: Server, path: str, wait: int) -> httpx.Response:
-    """Wait for a run to become other than it is."""
+    """Wait for a change of a run."""
     headers = {"Authorization": f"Bearer {server.token}", "If-None-Match": "*"}
     url = f"{server.stack.url}{path}?wait={wait}"
     return httpx.get(url, headers=headers, timeout=90)
@@ -36,7 +36,7 @@ def has_place(server: Server, path: str) -> bool:
 
 @contextlib.contextmanager
 def all_places_taken(server: Server, path: str) -> Iterator[list[socket.socket]]:
-    """By clients that wait for a minute, and hang up in the end."""
+    """Use all places with clients that wait for a minute."""
     with contextlib.ExitStack() as clients:
         waiting = []
         while has_place(server, path):  # which takes one itself, so some may come in vain
@@ -61,7 +61,7 @@ def answer_so_far(client: socket.socket) -> bytes:
         return b""
 
 
-def test_however_many_want_to_wait_everybody_is_answered(server, finished):
+def test_every_client_is_answered_however_many_wait(server, finished):
     with all_places_taken(server, finished) as clients:
         assert len(clients) == PLACES
         with contextlib.ExitStack() as others:
@@ -73,13 +73,13 @@ def test_however_many_want_to_wait_everybody_is_answered(server, finished):
             assert server.api.get(path, timeout=10).is_success
 
 
-def test_who_hangs_up_makes_place_for_others(server, finished):
+def test_a_closed_connection_frees_its_place(server, finished):
     with all_places_taken(server, finished):
         pass
     eventually(lambda: has_place(server, finished), 10, "a place to be free")
 
 
-def test_a_server_that_is_stopped_answers_those_who_wait(tmp_path):
+def test_a_server_that_is_stopped_answers_waiting_clients(tmp_path):
     with running(tmp_path / "data", workers=1) as (stack, _), stack.client() as api:
         (larder,) = api.get("/api/workflows", params={"search": "Larder"}).json()["items"]
         run_id = api.post(f"/api/workflows/{larder['id']}/runs").json()["runId"]

@@ -14,7 +14,7 @@ def whoami(server, token: str) -> httpx.Response:
 
 @pytest.fixture
 def place(server, request) -> dict[str, str | None]:
-    """Where the commands act: over the API, or with the settings of the server's own machine."""
+    """The environment to use the API, or the settings of the server's machine."""
     if request.param == "remote":
         return {}
     return {**HERE, "GALLEY_DATA_DIR": str(server.stack.data_dir)}
@@ -57,7 +57,7 @@ def test_a_user_is_made_and_gets_a_new_password(server, galley, place):
     assert not signs_in(server, name, GOOD)
 
 
-def test_who_changes_their_own_password_over_the_api_has_to_know_it(server, galley):
+def test_changing_ones_own_password_over_the_api_needs_the_current_one(server, galley):
     name = server.name("person")
     server.send("POST", "/api/users", {"username": name, "password": GOOD})
     here = {**HERE, "GALLEY_DATA_DIR": str(server.stack.data_dir)}
@@ -87,7 +87,7 @@ def test_a_password_that_is_not_given_is_asked_for_twice(server, galley, place):
     assert GOOD not in done.stdout + done.stderr
 
 
-def test_over_the_api_one_makes_only_ones_own_tokens(server, galley):
+def test_the_api_creates_only_own_tokens(server, galley):
     server.send("POST", "/api/users", {"username": "other"})
     for command in (("create", "other", "--name", "x"), ("list", "other")):
         done = galley("token", *command)

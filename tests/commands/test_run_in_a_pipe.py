@@ -1,4 +1,4 @@
-"""`galley run` where its output is no terminal."""
+"""`galley run` with its output in a pipe."""
 
 import re
 
@@ -40,7 +40,7 @@ def test_a_run_that_succeeds_is_reported_from_beginning_to_end(server, galley):
     assert done.stderr == f"run {run_id} started: {server.stack.url}/runs/{run_id}\n"
 
 
-def test_what_scripts_print_cannot_reach_a_terminal_behind_the_pipe(server, galley):
+def test_control_characters_of_scripts_do_not_reach_a_pipe(server, galley):
     workflow = server.workflow(step(COLOURFUL))
     out = galley("run", workflow["name"], "--follow").stdout
     assert re.findall(r"^build \| (?!\[galley\])(.*)$", out, re.MULTILINE) == [
@@ -78,7 +78,7 @@ def test_every_attempt_is_reported(server, galley):
     assert "[galley] Work / build: Running, attempt 2\n" in done.stdout
 
 
-def test_a_run_that_waits_says_why_once_for_each_reason(server, begin):
+def test_a_pending_run_reports_each_reason_once(server, begin):
     workflow = server.workflow(step("true", queue="a-queue-of-nobody"))
     running = begin("run", workflow["name"], "--follow")
     reason = "[galley] Work is pending: "

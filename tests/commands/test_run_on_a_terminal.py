@@ -1,4 +1,4 @@
-"""`galley run --follow` on a terminal of its own."""
+"""`galley run --follow` on a terminal."""
 
 import re
 
@@ -32,7 +32,7 @@ def test_the_drawing_is_written_over_and_the_cursor_given_back(server, on_a_term
     assert re.search(r"\x1b\[[0-9;]*32m✓", text)
 
 
-def test_why_a_run_waits_stands_below_what_waits(server, on_a_terminal):
+def test_pending_reasons_stand_below_their_stage(server, on_a_terminal):
     workflow = server.workflow(step("true", queue="a-queue-of-nobody"))
     terminal = on_a_terminal("run", workflow["name"], "--follow")
     terminal.says("the queue a-queue-of-nobody")
@@ -46,7 +46,9 @@ def test_why_a_run_waits_stands_below_what_waits(server, on_a_terminal):
     server.send("POST", f"/api/workflowruns/{run_id}/abort")
 
 
-def test_what_failed_is_shown_again_when_others_have_printed_since(server, on_a_terminal):
+def test_the_log_of_a_failed_step_is_shown_again_if_others_have_printed_since(
+    server, on_a_terminal
+):
     broken = step("echo the reason; exit 1", "broken")
     others = step("sleep 0.3; for i in 1 2 3; do echo noise $i; done", "noisy")
     workflow = server.workflow(broken, others)
@@ -58,7 +60,7 @@ def test_what_failed_is_shown_again_when_others_have_printed_since(server, on_a_
     assert lines[-2] == "run #1 Failed. 1 of 2 steps failed: broken."
 
 
-def test_what_scripts_print_keeps_its_colours_and_moves_nothing(server, on_a_terminal):
+def test_output_of_scripts_keeps_its_colors_and_moves_nothing(server, on_a_terminal):
     workflow = server.workflow(step(r"printf '\033[35mpink\033[0m\033[2J\033[9A\033]0;t\007!\n'"))
     text = on_a_terminal("run", workflow["name"], "--follow").read_to_the_end()
     assert re.search(r"\x1b\[[0-9;]*35mpink", text)
@@ -92,7 +94,7 @@ def test_a_terminal_that_cannot_draw_gets_lines(server, on_a_terminal):
     assert "[galley] Work / build: Running" in lines_of(text)
 
 
-def test_where_no_signs_can_be_shown_there_are_plain_ones(server, on_a_terminal):
+def test_ascii_signs_replace_signs_that_cannot_be_encoded(server, on_a_terminal):
     workflow = server.workflow(step("echo grün"))
     plain = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     terminal = on_a_terminal("run", workflow["name"], "--follow", **plain)

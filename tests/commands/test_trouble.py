@@ -1,4 +1,4 @@
-"""Servers that cannot be reached, are none, or go away for a while."""
+"""Servers that are unreachable, not Galley, or interrupted."""
 
 import contextlib
 import socket
@@ -15,7 +15,7 @@ from tests.commands.program import step, wait_for
 
 
 class Road:
-    """A way to the server that can be closed and opened again."""
+    """A proxy before the server that can be closed and opened."""
 
     def __init__(self, port: int) -> None:
         self._target = ("127.0.0.1", port)
@@ -23,7 +23,7 @@ class Road:
         self._open: list[socket.socket] = []
         self._listener: socket.socket | None = None
         self.loses_answer_to: bytes | None = None
-        """How the request begins that gets through, but whose answer is lost, once."""
+        """The beginning of a request whose response is lost once."""
         self.open()
 
     @property
@@ -35,7 +35,7 @@ class Road:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close(self) -> None:
-        """Nobody gets through, and whoever is on the way is cut off."""
+        """Refuse new connections, and cut the open ones."""
         assert self._listener is not None
         for one in (self._listener, *self._open):
             _cut(one)
@@ -120,7 +120,7 @@ def test_a_start_whose_answer_is_lost_is_sent_again_and_starts_one_run(server, b
     assert runs["totalCount"] == 1
 
 
-def test_who_gives_up_says_that_the_run_goes_on(monkeypatch):
+def test_following_ends_when_the_server_stays_unreachable(monkeypatch):
     monkeypatch.setattr(retry, "RETRY_SECONDS", 0.5)
     warnings: list[str] = []
 
@@ -156,14 +156,14 @@ def test_a_server_that_is_not_there_is_one_sentence(galley, command):
     )
 
 
-def test_a_name_that_nobody_has_is_said_as_the_system_says_it(galley):
+def test_an_unknown_host_name_is_reported_without_its_error_number(galley):
     done = galley("run", "Larder", GALLEY_URL="https://galley.invalid")
     assert done.returncode == 1
     assert "galley: https://galley.invalid cannot be reached: " in done.stderr
     assert "Errno" not in done.stderr
 
 
-def test_a_token_that_is_not_accepted_is_said(server, galley):
+def test_a_refused_token_is_reported(server, galley):
     done = galley("run", "Larder", GALLEY_TOKEN="gal_wrong")
     assert done.returncode == 1
     url = server.stack.url
@@ -171,30 +171,30 @@ def test_a_token_that_is_not_accepted_is_said(server, galley):
 
 
 @pytest.mark.parametrize("token", ["gal_ü", "a\nb", "gal_\x7f"])
-def test_what_cannot_be_a_token_is_not_sent(galley, token):
+def test_an_invalid_token_is_not_sent(galley, token):
     done = galley("run", "Larder", GALLEY_TOKEN=token)
     assert done.stderr == "galley: GALLEY_TOKEN must be a token from Galley, such as gal_….\n"
 
 
-def test_without_a_token_the_way_to_one_is_said(galley):
+def test_without_a_token_the_message_says_how_to_get_one(galley):
     done = galley("run", "Larder", GALLEY_TOKEN=None)
     assert done.returncode == 1
     assert "galley: GALLEY_TOKEN is not set. Create a token " in done.stderr
 
 
 @pytest.mark.parametrize("url", ["galley.example", "ftp://galley.example", "http://", "http://x:y"])
-def test_an_address_that_is_none_is_said(galley, url):
+def test_an_invalid_address_is_reported(galley, url):
     done = galley("run", "Larder", GALLEY_URL=url)
     assert done.returncode == 1
     assert done.stderr.startswith("galley: GALLEY_URL must be an address such as https://")
 
 
-def test_a_token_on_its_way_unencrypted_is_warned_of(galley):
+def test_an_unencrypted_token_causes_a_warning(galley):
     done = galley("run", "Larder", GALLEY_URL="http://galley.invalid")
     assert done.stderr.startswith("galley: warning: http://galley.invalid is not https, so ")
 
 
-def test_on_this_machine_nobody_listens_in(server, galley):
+def test_a_local_address_causes_no_warning(server, galley):
     assert "warning" not in galley("workflow", "export", "Larder").stderr
 
 
@@ -212,7 +212,7 @@ def test_on_this_machine_nobody_listens_in(server, galley):
         (b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n", "The server answered 418."),
     ],
 )
-def test_what_is_no_galley_is_said(galley, answer, says):
+def test_a_server_that_is_not_galley_is_reported(galley, answer, says):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_answer_once, args=(listener, answer), daemon=True).start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -19,7 +19,7 @@ def client(server) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])
-def test_what_was_exported_can_be_applied(server, galley, tmp_path, option):
+def test_an_exported_workflow_can_be_applied(server, galley, tmp_path, option):
     workflow = server.workflow(step("echo one"))
     exported = galley("workflow", "export", workflow["name"], *option).stdout
     definition = json.loads(exported) if option else yaml.safe_load(exported)
@@ -40,7 +40,7 @@ def test_a_name_that_is_new_is_created(server, galley, tmp_path):
     assert galley("workflow", "apply", str(file)).stdout.startswith(f"{name}: created, revision 1")
 
 
-def test_every_fault_of_a_file_is_named(galley, tmp_path):
+def test_every_error_of_a_file_is_named(galley, tmp_path):
     file = tmp_path / "flow.yaml"
     file.write_text("{projectId: pond, stages: [{order: '1'}]}")
     done = galley("workflow", "apply", str(file))
@@ -72,12 +72,12 @@ def test_a_workflow_is_found_however_many_have_similar_names(server, client, mon
     assert client.apply(_definition(last))[0] == "updated"
 
 
-def test_what_somebody_else_saves_meanwhile_is_not_overwritten(server):
+def test_a_change_by_another_user_is_not_overwritten(server):
     workflow = server.workflow(step("echo one"))
     path = f"/api/workflows/{workflow['id']}"
 
     class Slow(Client):
-        """Somebody is quicker than this one."""
+        """Another user saves first."""
 
         def request(self, method, path, **options):
             if method == "PUT":
@@ -91,7 +91,7 @@ def test_what_somebody_else_saves_meanwhile_is_not_overwritten(server):
     assert server.send("GET", path)["description"] == "theirs"
 
 
-def test_a_workflow_that_is_not_there_is_said(galley):
+def test_a_missing_workflow_is_reported(galley):
     done = galley("workflow", "export", "Nothing at all")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("galley: There is no workflow 'Nothing at all' that you may see.")

@@ -8,7 +8,7 @@ from tests.support.scripts import Runner
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Runner]:
-    """Runs scripts; afterwards none of their processes may be left."""
+    """Run scripts, and check that no process of theirs is left."""
     runner = Runner(tmp_path)
     yield runner
     runner.stop_request.close()

@@ -1,4 +1,4 @@
-"""`galley backup`: made from a Galley that works, unpacked, and started on."""
+"""`galley backup` of a running Galley, and its restore."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ def unpack(file: Path, folder: Path) -> None:
 
 
 def use_it(api) -> str:
-    """Have the sample build, test and deploy; the address of its run."""
+    """Run the sample workflow, and return the address of the run."""
     (larder,) = api.get("/api/workflows", params={"search": "Larder"}).json()["items"]
     started = api.post(f"/api/workflows/{larder['id']}/runs").json()["runId"]
     path = f"/api/workflowruns/{started}"
@@ -48,7 +48,7 @@ def use_it(api) -> str:
 
 
 def begin_a_step_that_waits(api, gate: Path) -> str:
-    """A run whose log says `begun`, and that goes on when the gate is there; its address."""
+    """Start a run that prints `begun` and waits for the gate, and return its address."""
     script = f'echo begun; while [ ! -e {gate} ]; do sleep 0.02; done; : > "$GALLEY_OUTPUT/a"'
     step = {
         "name": "build",
@@ -71,7 +71,7 @@ def first_log(api, path: str) -> str:
 
 @pytest.fixture(params=KINDS)
 def databases(request) -> Iterator[list[dict[str, str]]]:
-    """Settings of two databases: one to work with, one that is empty, to restore into."""
+    """Settings of a database to use, and of an empty one for the restore."""
     if request.param == "sqlite":
         yield [{}, {}]
         return
@@ -155,7 +155,7 @@ def test_the_copy_is_of_one_moment_however_much_is_written_meanwhile(tmp_path, s
     copy.close()
 
 
-def test_packages_elsewhere_are_not_in_it_and_it_is_said(settings, tmp_path):
+def test_packages_stored_elsewhere_are_reported_as_not_included(settings, tmp_path):
     remote = replace(settings, storage_url="memory://galley")
     assert back_up(remote, tmp_path / "file", with_secret_key=False).packages is None
 
@@ -172,7 +172,7 @@ def test_a_package_that_the_storage_does_not_have_is_counted(settings, database,
 
 
 @pytest.mark.parametrize("target", ["nowhere/file", "data"])
-def test_what_cannot_be_written_leaves_nothing(settings, tmp_path, target):
+def test_a_failed_backup_leaves_nothing(settings, tmp_path, target):
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(BackupError, match="cannot be written"):
         back_up(settings, tmp_path / target, with_secret_key=False)
@@ -206,7 +206,7 @@ def test_a_database_that_is_damaged_is_not_backed_up(tmp_path):
     assert not (tmp_path / "file").exists()
 
 
-def test_without_pg_dump_the_way_out_is_said(postgres_url, tmp_path, monkeypatch):
+def test_without_pg_dump_the_message_says_how_to_get_it(postgres_url, tmp_path, monkeypatch):
     settings = replace(settings_for(tmp_path / "data"), database_url=postgres_url)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match="pg_dump is not installed here"):
@@ -216,7 +216,7 @@ def test_without_pg_dump_the_way_out_is_said(postgres_url, tmp_path, monkeypatch
 def test_a_password_of_the_database_is_no_argument_of_a_process(
     postgres_server, tmp_path, monkeypatch
 ):
-    """Everybody on the machine sees those."""
+    """All users of the machine can see the arguments of a process."""
     name = f"galley_backup_{os.urandom(4).hex()}"
     plain = postgres_server.create(name)
     with psycopg.connect(plain, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""What set-up fetches: the lock files name no place, and the browser files arrive whole."""
+"""The files that setup fetches: lock files name no address, and browser files arrive complete."""
 
 import json
 import re
@@ -17,7 +17,7 @@ LOCKS = ["requirements.lock", "requirements-dev.lock", "tools/node.lock"]
 
 
 def requirements(lock: str) -> dict[str, str]:
-    """Name to the whole entry, continuation lines included."""
+    """Return name → entry with its continuation lines."""
     text = re.sub(r"^ *#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE)
     entries = text.replace("\\\n", " ").splitlines()
     return {entry.partition("==")[0]: entry for entry in entries}
@@ -89,7 +89,7 @@ exit 1
 
 
 class Checkout:
-    """A copy of what the fetching tool needs, with an npm of the test's own on PATH."""
+    """A copy of the fetching tool's files, with a fake npm on PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

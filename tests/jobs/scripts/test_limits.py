@@ -23,13 +23,13 @@ as_another_user = pytest.mark.skipif(
     os.getuid() != 0, reason="needs root, to start processes of a user who has no others"
 )
 A_USER = 1_000_000 + os.getpid()
-"""Of this test process alone: the kernel counts the processes of a user over the whole machine."""
+"""The limit on processes counts all processes of a user on the machine."""
 BECOME = ["setpriv", f"--reuid={A_USER}", f"--regid={A_USER}", "--clear-groups"]
 
 
 @pytest.fixture(params=["dash", "bash"])
 def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each shell that is somewhere /bin/sh: they name and count limits differently."""
+    """The shells that are /bin/sh on some systems, which name and count limits differently."""
     found = shutil.which(request.param)
     if found is None:
         pytest.skip(f"{request.param} is not installed")
@@ -128,7 +128,7 @@ def test_a_script_does_not_run_when_its_limits_cannot_be_set(
     assert not (run.folder / "mark").exists()
 
 
-# What each limit does
+# Each limit
 
 
 def test_a_file_that_grows_too_large_ends_its_command_and_the_message_names_the_setting(

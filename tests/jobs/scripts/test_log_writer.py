@@ -95,7 +95,7 @@ def test_the_beginning_and_the_end_are_kept_and_the_gap_is_counted(
     assert kept == begin + line_end + note.encode() + end
 
 
-def test_the_gap_of_a_large_log_is_told_in_mebibytes_and_memory_stays_small(path: Path) -> None:
+def test_the_gap_of_a_large_log_is_given_in_mebibytes_and_memory_stays_small(path: Path) -> None:
     log = LogWriter(path, head=2 * MIB, tail=MIB)
     for _ in range(64):
         log.write(b"0123456789abcde\n" * (MIB // 128))
@@ -118,7 +118,7 @@ def test_a_full_disk_is_remembered_and_does_not_stop_the_script() -> None:
     assert log.size == 0
 
 
-def test_a_log_says_itself_that_it_is_incomplete_when_there_is_room_again(
+def test_an_incomplete_log_says_so_when_there_is_room_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = LogWriter(path)
@@ -137,7 +137,7 @@ def test_a_log_says_itself_that_it_is_incomplete_when_there_is_room_again(
 
 
 class Clock:
-    """What the writer takes for the time."""
+    """The clock of the writer."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ms = 1_000_000
@@ -152,9 +152,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def test_when_it_was_written_stands_beside_it_about_every_tenth_of_a_second(
-    path: Path, clock: Clock
-) -> None:
+def test_timestamps_are_written_about_every_tenth_of_a_second(path: Path, clock: Clock) -> None:
     log = LogWriter(path)
     for _ in range(10):
         log.write(b"line\n")

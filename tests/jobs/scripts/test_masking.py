@@ -1,4 +1,4 @@
-"""Masking secrets in a stream, whatever form they have and however the stream is cut."""
+"""Masking secrets in a stream, in every form and for every way to cut the stream."""
 
 import base64
 import html
@@ -33,7 +33,7 @@ def masked_at_each_cut(secrets: list[str], text: bytes) -> set[bytes]:
 
 
 def masked_naively(secrets: list[str], text: str) -> str:
-    """For secrets with one form only: what any secret covers; two that overlap share a mask."""
+    """Mask secrets that have only one form. Overlapping secrets share a mask."""
     covered, continued = set[int](), set[int]()
     for secret in (secret for secret in secrets if len(secret) >= MIN_BYTES):
         for at in range(len(text)):
@@ -116,7 +116,7 @@ def test_a_secret_is_masked_as_the_usual_programs_escape_it(printed: str) -> Non
 
 
 def ways_to_write(character: str) -> list[str]:
-    """A character as it is and escaped. Nobody escapes letters; who escapes, escapes the marks."""
+    """Return a character plain and escaped. Letters are never escaped, escape characters always."""
     if character.isascii() and character.isalnum():
         return [character]
     code, units = ord(character), character.encode("utf-16-be").hex()
@@ -131,7 +131,7 @@ def ways_to_write(character: str) -> list[str]:
 
 @st.composite
 def escaped(draw: st.DrawFn, secret: str) -> bytes:
-    """A secret, each character of it in a way of its own."""
+    """Escape each character of a secret in its own way."""
     return "".join(draw(st.sampled_from(ways_to_write(character))) for character in secret).encode()
 
 
@@ -192,7 +192,7 @@ def test_a_long_secret_is_masked_though_each_of_its_characters_is_ten() -> None:
     assert masked_at_each_cut(["&&&&\n&&&&z"], line + b"\n" + line + b"z") == {b"***"}
 
 
-def test_what_seems_to_be_an_escape_may_begin_or_be_within_a_secret() -> None:
+def test_a_secret_may_hold_something_like_an_escape() -> None:
     assert masked_at_each_cut(["nexus/9"], rb"C:\nexus/9 \"") == {rb"C:\*** \""}
     url = "db://u:p%40ss@host?a=1&b=2"
     printed = url.replace("&", r"\u0026"), url.replace("%", "%25").replace("&", "%26"), url
@@ -201,7 +201,7 @@ def test_what_seems_to_be_an_escape_may_begin_or_be_within_a_secret() -> None:
 
 
 @given(joined(0, 40), st.lists(st.integers(0, 300), max_size=8))
-def test_what_holds_no_secret_comes_out_as_it_was(text: str, cuts: list[int]) -> None:
+def test_output_without_secrets_is_unchanged(text: str, cuts: list[int]) -> None:
     secrets = ["no & piece/of+it", "-----\nMII%41+/\n-----"]
     assert masked(secrets, chunks_of(text.encode(), cuts)) == text.encode()
 
@@ -269,7 +269,7 @@ def test_base64_may_be_escaped_as_well(printed: str) -> None:
         'printf "user:%s" "$S" | base64 -w64',
     ],
 )
-def test_what_the_usual_programs_make_of_a_key_is_masked(command: str) -> None:
+def test_a_key_is_masked_as_the_usual_programs_print_it(command: str) -> None:
     key = (
         "-----BEGIN KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n" * 20 + "-----END KEY-----\n"
     )

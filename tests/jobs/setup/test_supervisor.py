@@ -1,4 +1,4 @@
-"""The supervisor, run as the process it is in life: its signals, its children, its own death."""
+"""The supervisor in its own process: its signals, its children, and its death."""
 
 import contextlib
 import json
@@ -67,14 +67,14 @@ class Running:
         self._events.put(None)
 
     def next(self, kind: str, about: str = "") -> list[Any]:
-        """The rest of the next event of the kind whose first member begins with `about`."""
+        """Return the rest of the next event of the kind whose first member begins with `about`."""
         while (event := self._events.get(timeout=DEADLINE_SECONDS)) is not None:
             if event[0] == kind and (not about or event[1].startswith(about)):
                 return event[1:]
         raise AssertionError(f"the supervisor ended without reporting {kind} {about}")
 
     def started(self, name: str) -> int:
-        """The process number of the next start of the part."""
+        """Return the pid of the next start of the part."""
         return int(self.next("out", f"{name}: started, process ")[0].rsplit(" ", 1)[1])
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -119,7 +119,7 @@ while True:
 
 
 def reacting(name: str, folder: Path, reaction: str, stop_group: int = 0) -> dict[str, Any]:
-    """A part that does `reaction` (Python) at SIGTERM; ready when it will."""
+    """Return a part that executes `reaction` (Python) at SIGTERM."""
     up = folder / f"{name}-up"
     program = ON_SIGTERM.format(reaction=reaction, up=up)
     argv = [sys.executable, "-S", "-c", program]
@@ -141,7 +141,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def written(path: Path) -> str:
-    """The text of the file as soon as it has some."""
+    """Wait for a text in the file, and return it."""
     wait_until(lambda: path.exists() and path.read_text())
     return path.read_text()
 
@@ -185,7 +185,7 @@ def test_a_killed_part_is_reported_and_started_again_at_once(
     assert running.started("worker") != pid
 
 
-def test_what_a_dead_part_leaves_in_its_group_is_killed(
+def test_the_rest_of_a_dead_parts_group_is_killed(
     supervise: Callable[..., Running], tmp_path: Path
 ) -> None:
     running = supervise(parts=[part("web", f"sleep 1000 & echo $! > {tmp_path}/child; wait")])
@@ -358,7 +358,7 @@ def test_a_folder_is_free_again_after_an_orderly_stop(
     os.close(lock_data_dir(tmp_path, wait_seconds=0))
 
 
-def test_who_holds_a_folder_can_be_asked_without_taking_it(tmp_path: Path) -> None:
+def test_the_holder_of_a_folder_can_be_read_without_locking_it(tmp_path: Path) -> None:
     assert holder_of(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
     lock = lock_data_dir(tmp_path)

@@ -1,4 +1,4 @@
-"""When a worker or a reconciler says that it is there."""
+"""The heartbeats of workers and reconcilers."""
 
 import pytest
 
@@ -23,7 +23,9 @@ def clock(database, monkeypatch) -> Clock:
         (-3_600_000, True),
     ],
 )
-def test_it_is_said_now_and_then_and_at_once_when_the_clock_was_set_back(clock, passed_ms, is_said):
+def test_a_heartbeat_is_sent_regularly_and_at_once_after_the_clock_was_set_back(
+    clock, passed_ms, is_said
+):
     heartbeat = Heartbeat(WorkerInfo, "w1", lambda: {"queue": "default"})
     heartbeat.send()
     with write():

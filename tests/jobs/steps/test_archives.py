@@ -1,4 +1,4 @@
-"""Archives: what is unpacked, and what a hostile one cannot do."""
+"""Unpacking archives, also hostile ones."""
 
 import io
 import stat
@@ -176,7 +176,7 @@ def test_an_archive_of_too_many_files_is_refused(kind, tmp_path, into, monkeypat
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.xz", "a.tar.bz2"])
 @pytest.mark.parametrize("content", [b"no archive at all", b""])
-def test_what_is_no_archive_is_refused(name, content, tmp_path, into):
+def test_a_file_that_is_no_archive_is_refused(name, content, tmp_path, into):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(StepFailed, match="cannot be unpacked"):

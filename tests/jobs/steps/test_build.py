@@ -1,4 +1,4 @@
-"""Build steps: what scripts see, and what becomes of what they leave."""
+"""Build steps: the environment of scripts, and the release of their files."""
 
 import json
 from pathlib import Path
@@ -233,7 +233,7 @@ def test_a_build_that_is_stopped_on_request_is_cancelled(bench):
     assert Release.select().count() == 0
 
 
-def test_what_a_script_leaves_running_is_told_though_it_succeeds(bench):
+def test_processes_left_running_are_reported_even_after_a_success(bench):
     step = bench.build(RELEASES + "sleep 300 &")
     assert step.status == "Succeeded"
     assert "left processes running" in step.message

@@ -1,4 +1,4 @@
-"""Deploy steps: which artifact, into which place, and what is told afterwards."""
+"""Deploy steps: the artifact, the target, and the message."""
 
 import contextlib
 import fcntl
@@ -74,7 +74,7 @@ def test_the_deployment_is_recorded(bench, place):
     assert release_deployments.last_good(row.environment_id) == "engine@1.0:engine.tar.gz"
 
 
-def test_what_is_no_archive_is_copied_as_a_file(bench, place):
+def test_a_file_that_is_no_archive_is_copied(bench, place):
     bench.start(build_step("echo x > $GALLEY_OUTPUT/engine-1-py3-none-any.whl"), deploy_step("*"))
     bench.step()
     assert bench.step().status == "Succeeded"
@@ -148,7 +148,7 @@ def test_a_broken_archive_leaves_what_was_there(bench, place):
     assert release_deployments.last_good(row.environment_id) == "engine@1:engine.tar.gz"
 
 
-def test_the_first_deployment_that_fails_says_that_nothing_is_there(bench, place):
+def test_a_failed_first_deployment_says_that_nothing_is_deployed(bench, place):
     bench.start(build_step("echo junk > $GALLEY_OUTPUT/engine.zip"), deploy_step("*.zip"))
     bench.step()
     assert bench.step().message.endswith("Nothing is deployed there yet.")
@@ -177,7 +177,7 @@ def test_two_environments_do_not_work_in_one_folder_at_once(bench, place):
     assert release_and_deploy(bench, "2").status == "Succeeded"
 
 
-def test_what_a_killed_deployment_left_is_cleared_away(bench, place):
+def test_the_rest_of_a_killed_deployment_is_deleted(bench, place):
     (place / "releases" / ".galley-new-dead" / "half").mkdir(parents=True)
     release_and_deploy(bench, "1")
     assert kept(place) == ["1"]
@@ -236,7 +236,7 @@ def test_a_storage_on_this_machine_is_a_folder(bench, tmp_path):
     assert (tmp_path / "shelf" / "1.0" / "engine.tar.gz").is_file()
 
 
-def test_a_storage_that_nobody_knows_fails_the_step(bench):
+def test_an_unknown_storage_fails_the_step(bench):
     bench.add_environment("storage", {"url": "carrier-pigeon://loft"})
     step = release_and_deploy(bench, "1.0")
     assert step.status == "Failed"
@@ -273,7 +273,7 @@ def test_matches_in_several_releases_of_the_run_fail_the_step(bench, place):
     assert "2 packages match '*.tar.gz': engine@1:engine.tar.gz, hull@1:" in bench.step().message
 
 
-def test_nothing_outside_is_touched_once_the_step_is_lost(bench, place):
+def test_a_lost_step_changes_nothing_in_its_target(bench, place):
     bench.start(build_step(ARCHIVE.format(content="x")), deploy_step("*.tar.gz"))
     bench.step()
     context = bench.context()

@@ -1,4 +1,4 @@
-"""The examples are what a newcomer copies: they have to be right as they stand."""
+"""The examples must work unchanged, because newcomers copy them."""
 
 import subprocess
 

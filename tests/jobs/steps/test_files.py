@@ -1,4 +1,4 @@
-"""Reading folders of scripts: what messages tell of names that hold a secret."""
+"""Reading folders of scripts, and messages about names that hold a secret."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def mask(text: str) -> str:
 
 
 def message(root: Path, path: str, **options) -> str:
-    """Why a folder with this file is refused."""
+    """Return the reason to refuse a folder with this file."""
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
@@ -62,13 +62,13 @@ def test_a_link_is_named_without_its_secret(tmp_path):
 
 
 @pytest.mark.parametrize("path", [f"{LONG}/{SECRET}", f"{SECRET}\t", f"a\\{SECRET}"])
-def test_without_a_mask_nothing_is_told_that_could_not_be_masked_later(tmp_path, path):
+def test_without_a_mask_a_path_that_could_not_be_masked_later_is_hidden(tmp_path, path):
     told = message(tmp_path, path)
     assert "…" in told
     assert not any(part in told for part in ("hunt", "x", "a\\"))
 
 
-def test_without_a_mask_a_plain_path_is_told_as_it_is(tmp_path):
+def test_without_a_mask_a_plain_path_is_shown(tmp_path):
     (tmp_path / SECRET).symlink_to("/")
     with pytest.raises(StepFailed) as failed:
         list(files_in(tmp_path, "$OUT"))

@@ -1,4 +1,4 @@
-"""JUnit reports: every dialect in use, and everything that is no report."""
+"""JUnit reports in every common dialect, and invalid ones."""
 
 import pytest
 
@@ -73,7 +73,7 @@ def test_a_case_may_say_almost_nothing(read):
 
 
 @pytest.mark.parametrize("time", ["", "soon", "nan", "inf", "-1", "-inf"])
-def test_what_is_no_duration_is_no_duration(read, time):
+def test_an_invalid_duration_is_ignored(read, time):
     case = read(r=f'<testsuite><testcase name="a" time="{time}"/></testsuite>').cases[0]
     assert case.duration_ms is None
 
@@ -83,7 +83,7 @@ def test_a_duration_without_end_is_bounded(read):
     assert case.duration_ms == 2**31 - 1
 
 
-def test_long_names_and_messages_are_cut_to_what_is_kept(read):
+def test_long_names_and_messages_are_cut(read):
     text = "x" * 100_000
     report = (
         f'<testsuite name="{text}"><testcase name="{text}"><failure>{text}END</failure>'
@@ -96,7 +96,7 @@ def test_long_names_and_messages_are_cut_to_what_is_kept(read):
     assert "83,619 characters left out" in case.message
 
 
-def test_other_xml_is_no_report_and_no_fault(read):
+def test_other_xml_is_neither_a_report_nor_an_error(read):
     reports = read(coverage="<coverage><testcase/></coverage>", r=JUNIT)
     assert len(reports.cases) == 1
     assert reports.errors == []
@@ -121,7 +121,7 @@ def test_a_broken_report_is_named_and_hides_no_other(read, content):
     assert reports.errors[0].startswith("The report broken.xml is not valid XML: ")
 
 
-def test_of_a_report_that_broke_off_the_tests_before_count(read):
+def test_the_tests_before_the_error_of_a_report_count(read):
     reports = read(r='<testsuite><testcase name="a"/><testcase name="b')
     assert [case.name for case in reports.cases] == ["a"]
     assert len(reports.errors) == 1
@@ -160,7 +160,7 @@ def test_a_report_that_is_a_link_is_named(read, tmp_path):
     assert read().errors[0].startswith("$GALLEY_REPORTS/a.xml is a link")
 
 
-def test_no_report_is_no_fault(tmp_path):
+def test_a_missing_report_is_no_error(tmp_path):
     (tmp_path / "output.txt").write_text("words")
     assert read_reports(tmp_path, str).cases == []
     assert read_reports(tmp_path / "gone", str).errors == []

@@ -1,4 +1,4 @@
-"""A run that failed, run again for real: what was built is kept, tested and deployed."""
+"""Reruns of a failed run, which reuse, test and deploy its builds."""
 
 import pytest
 
@@ -16,13 +16,13 @@ SUITE = (
 
 @pytest.fixture
 def trace(tmp_path):
-    """A file in which each script says that it ran."""
+    """A file to which each script adds a line."""
     return tmp_path / "trace"
 
 
 @pytest.fixture
 def failed(bench: Bench, trace) -> Run:
-    """Build, test, deploy; the test failed, and would succeed now."""
+    """A run with a build, a test that failed and would now succeed, and a deployment."""
     bench.add_suite(SUITE.format(trace=trace))
     bench.add_environment("directory", {"path": str(trace.with_name("place")), "keep": 5})
     build = build_step(BUILD.format(trace=trace))
@@ -44,7 +44,7 @@ def run_again(bench: Bench, old: Run) -> list[StepRun]:
     return bench.steps()
 
 
-def test_what_was_built_before_the_failure_is_tested_and_deployed(bench, failed, trace):
+def test_a_rerun_tests_and_deploys_the_earlier_build(bench, failed, trace):
     assert failed.status == "Failed"
     steps = run_again(bench, failed)
     assert [step.name for step in steps] == ["Step 2", "Step 3", "Step 4"]

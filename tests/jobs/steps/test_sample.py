@@ -33,7 +33,7 @@ def sample(bench: Bench) -> Bench:
 
 
 def run_sample(bench: Bench, **parameters: Any) -> dict[str, StepRun]:
-    """A whole run of the sample workflow; the finished steps by name."""
+    """Run the sample workflow, and return the finished steps by name."""
     workflow = Workflow.get(Workflow.project == "sample")
     bench.run = start_run(
         workflow, actor=ACTOR, keys=KEYS, parameters=parameters, trigger_source="test"
@@ -78,7 +78,7 @@ def test_it_can_be_run_again_and_with_a_version(sample):
     assert current.readlink().as_posix() == "releases/2.0-rc1"
 
 
-def test_making_it_again_changes_nothing_that_is_there(sample):
+def test_creating_it_again_changes_nothing(sample):
     Project.update(name="Mine").where(Project.id == "sample").execute()
     create_sample(ACTOR, sample.settings.data_dir)
     assert Project.get_by_id("sample").name == "Mine"

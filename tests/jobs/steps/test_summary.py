@@ -1,4 +1,4 @@
-"""How a step says in one sentence what its tests said."""
+"""The sentence that summarizes the tests of a step."""
 
 import pytest
 
@@ -25,5 +25,5 @@ def cases(**counts: int) -> list[Case]:
         ),
     ],
 )
-def test_a_sentence_tells_how_the_tests_went(counts, sentence):
+def test_a_sentence_summarizes_the_tests(counts, sentence):
     assert summary(cases(**counts)) == sentence

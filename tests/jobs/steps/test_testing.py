@@ -1,4 +1,4 @@
-"""Test steps: releases at hand, reports counted, bad tests fail the step."""
+"""Test steps: their releases, their reports, and failed tests."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ SKIPPED = '<testcase name="later"><skipped/></testcase>'
 
 
 def reporting(*cases: str) -> str:
-    """A suite that leaves a report with these cases."""
+    """Return a suite that writes a report with these cases."""
     report = f'<testsuite name="s">{"".join(cases)}</testsuite>'
     return f"cat > $GALLEY_REPORTS/report.xml <<'END'\n{report}\nEND\n"
 
@@ -84,7 +84,7 @@ def test_a_suite_that_was_stopped_has_no_tests(bench):
     assert results(step) == []
 
 
-def test_of_too_many_tests_those_that_did_not_pass_are_kept(bench, monkeypatch):
+def test_failed_tests_are_stored_first_if_there_are_too_many(bench, monkeypatch):
     monkeypatch.setattr("jobs.steps.test.MAX_STORED", 2)
     step = outcome_of(bench, reporting(GOOD, GOOD, BAD, GOOD))
     assert step.test_counts["total"] == 4
@@ -129,7 +129,7 @@ def test_the_releases_are_read_only(bench):
     assert bench.log.splitlines()[1:] == ["444 f", "555 d"]
 
 
-def test_what_a_suite_does_to_the_releases_does_not_reach_the_storage(bench):
+def test_a_suite_cannot_change_stored_packages(bench):
     bench.add_suite("cd $GALLEY_RELEASES/engine/*; chmod u+w . a; echo changed > a")
     bench.start(build_step(BUILD), suite_step(), suite_step())
     assert [bench.step().status for _ in range(3)] == ["Succeeded"] * 3
@@ -157,7 +157,7 @@ def test_a_damaged_package_fails_the_step(bench):
 
 
 @pytest.mark.parametrize("absolute", [True, False])
-def test_a_package_whose_row_names_another_place_is_not_laid_out(bench, tmp_path, absolute):
+def test_a_package_whose_row_names_another_path_is_not_copied(bench, tmp_path, absolute):
     outside = tmp_path / "outside"
     bench.add_suite("true")
     bench.start(build_step("echo x > $GALLEY_OUTPUT/x"), suite_step())

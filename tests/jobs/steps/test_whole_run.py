@@ -10,7 +10,7 @@ echo '<testsuite name="s"><testcase name="greets" time="0.5"/></testsuite>' > $G
 """
 
 
-def test_what_is_built_is_tested_and_deployed(bench, tmp_path):
+def test_a_build_is_tested_and_deployed(bench, tmp_path):
     bench.add_suite(SUITE)
     bench.add_environment("directory", {"path": str(tmp_path / "place"), "keep": 5})
     bench.start(build_step(BUILD), suite_step(), deploy_step("*.txt"))

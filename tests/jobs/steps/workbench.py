@@ -1,4 +1,4 @@
-"""Steps run for real: a stored workflow, a started run, the engine's claim, real scripts."""
+"""Run real steps: a stored workflow, a started run, the engine's claim, real scripts."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tests.support.keys import KEYS
 ACTOR = console("tester")
 
 on_one_database = pytest.mark.parametrize("settings", KINDS[:1], indirect=True)
-"""For tests of what has nothing to do with the database; test_whole_run.py uses both."""
+"""For tests that do not depend on the database. test_whole_run.py uses both."""
 
 
 class Bench:
@@ -53,7 +53,7 @@ class Bench:
         )
 
     def start(self, *steps: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
-        """Start a run of these steps, one stage for each; `step` runs them one after the other."""
+        """Start a run of these steps, with a stage for each. `step` runs the next one."""
         stages = [
             {"name": f"Stage {n}", "order": n, "steps": [{"name": f"Step {n}", **step}]}
             for n, step in enumerate(steps, start=1)
@@ -70,22 +70,22 @@ class Bench:
         )
 
     def step(self, **changes: Any) -> StepRun:
-        """Run the step that is due and finish it as a worker does; the finished step."""
+        """Run the ready step, finish it like a worker, and return it."""
         context = self.context(**changes)
         outcome = self.outcome(context)
         return self.finish(context, outcome)
 
     def steps(self) -> list[StepRun]:
-        """Run all steps that are due, and those that become due by that."""
+        """Run all ready steps, and those that become ready after them."""
         return [self.step() for _ in iter(lambda: self._due().exists(), False)]
 
     def build(self, script: str, **parameters: Any) -> StepRun:
-        """A run of its own that only builds `engine` with this script."""
+        """Start a separate run that only builds `engine` with this script."""
         self.start(build_step(script), parameters=parameters)
         return self.step()
 
     def context(self, **changes: Any) -> StepContext:
-        """Claim the step that is due."""
+        """Claim the ready step."""
         step = self._due().get()
         claim = engine.claim(step.id, step.attempt, worker="w", host="h", lease_ms=60_000)
         assert claim is not None

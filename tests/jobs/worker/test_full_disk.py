@@ -1,4 +1,4 @@
-"""A worker whose disk has little room, or none: what it takes, and what becomes of what it runs."""
+"""Workers with little or no disk space: the steps they claim, and the steps they run."""
 
 import contextlib
 import threading
@@ -53,7 +53,7 @@ def project(database: object) -> Project:
 
 @pytest.fixture
 def working(doorbell: Doorbell) -> Iterator[Callable[[Settings], WorkerProcess]]:
-    """Makes this process a worker with the settings."""
+    """Make this process a worker with the settings."""
     with contextlib.ExitStack() as stack:
 
         def become(settings: Settings) -> WorkerProcess:
@@ -85,7 +85,7 @@ def a_worker(has_room: bool, queue: str = "default") -> None:
         )
 
 
-# Nothing new begins
+# No new runs
 
 
 def test_a_worker_without_room_begins_no_run(working, project, settings):
@@ -155,9 +155,7 @@ def test_a_full_database_that_takes_no_note_of_a_worker_does_not_stop_it(
 
 
 @on_one_database
-def test_the_log_of_a_process_tells_of_its_disk_when_it_changes_and_no_more(
-    settings, small_disk, caplog
-):
+def test_a_process_logs_only_changes_of_its_disk(settings, small_disk, caplog):
     watch = DiskWatch(replace(settings, data_dir=small_disk.path))
     watch.has_room()
     small_disk.fill()
@@ -172,7 +170,7 @@ def test_the_log_of_a_process_tells_of_its_disk_when_it_changes_and_no_more(
 
 
 @on_one_database
-def test_of_a_disk_that_hangs_one_look_is_under_way_and_what_was_known_counts(
+def test_a_disk_that_hangs_is_checked_once_and_its_last_known_state_counts(
     settings, monkeypatch, caplog
 ):
     hang = threading.Event()
@@ -193,7 +191,7 @@ def test_of_a_disk_that_hangs_one_look_is_under_way_and_what_was_known_counts(
     eventually(lambda: not watch.has_room())
 
 
-# Why it waits
+# Pending reasons
 
 
 def reasons(run: Run) -> list[pending_reasons.Reason]:
@@ -225,7 +223,7 @@ def test_a_run_that_has_begun_waits_for_no_room(project):
     assert reason["code"] == "queue_position"
 
 
-# Somebody looks again
+# Runs that wait are enqueued again
 
 
 def everything_is_overdue() -> None:
@@ -233,7 +231,7 @@ def everything_is_overdue() -> None:
         StepRun.update(rung_at=StepRun.rung_at - RING_AGAIN_MS - 1).execute()
 
 
-def test_runs_that_wait_for_room_are_rung_for_one_at_a_time(project, settings, doorbell):
+def test_runs_that_wait_for_room_are_enqueued_one_at_a_time(project, settings, doorbell):
     workflow = a_workflow([build("a"), build("b")])
     start(workflow)
     begun, (of_begun, _) = start_and_ready(workflow)
@@ -252,10 +250,8 @@ def test_runs_that_wait_for_room_are_rung_for_one_at_a_time(project, settings, d
     assert len(doorbell.waiting_messages("default")) == 3
 
 
-def test_where_only_some_workers_have_room_one_message_wakes_as_well_as_many(
-    project, settings, doorbell
-):
-    """Those without room would take one message after the other and leave all steps lying."""
+def test_one_message_is_enough_if_only_some_workers_have_room(project, settings, doorbell):
+    """Workers without room would consume all messages without running a step."""
     workflow = a_workflow([build("a"), build("b")])
     steps = [step for _ in range(2) for step in start_and_ready(workflow)[1]]
     a_worker(has_room=False)
@@ -273,7 +269,7 @@ def test_where_only_some_workers_have_room_one_message_wakes_as_well_as_many(
     assert rung() == [steps[1].step_id]
 
 
-# What runs goes on
+# Running steps continue
 
 
 @on_one_database
@@ -328,7 +324,7 @@ def test_a_package_that_finds_no_room_fails_its_step_and_nothing_is_released(
 def on_small_disk(
     small_disk: SmallDisk, sqlite_template: Path, tmp_path: Path
 ) -> Iterator[Settings]:
-    """Only the database is there; everything else has room."""
+    """A small disk that holds only the database."""
     path = small_disk.path / "galley.db"
     path.write_bytes(sqlite_template.read_bytes())
     url = f"sqlite:///{path}"

@@ -1,4 +1,4 @@
-"""A heart beside a step: what it brings, and that nothing holds it up."""
+"""The lease of a running step: stop requests arrive, and nothing delays renewals."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def stop_request() -> Iterator[StopRequest]:
 
 @pytest.fixture
 def hang() -> Iterator[threading.Event]:
-    """Whoever waits for it hangs until the end of the test, or until it is set."""
+    """An event that is set at the end of the test at the latest."""
     over = threading.Event()
     yield over
     over.set()
@@ -46,7 +46,7 @@ def a_lease(
     return Lease(held, stop_request, lease_seconds=lease, log_size=lambda: 7, send_heartbeat=seen)
 
 
-def test_a_wish_to_stop_is_brought_before_anything_is_said(held, stop_request, hang):
+def test_a_stop_request_arrives_before_the_heartbeat_is_sent(held, stop_request, hang):
     engine.abort_run(held.run_id, by=ACTOR)
     with a_lease(held, stop_request, lambda: hang.wait(20), lease=60) as running:
         running.check_now()
@@ -54,7 +54,7 @@ def test_a_wish_to_stop_is_brought_before_anything_is_said(held, stop_request, h
         hang.set()
 
 
-def test_what_goes_wrong_with_saying_so_keeps_no_wish_back(held, stop_request, caplog):
+def test_a_failed_heartbeat_delays_no_stop_request(held, stop_request, caplog):
     def say() -> None:
         raise ValueError("of all things")
 

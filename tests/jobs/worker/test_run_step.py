@@ -45,7 +45,7 @@ def test_an_awake_worker_runs_everything_that_is_ready(process):
     assert Run.get_by_id(run.id).status == SUCCEEDED
 
 
-def test_a_late_message_wakes_for_whatever_waits_longest(process):
+def test_a_late_message_wakes_a_worker_for_the_oldest_step(process):
     workflow = a_workflow([build("a", PASS)])
     first, (early,) = start_and_ready(workflow)
     engine.abort_run(first.id, by=ACTOR)
@@ -143,8 +143,8 @@ def test_a_workspace_is_gone_after_its_attempt(process):
     assert not list((process.settings.data_dir / "work").iterdir())
 
 
-def test_a_beat_that_comes_too_late_does_not_make_the_worker_deaf(process, monkeypatch):
-    """While `finish` commits, a beat may find the step gone and ask to stop what has ended."""
+def test_a_late_renewal_does_not_make_the_worker_ignore_stop_requests(process, monkeypatch):
+    """While `finish` commits, a renewal may report that the lease of the ended step is lost."""
     ring = process.doorbell.ring
 
     def ring_late(ready):
@@ -195,7 +195,7 @@ def test_a_step_whose_folder_cannot_be_made_fails_and_says_so(process):
     ],
     ids=["spec", "no spec", "parameters"],
 )
-def test_of_a_step_that_was_changed_after_the_start_nothing_is_run(process, tmp_path, change):
+def test_a_step_that_was_changed_after_the_start_does_not_run(process, tmp_path, change):
     script = f"touch {tmp_path}/ran; {PASS}"
     run, (ready,) = start_and_ready(a_workflow([build("a", script, retries=5)], [build("b")]))
     with write():

@@ -1,4 +1,4 @@
-"""Secrets in steps that run for real: scripts have them, and nothing that is kept has them."""
+"""Secrets in real steps: scripts can read them, and no stored text holds them."""
 
 import base64
 import urllib.parse
@@ -41,7 +41,7 @@ def keep(*, keys: Keys = KEYS, **secrets: str) -> None:
 
 
 def run(step, **parameters: str) -> StepRun:
-    """The step, run by the worker of this process."""
+    """Run the step with the worker of this process."""
     count = StepRun.select().count()
     _, (ready,) = start_and_ready(a_workflow([step], name=f"Workflow {count}"), **parameters)
     worker_side.run_step(ready.step_id, ready.attempt)
@@ -53,7 +53,7 @@ def log_of(process, step: StepRun) -> str:
 
 
 def forms(secret: str) -> set[bytes]:
-    """What must be found nowhere: the forms of whole secrets, and the lines of long ones."""
+    """The texts that must not be stored: the forms of secrets, and the lines of long ones."""
     encoded = base64.b64encode(secret.encode()).rstrip(b"=")[:-1]
     lines = [line for line in secret.splitlines() if len(line) > 5]
     return {
@@ -116,7 +116,7 @@ exit 3
 
 
 @on_one_database
-def test_nothing_that_is_kept_of_a_talkative_step_holds_a_secret(process, settings):
+def test_no_stored_text_of_a_step_holds_a_secret(process, settings):
     keep(TOKEN=TOKEN, KEY=KEY, SHORT=SHORT)
     a_suite(Project.get(), PRINTS)
     step = run(pipelines.test("a", suite="unit"))
@@ -145,7 +145,7 @@ def test_nothing_that_is_kept_of_a_talkative_step_holds_a_secret(process, settin
 
 
 @on_one_database
-def test_a_suite_without_tests_is_the_one_test_and_tells_no_secret(process):
+def test_a_suite_without_tests_is_the_one_test_and_shows_no_secret(process):
     keep(SHORT=SHORT)
     a_suite(Project.get(), 'touch "$GALLEY_REPORTS/$SHORT.xml"')
     step = run(pipelines.test("a", suite="unit"))
@@ -200,7 +200,7 @@ def test_a_secret_in_the_parameter_version_does_no_harm_if_the_script_wrote_one(
 
 
 @on_one_database
-def test_nothing_of_a_step_runs_whose_secrets_cannot_be_read(process, tmp_path):
+def test_a_step_whose_secrets_cannot_be_read_does_not_run(process, tmp_path):
     keep(TOKEN=TOKEN)
     keep(OLD=SHORT, keys=Keys("another key of at least 32 characters"))
     step = run(build("a", f"touch {tmp_path}/it-ran; {PASS}", retries=3))
@@ -212,7 +212,7 @@ def test_nothing_of_a_step_runs_whose_secrets_cannot_be_read(process, tmp_path):
 
 
 @on_one_database
-def test_a_result_that_cannot_be_recorded_is_told_without_secrets(process, monkeypatch):
+def test_a_result_that_cannot_be_recorded_is_reported_without_secrets(process, monkeypatch):
     def broken(**_):
         raise ZeroDivisionError(f"broken by {SHORT}")
 
