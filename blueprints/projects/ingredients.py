@@ -11,7 +11,7 @@ from domain.releases import ingredients as rules
 
 
 def _get(project: Project, ingredient_id: str) -> Ingredient:
-    """Return an ingredient of this very project. Raises NotFound."""
+    """Return an ingredient of this project. Raises NotFound."""
     ingredient = load_ingredient(ingredient_id)
     if ingredient.project_id != project.id:
         raise missing("ingredient", ingredient_id)

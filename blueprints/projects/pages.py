@@ -1,4 +1,4 @@
-"""The pages of projects: all of them, and the settings of one with its members."""
+"""Pages that list projects, and that change the name and members of one."""
 
 from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
@@ -19,7 +19,7 @@ from domain.validation.fields import Slug
 bp = Blueprint("projects", __name__, url_prefix="/projects")
 
 
-# ---- all of them -----------------------------------------------------------------------------
+# ---- all projects ----------------------------------------------------------------------------
 
 
 @bp.get("")
@@ -35,7 +35,7 @@ def create() -> ResponseReturnValue:
     def save() -> ResponseReturnValue:
         body = read_form(NewProject)
         row = projects.create_project(actor, body.id, body.name, body.description)
-        flash(f"The project {row.name} is there. Say who may use it.", "good")
+        flash(f"Project {row.name} created. Now add its members.", "good")
         return redirect(f"/projects/{row.id}/settings/members", 303)
 
     return saved(save, _list)
@@ -74,7 +74,7 @@ def change(project_id: str) -> ResponseReturnValue:
 
 
 def _general(project: Project, form: Form) -> str:
-    return settings_page("general", project, "general", form=form)
+    return settings_page("general", project, "", form=form)
 
 
 # ---- members ---------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def members(project_id: str) -> ResponseReturnValue:
 
 @bp.post("/<project_id>/settings/members")
 def put_member(project_id: str) -> ResponseReturnValue:
-    """Let somebody in, or give a member another role."""
+    """Add a member, or change the role of one."""
     project = load_project(project_id, ADMIN)
 
     def save() -> ResponseReturnValue:
@@ -101,7 +101,7 @@ def put_member(project_id: str) -> ResponseReturnValue:
         except NotFound:
             message = f"There is no user {body.username!r}."
             raise Invalid([FieldError("/username", "unknown_value", message)]) from None
-        flash(f"{body.username} is {body.role} of {project.name}.", "good")
+        flash(f"{body.username} is now {body.role} of {project.name}.", "good")
         return redirect(f"/projects/{project.id}/settings/members", 303)
 
     return saved(save, lambda form: _members(project, form))
@@ -111,7 +111,7 @@ def put_member(project_id: str) -> ResponseReturnValue:
 def remove_member(project_id: str, username: str) -> ResponseReturnValue:
     project = load_project(project_id, ADMIN)
     projects.remove_member(current_actor(), project, username)
-    flash(f"{username} is no member of {project.name} any more.", "good")
+    flash(f"{username} removed from {project.name}.", "good")
     return redirect(f"/projects/{project.id}/settings/members", 303)
 
 

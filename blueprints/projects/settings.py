@@ -22,7 +22,7 @@ from domain.pagination import Page
 
 
 def settings_page(template: str, project: Project, part: str, **context: Any) -> str:
-    """Render a page of a project's settings. part: its entry in the navigation."""
+    """Render a page of the settings. part: its navigation entry, "" for General."""
     actor = current_actor()
     return render_template(
         f"projects/{template}.html",
@@ -37,7 +37,7 @@ def settings_page(template: str, project: Project, part: str, **context: Any) ->
 def refuse_taken(
     kind: str, name: str, get: Callable[[Project, str], Any], project: Project
 ) -> None:
-    """Refuse to replace what exists with something new. Raises Conflict."""
+    """Raise Conflict if the name is taken."""
     with contextlib.suppress(NotFound):
         get(project, name)
         raise taken(kind, name, "/name")
@@ -51,7 +51,7 @@ class NamedPages:
     """
 
     part: str
-    """Its address and the template of the list; without the last letter, that of the form."""
+    """Its address and the template of the list; the form's template lacks the final s."""
     noun: str
     role: str
     """The role that may create, change, and delete."""
@@ -107,7 +107,7 @@ class NamedPages:
     def _do(
         self, project: Project, item: dict[str, Any] | None, action: Callable[[], str]
     ) -> ResponseReturnValue:
-        """Lead to the list, or back to the form if the action is refused."""
+        """Redirect to the list, or show the form again if the action is refused."""
 
         def save() -> ResponseReturnValue:
             flash(action(), "good")
@@ -129,7 +129,7 @@ class NamedPages:
         return self._page(self.part, project, listing=listing, form=form)
 
     def _form(self, project: Project, item: dict[str, Any] | None, form: Form) -> str:
-        """item: None for a new one."""
+        """Render the form. item: None for a new one."""
         return self._page(self.part[:-1], project, item=item, form=form)
 
     def _page(self, template: str, project: Project, **context: Any) -> str:

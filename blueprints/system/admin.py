@@ -67,7 +67,7 @@ FILTERS = ("actor", "action", "kind", "objectId", "projectId", "since", "until")
 
 @bp.get("/audit")
 def audit_page() -> ResponseReturnValue:
-    """Show the events that match the filters, or an invalid filter as typed with its error."""
+    """Show the events that match the filters, or the filters with their errors."""
     values = {name: request.args.get(name, "") for name in FILTERS}
     try:
         query = pages.read_query(AuditSearch)

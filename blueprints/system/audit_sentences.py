@@ -1,4 +1,4 @@
-"""Events of the audit as sentences: who did what to what, and where that can be seen."""
+"""Sentences for the events of the audit, with links to their objects."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,19 +11,19 @@ from domain.models import AuditEvent, Run, StepRun
 
 ACTIONS = {
     "abort": "aborted",
-    "answer": "said what became of",
+    "answer": "recorded the outcome of",
     "approve": "approved",
     "change": "changed",
     "change_password": "changed the password of",
     "change_password_failed": "failed to change the password of",
     "complete": "completed",
-    "create": "made",
+    "create": "created",
     "delete": "deleted",
-    "disable": "switched off",
-    "enable": "switched on",
+    "disable": "disabled",
+    "enable": "enabled",
     "put": "changed",
     "reject": "rejected",
-    "rerun": "ran again, as",
+    "rerun": "started",
     "restore": "restored",
     "review": "reviewed",
     "sign_in": "signed in",
@@ -33,7 +33,7 @@ ACTIONS = {
     "update": "changed",
     "upload": "added log files to",
 }
-"""What the audit calls an action → what somebody did."""
+"""Stored action → verb of the sentence."""
 
 KINDS = {
     "environment": "environment",
@@ -51,39 +51,38 @@ KINDS = {
     "user": "user",
     "workflow": "workflow",
 }
-"""What the audit calls a kind of object → what people call it."""
+"""Stored kind of object → its noun."""
 
 _NO_OBJECT = ("sign_in", "sign_out")
-"""Of these the object is who did it."""
+"""Actions whose object is the actor."""
 _SAID = ("changed", "isNew", "name", "number", "workflow", "runId", "stepRunId", "ingredientId")
-"""Members of the detail that the sentence itself says, or that only lead to what it says."""
+"""Members of the detail that the sentence already shows."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """Runs and steps that events name by id, of those that are still there; by id."""
+    """Existing runs and steps that events refer to, by id."""
 
     runs: Mapping[str, Run]
     steps: Mapping[str, StepRun]
 
 
 def steps_to_name(rows: Sequence[AuditEvent]) -> list[str]:
-    """Ids of the steps of which only the table knows name and run."""
+    """Return the ids of the steps whose events do not record their run."""
     return [r.object_id for r in rows if r.object_kind == "step" and "runId" not in r.detail]
 
 
 def runs_to_name(rows: Sequence[AuditEvent], steps: Mapping[str, StepRun]) -> list[str]:
-    """Ids of the runs that the events are about."""
+    """Return the ids of the runs that the events refer to."""
     found = [_run_id(row, steps) for row in rows]
     return [run_id for run_id in found if run_id is not None]
 
 
 def sentence(row: AuditEvent, named: Named) -> dict[str, Any]:
-    """The event with its words.
+    """Return the event with the parts of its sentence: `ann did the noun name tail`.
 
-    did, noun, name, tail: `ann did the noun name tail`; href: where the object can be seen, if it
-    surely is there; run: that it is part of; changes: `{field, from, to, isTold}`; facts: what else
-    is known of it.
+    href: the page of the object, if it exists; run: the run that the object is part of; changes:
+    `{field, from, to, hasValues}`; facts: the rest of the detail.
     """
     did, noun, tail = _words_of(row)
     run = named.runs.get(_run_id(row, named.steps) or "")
@@ -107,21 +106,23 @@ def sentence(row: AuditEvent, named: Named) -> dict[str, Any]:
 
 
 def _words_of(row: AuditEvent) -> tuple[str, str, str]:
-    """What was done, to what kind of object, and what follows its name."""
+    """Return the verb, the noun, and the words after the name."""
     did = ACTIONS.get(row.action, row.action)
     noun = KINDS.get(row.object_kind, row.object_kind)
     if row.action == "sign_in_failed":
         return did, "", ""
+    if row.action == "rerun":
+        return did, "rerun", ""
     if row.action != "put":
         return did, noun, ""
-    if row.object_kind == "member" and (role := _told_role(row.detail)):
+    if row.object_kind == "member" and (role := _new_role(row.detail)):
         return "gave", "", f"the role {role}"
     if row.object_kind == "secret":
         return "set", noun, ""
-    return "made" if row.detail.get("isNew") else did, noun, ""
+    return "created" if row.detail.get("isNew") else did, noun, ""
 
 
-def _told_role(detail: Mapping[str, Any]) -> str:
+def _new_role(detail: Mapping[str, Any]) -> str:
     role = (detail.get("changed") or {}).get("role") or {}
     return str(role.get("to") or "")
 
@@ -139,7 +140,7 @@ def _run_name(run: Run) -> str:
 
 
 def _name(row: AuditEvent, run: Run | None, named: Named) -> str:
-    """What people know the object by; its id where nothing else is known."""
+    """Return the name of the object, or its id if no name is known."""
     detail = row.detail
     if row.object_kind == "run":
         if run is not None:
@@ -154,7 +155,7 @@ def _name(row: AuditEvent, run: Run | None, named: Named) -> str:
 
 
 def _href(row: AuditEvent, run: Run | None) -> str | None:
-    """Only what is never deleted, or was looked up."""
+    """Return the page of the object, unless it may have been deleted."""
     if row.object_kind == "ingredient":
         return f"/ingredients/{quote(row.object_id)}"
     if row.object_kind == "project":
@@ -166,22 +167,21 @@ def _href(row: AuditEvent, run: Run | None) -> str | None:
 
 
 def _changes(detail: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, told in (detail.get("changed") or {}).items():
+    for name, change in (detail.get("changed") or {}).items():
         yield {
             "field": _words(name),
-            "isTold": bool(told),
-            "from": _text(told.get("from")),
-            "to": _text(told.get("to")),
+            "hasValues": bool(change),
+            "from": _text(change.get("from")),
+            "to": _text(change.get("to")),
         }
 
 
 def _words(name: str) -> str:
-    """`timeoutSeconds` → `timeout seconds`."""
+    """Split a name into words: `timeoutSeconds` → `timeout seconds`."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _text(value: Any) -> str:
-    """ "" for what was not there."""
     if value is None:
         return ""
     if isinstance(value, bool):

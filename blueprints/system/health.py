@@ -22,7 +22,7 @@ WORDS = {"unreachable", "missing", "low", "full"}
 @bp.get("/healthz")
 @public
 def healthz() -> ResponseReturnValue:
-    """Answer, which shows that this process does."""
+    """Answer, to show that this process is alive."""
     return jsonify(status="ok")
 
 
@@ -31,7 +31,7 @@ def healthz() -> ResponseReturnValue:
 def readyz() -> ResponseReturnValue:
     """Report the state of each part: 503 without the database, 200 otherwise.
 
-    Without the other parts runs are still stored, and start when these are back.
+    Without the other parts, runs are still stored; they start when these parts are back.
     """
     ready = _database_answers()
     room = disk.look(settings())
@@ -63,5 +63,5 @@ def _heartbeats() -> dict[str, str]:
             "workers": _word(checks.workers(heartbeats.workers(), at)[0]),
             "reconciler": _word(checks.reconciler(heartbeats.reconcilers(), at)),
         }
-    except peewee.PeeweeException:  # it went away just now, or was not migrated
+    except peewee.PeeweeException:  # it has just gone away, or is not migrated
         return UNKNOWN

@@ -1,6 +1,6 @@
 """The system page's data: the findings of the checks, the workers by host, and the queues.
 
-It is equal as long as the page looks the same: what every heartbeat renews is put in words.
+It changes only when the page does: words stand for the times that each heartbeat renews.
 """
 
 from collections import Counter, defaultdict
@@ -60,7 +60,7 @@ def _hosts(status: Status, held: Mapping[str, list[dict[str, Any]]]) -> Iterator
 
 
 def _worker(row: WorkerInfo, at: int, holds: list[dict[str, Any]]) -> dict[str, Any]:
-    """silentSince: the last heartbeat, if it is too long ago."""
+    """Return a row of the table. silentSince: the last heartbeat, if it is too long ago."""
     alive = is_alive(row, at)
     if not alive:
         state, word = State.FAULT, "silent"
@@ -80,7 +80,7 @@ def _worker(row: WorkerInfo, at: int, holds: list[dict[str, Any]]) -> dict[str, 
 
 
 def _held(step: StepRun, at: int, silence_ms: int) -> dict[str, Any]:
-    """lease: `held` as long as it is renewed in time, `ends`, or `over`."""
+    """Return a held step. lease: `held` while it is renewed in time, then `ends`, then `over`."""
     until = step.lease_until or 0
     lease = "over" if until <= at else "ends" if until <= at + silence_ms else "held"
     return {

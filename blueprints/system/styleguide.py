@@ -1,4 +1,4 @@
-"""/styleguide: every part that pages are made of, in every state. Only in development."""
+"""/styleguide: every page component in every state, in development only."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ TYPED = Form(
     {"name": "Larder pipeline", "kind": "script", "keep": "none"},
     [
         FieldError("/keep", "invalid_type", "keep must be a whole number."),
-        FieldError("", "conflict", "The project was changed by ada meanwhile."),
+        FieldError("", "conflict", "The project was changed by ada in the meantime."),
     ],
 )
 

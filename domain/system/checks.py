@@ -41,7 +41,7 @@ class Finding:
     """What to do, as a sentence that the command may complete."""
     command: str = ""
     word: str = ""
-    """A more precise word for the state, such as `missing`."""
+    """A more specific word for the state, such as `missing`."""
     started_at: int | None = None
     name: str = ""
     """The check, added by the caller of the rule."""
@@ -76,7 +76,7 @@ def unless(trouble: Iterable[Finding], message: str) -> list[Finding]:
 
 
 def migrations(missing: Sequence[str], unknown: Sequence[str]) -> Finding:
-    """unknown: migrations of the database that only a newer program can have applied."""
+    """Compare the database with this program. unknown: migrations that a newer program applied."""
     if unknown:
         return fault(
             f"The database is newer than this program, which does not know {some(unknown)}.",
@@ -90,7 +90,7 @@ def migrations(missing: Sequence[str], unknown: Sequence[str]) -> Finding:
 
 
 def redis(settings: Settings, *, answers: bool, error: str = "") -> Finding:
-    """error: the message of the driver, without credentials."""
+    """Report whether Redis answers. error: the driver's message, without credentials."""
     folder = settings.data_dir / "redis"
     where = without_credentials(settings.redis_url) if settings.redis_url else str(folder)
     if answers:
@@ -133,8 +133,8 @@ def _silent_workers(silent: Sequence[WorkerInfo], at: int) -> Iterator[Finding]:
         longest = span(at - min(row.seen_at for row in silent))
         yield warning(
             f"{many(silent, 'worker')} silent for up to {longest}: {_names(silent)}.",
-            "Restart them on their hosts (names begin with the host name). Workers that are gone "
-            "for good are forgotten after a day.",
+            "Restart them on their hosts (names begin with the host name). Workers that "
+            "never return are removed after a day.",
             word="some silent",
         )
 
@@ -155,7 +155,7 @@ def _names(rows: Sequence[WorkerInfo]) -> str:
 
 
 def queues(rows: Sequence[WorkerInfo], at: int, ready: Mapping[str, int]) -> Iterator[Finding]:
-    """Find the queues without workers, unless all are. ready: ready steps of each queue."""
+    """Find queues without workers, if any are online. ready: number of ready steps by queue."""
     served = {row.queue for row in rows if is_alive(row, at)}
     for queue in sorted(ready.keys() - served) if served else ():
         yield fault(
@@ -193,7 +193,7 @@ def reconciler(rows: Sequence[ReconcilerInfo], at: int) -> Finding:
 
 
 def storage(settings: Settings, folder: str | None, is_writable: bool) -> Finding:
-    """folder: None for remote storage, which only `galley doctor` tests."""
+    """Report the storage. folder: None if it is remote, which only `galley doctor` tests."""
     if folder is None:
         where = without_credentials(settings.storage_url)
         found = f"Packages are stored at {where}."
@@ -209,7 +209,7 @@ def storage(settings: Settings, folder: str | None, is_writable: bool) -> Findin
 
 
 def disk(room: Room, marks: tuple[int, int]) -> Finding:
-    """marks: the free bytes below which it warns, and below which no new run starts."""
+    """Report the free space. marks: the limits below which it warns, and no new run starts."""
     warn, stop = (size(mark) for mark in marks)
     found = (
         f"{size(_rounded(room.free_bytes))} free on the disk of {room.folder} (warning below "
@@ -227,6 +227,6 @@ def disk(room: Room, marks: tuple[int, int]) -> Finding:
 
 
 def _rounded(size: int) -> int:
-    """Round to two digits, because the exact number changes all the time."""
+    """Round to two digits, because the exact number changes constantly."""
     step: int = 10 ** max(0, len(str(size)) - 2)
     return size // step * step

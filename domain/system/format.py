@@ -8,7 +8,7 @@ _UNITS = ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 
 
 def span(milliseconds: float) -> str:
-    """Return a duration in the largest unit of which it has two, such as `5 min`."""
+    """Return a duration in the largest unit that gives at least two, such as `5 min`."""
     for size, name in _UNITS:
         if milliseconds >= 2 * size:
             return f"{milliseconds // size:.0f} {name}"
@@ -16,7 +16,7 @@ def span(milliseconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes in the largest unit of which it has one, such as `1.5 GiB`."""
+    """Return a number of bytes in the largest unit that gives at least one, such as `1.5 GiB`."""
     units = ["TiB", "GiB", "MiB", "KiB", "bytes"]
     while count >= 1024 and len(units) > 1:
         count /= 1024
@@ -71,8 +71,7 @@ def first_line(error: Exception) -> str:
 def masked(text: str, urls: Iterable[str]) -> str:
     """Mask the words of the URLs that `without_credentials` leaves out.
 
-    Drivers may split a malformed URL at other places than its author meant, so single words are
-    masked.
+    Single words are masked, because a driver may split a malformed URL in unexpected places.
     """
     hidden = {word for url in urls for word in _words(url) - _words(without_credentials(url))}
     return re.sub(r"\w+", lambda word: "…" if word[0].casefold() in hidden else word[0], text)

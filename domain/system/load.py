@@ -1,4 +1,4 @@
-"""Load of the installation, in a few numbers whose cost does not grow with the history."""
+"""Load of the installation; the cost of these queries does not grow with the history."""
 
 from dataclasses import dataclass
 

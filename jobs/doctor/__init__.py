@@ -1,6 +1,6 @@
-"""`galley doctor`: checks an installation and reports how to fix what is wrong.
+"""`galley doctor`: checks an installation and reports how to fix its problems.
 
-It restores all that it changes, and works whether Galley runs or not. A check gathers its facts and
+It restores everything it changes, and works whether Galley runs or not. A check gathers facts and
 passes them to a rule, which is a pure function; see domain/system/checks.py.
 """
 

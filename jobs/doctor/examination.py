@@ -1,4 +1,4 @@
-"""The list of checks, and the examination that runs them in turn, each within a time limit."""
+"""List of all checks, and the examination that runs each within a time limit."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 SECONDS = 5.0
 """The time limit of each check."""
 PATIENCE_SECONDS = 2
-"""The wait for a lock or a connection, short enough that a check can still report it."""
+"""The wait for a lock or a connection, short enough for the check to report it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _within_time(work: Callable[[], Answer], name: str) -> Answer:
         except BaseException as error:
             answer.set_exception(error)
 
-    # Nothing waits for the thread: what hangs in the kernel cannot be ended.
+    # Nothing waits for the thread: one that hangs in the kernel cannot be ended.
     threading.Thread(target=run, name=name, daemon=True).start()
     return answer.result(SECONDS)
 

@@ -15,7 +15,7 @@ INDENT = " " * 27
 
 
 def as_lines(finding: Finding) -> str:
-    """Return the finding in one line, and its way out in another."""
+    """Return the finding in one line, and its remedy in another."""
     state = finding.state
     sign = f"\x1b[{COLORS[state]}m{SIGNS[state]} {state:8}\x1b[0m"
     line = f"{sign} {finding.name:15} {finding.message}"

@@ -45,15 +45,15 @@ def test_a_project_is_made_described_and_given_a_member(hand: Mouse, name: str) 
     hand.page.goto("/projects")
     hand.fill("Id", name)
     hand.fill("Name", f"The {name}")
-    hand.press("Make the project")
-    says(hand, "Say who may use it.")
+    hand.press("Create project")
+    says(hand, "Now add its members.")
     hand.fill("Username", "admin")
     hand.choose("Role", "SuperUser")
-    hand.press("Add")
-    says(hand, f"admin is SuperUser of The {name}.")
+    hand.press("Add member")
+    says(hand, f"admin is now SuperUser of The {name}.")
     hand.press("Remove admin")
     hand.agree("Remove admin")
-    says(hand, "is no member of")
+    says(hand, "admin removed from")
     hand.press("General", role="link")
     hand.fill("Description optional", "What we try things with.")
     hand.press("Save")
@@ -75,11 +75,11 @@ def test_a_fault_beside_its_field_loses_nothing_of_a_suite(
     complaints.clear()  # about the status 409
     hand.fill("Name", name)
     hand.press("Save")
-    says(hand, f"The test suite {name} is saved.")
+    says(hand, f"Test suite {name} saved.")
     hand.press(name, role="link")
     hand.press("Delete")
     hand.agree(f"Delete {name}")
-    says(hand, f"The test suite {name} is gone.")
+    says(hand, f"Test suite {name} deleted.")
 
 
 def test_an_environment_is_made_and_deleted(hand: Mouse, name: str) -> None:
@@ -154,7 +154,7 @@ def test_a_token_is_made_shown_once_and_revoked(hand: Mouse, name: str, galley: 
 def test_the_audit_is_searched(hand: Mouse) -> None:
     hand.page.goto("/admin/audit")
     hand.choose("Kind", "project")
-    hand.press("Show")
+    hand.press("Show events")
     expect(hand.page.locator(".events li").first).to_contain_text("the project")
 
 
@@ -221,4 +221,4 @@ def test_a_file_of_a_release_is_downloaded_and_its_digest_copied(
 
 def test_the_system_tells_how_it_is(visitor: Page) -> None:
     visitor.goto("/admin/system")
-    expect(visitor.get_by_text("3 listen")).to_be_visible()
+    expect(visitor.get_by_text("3 workers online")).to_be_visible()

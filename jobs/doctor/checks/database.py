@@ -63,7 +63,7 @@ def _sqlite(path: Path) -> Finding:
 
 
 def database_file(scene: Scene) -> list[Finding]:
-    """Check the file of SQLite; PostgreSQL checks its own."""
+    """Check the SQLite file; PostgreSQL checks its own files."""
     if not is_sqlite():
         return []
     path = scene.settings.sqlite_path
@@ -73,7 +73,7 @@ def database_file(scene: Scene) -> list[Finding]:
 
 
 def unsafe(journal_mode: str, file_system: str) -> Iterator[Finding]:
-    """Find what makes SQLite slow, or makes it lose data."""
+    """Find settings that make SQLite slow or lose data."""
     if journal_mode != "wal":
         yield fault(
             f"The journal mode is {journal_mode}, not WAL: readers and writers block each other.",
@@ -110,7 +110,10 @@ def _integrity(path: Path) -> Finding:
     db.connection().set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
         said = [row[0] for row in db.execute_sql("PRAGMA quick_check(3)").fetchall()]
-    except (DatabaseError, sqlite3.DatabaseError) as error:  # Peewee wraps those of the first row
+    except (
+        DatabaseError,
+        sqlite3.DatabaseError,
+    ) as error:  # Peewee wraps only the first row's
         if "interrupted" in str(error):
             return skipped(f"Longer than {QUICK_CHECK_SECONDS} s; run it yourself: {_full(path)}")
         said = [first_line(error)]

@@ -30,7 +30,7 @@ def processes(scene: Scene) -> list[Finding]:
 
 
 def strays(left: Mapping[int, str]) -> Iterator[Finding]:
-    """left: process → its attempt."""
+    """Find orphaned processes. left: process id → its attempt."""
     if left:
         named = [f"{pid} (of {cookie})" for pid, cookie in sorted(left.items())]
         yield warning(

@@ -20,7 +20,7 @@ Row = TypeVar("Row", WorkerInfo, ReconcilerInfo)
 
 
 def not_running(kind: str, waiting: int) -> Finding:
-    """waiting: how many runs or steps continue at the next start."""
+    """Report that Galley is stopped. waiting: the runs or steps that continue at its next start."""
     return skipped(f"{NOT_RUNNING} {kind} waiting: {waiting}." if waiting else NOT_RUNNING)
 
 
@@ -75,7 +75,7 @@ def has_reconciler_here() -> bool:
 
 
 def _present(rows: Sequence[Row]) -> list[Row]:
-    """Leave out those of this host whose process is gone."""
+    """Leave out the rows of this host whose process has ended."""
     return [row for row in rows if not _is_here(row) or host.started(row.pid) == row.pid_started]
 
 
@@ -99,7 +99,7 @@ def as_root(names: Sequence[str]) -> Iterator[Finding]:
     if names:
         yield warning(
             f"{many(names, 'worker')} of this host run as root, and so does every script of "
-            "every superuser; the limit of processes does not bind root.",
+            "every superuser; the process limit does not apply to root.",
             "Create a user for Galley (useradd --system galley), give it the data folder "
             "(chown -R), and start Galley as that user.",
         )

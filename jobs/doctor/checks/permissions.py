@@ -68,12 +68,12 @@ def too_open(path: Path, mode: int, wanted: int) -> Finding:
 
 
 def _is_reachable_by_others(path: Path) -> bool:
-    """Return whether every folder on the way lets others pass."""
+    """Return whether other users may traverse every parent folder."""
     return all(folder.stat().st_mode & 0o011 for folder in path.parents if folder.exists())
 
 
 def _not_writable(folder: Path) -> Iterator[Finding]:
-    """Create a file without a name, so that nothing of it is left."""
+    """Try to create an unnamed file, which leaves no trace."""
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:

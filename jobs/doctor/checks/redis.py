@@ -31,7 +31,7 @@ def redis(scene: Scene) -> list[Finding]:
 
 
 def unfit(info: Mapping[str, Any], saves: str | None) -> Iterator[Finding]:
-    """saves: the setting `save`, None where Redis refuses to show it."""
+    """Find unsuitable settings. saves: the setting `save`, or None if Redis does not reveal it."""
     version = str(info["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
         yield fault(f"Redis {version} is too old.", "Install Redis 6.2 or newer.")
@@ -44,8 +44,8 @@ def unfit(info: Mapping[str, Any], saves: str | None) -> Iterator[Finding]:
         )
     if not info.get("aof_enabled") and saves == "":
         yield warning(
-            "Redis keeps nothing on disk: after its restart it takes seconds until waiting steps "
-            "are enqueued again.",
+            "Redis stores nothing on disk: after its restart, waiting steps are enqueued again "
+            "with a delay of seconds.",
             "Set appendonly yes in its configuration.",
         )
 
@@ -53,13 +53,13 @@ def unfit(info: Mapping[str, Any], saves: str | None) -> Iterator[Finding]:
 def _saves(connection: Redis) -> str | None:
     try:
         settings = connection.config_get("save")
-    except RedisError:  # as many hosted ones do
+    except RedisError:  # common among hosted servers
         return None
     return settings.get("save")
 
 
 def _refuses(connection: Redis, scene: Scene) -> Iterator[Finding]:
-    """Try to write, which a replica refuses, and a Redis whose disk or memory is full."""
+    """Try to write, which fails on a replica, or with a full disk or memory."""
     key = f"galley-doctor-{new_id()}"
     try:
         connection.set(key, "", ex=10)

@@ -24,7 +24,7 @@ PATIENCE_MS = 60_000
 PATIENT_LEASES = 2
 """A new reconciler waits one lease for the heartbeats of workers."""
 MOST = 1000
-"""The number to check; if more are stuck, some of these are among them."""
+"""The number of rows to check; if more are stuck, some of them are found."""
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ def secret_key(scene: Scene) -> list[Finding]:
     if len(path.read_text()) < SHORTEST:
         return [
             fault(
-                f"{path} has less than {SHORTEST} characters: it was cut off.",
-                "Restore it from a backup; or delete it, and Galley creates a new one: all users "
-                "have to sign in again, and all project secrets have to be set again.",
+                f"{path} has fewer than {SHORTEST} characters: it was cut off.",
+                "Restore it from a backup. Or delete it, and Galley creates a new one: all users "
+                "must sign in again, and all project secrets must be set again.",
             )
         ]
     return [ok(f"Stored in {path}.")]
@@ -123,6 +123,6 @@ def _stored_for(keys: Keys, secret: Secret) -> list[str] | None:
         *whose, _ = json.loads(keys.decrypt(secret.value))
     except WrongKey:
         return None
-    except (ValueError, TypeError):  # a value alone, which Galley never stores
+    except (ValueError, TypeError):  # a bare value, which Galley never stores
         return []
     return whose

@@ -1,4 +1,4 @@
-"""Checks of the storage, by a small file that goes there and back, and of the disks."""
+"""Checks of the disks and of the storage, which has to store and return a small file."""
 
 import io
 import secrets

@@ -46,13 +46,13 @@ def test_a_system_admin_makes_a_project_and_is_led_to_its_members(people: People
         "",
     )
     page = visitor.get(response.location).text
-    assert "The project The lake is there." in page
+    assert "Project The lake created." in page
     assert "No members" in page
 
 
 def test_who_may_not_make_a_project_reads_who_may(admin: FlaskClient) -> None:
     page = admin.get("/projects").text
-    assert "To make a project needs the role <strong>System_Admin</strong>" in page
+    assert "Creating a project needs the role <strong>System_Admin</strong>" in page
     assert "id" not in fields_of(page)
 
 
@@ -138,12 +138,12 @@ def test_an_admin_lets_somebody_in_gives_another_role_and_takes_it_away(
     for role in ("User", "SuperUser"):
         response = admin.post(f"{SETTINGS}/members", data={"username": who, "role": role})
         assert (response.status_code, response.location) == (303, f"{SETTINGS}/members")
-        assert f"{who} is {role} of Pond." in admin.get(response.location).text
+        assert f"{who} is now {role} of Pond." in admin.get(response.location).text
         member = Member.get(Member.user == people.stranger.user, Member.project == "pond")
         assert member.role == role
     response = admin.post(f"{SETTINGS}/members/{who}/remove")
     assert (response.status_code, response.location) == (303, f"{SETTINGS}/members")
-    assert "is no member of Pond any more" in admin.get(response.location).text
+    assert f"{who} removed from Pond." in admin.get(response.location).text
     assert people.stranger.browser().get(SETTINGS).status_code == 404
     assert admin.post(f"{SETTINGS}/members/{who}/remove").status_code == 404
 
@@ -168,7 +168,7 @@ def test_everybody_sees_the_members_and_only_admins_change_them(people: People) 
     for person in (people.user, people.superuser):
         page = person.browser().get(f"{SETTINGS}/members").text
         assert "<strong>admin</strong>" in page
-        assert "To change members needs the role <strong>Admin</strong>" in page
+        assert "Changing members needs the role <strong>Admin</strong>" in page
         assert "/remove" not in page
     assert (
         f"{SETTINGS}/members/user/remove" in people.admin.browser().get(f"{SETTINGS}/members").text

@@ -68,7 +68,7 @@ def test_an_event_is_a_sentence_with_its_changes(visitor: FlaskClient, project: 
     test_suites.put_test_suite(ANN, project, "unit", {"script": "make all", "timeout_seconds": 60})
     page = visitor.get("/admin/audit?kind=test_suite").text
     assert "ann changed the test suite unit in pond" in text_of(page)
-    assert "ann made the test suite unit in pond" in text_of(page)
+    assert "ann created the test suite unit in pond" in text_of(page)
     assert "from 192.0.2.1" in page
     assert re.search(r"<del>5</del>.*<ins>60</ins>", page)
     assert "make all" not in page
@@ -81,12 +81,14 @@ def test_what_happened_to_runs_and_steps_leads_there(visitor: FlaskClient, world
     note(
         "abort", "step", step.id, project_id="pond", detail={"runId": step.run_id, "name": "wheel"}
     )
+    note("rerun", "run", step.run_id, project_id="pond")
     answered = {"outsideEffect": "happened", "comment": "I looked"}
     note("answer", "step", step.id, project_id="pond", detail=answered)
     page = visitor.get("/admin/audit?actor=ann").text
     assert f"ann started the run {name} #1 in pond" in text_of(page)
+    assert f"ann started the rerun {name} #1 in pond" in text_of(page)
     assert f"ann aborted the step wheel of {name} #1 in pond" in text_of(page)
-    assert f"ann said what became of the step wheel of {name} #1" in text_of(page)
+    assert f"ann recorded the outcome of the step wheel of {name} #1" in text_of(page)
     assert f'href="/runs/{step.run_id}"' in page
     assert f'href="/runs/{step.run_id}?step={step.id}#step"' in page
     assert "I looked" in page
@@ -109,7 +111,7 @@ def test_signing_in_is_told_without_an_object(visitor: FlaskClient) -> None:
     page = text_of(visitor.get("/admin/audit").text)
     assert "ann signed in just" not in page
     assert re.search(r"ann signed in \d", page)
-    assert "Somebody failed to sign in as root" in page
+    assert "Unknown user failed to sign in as root" in page
 
 
 def test_what_has_no_words_yet_is_told_as_the_audit_calls_it(
@@ -138,7 +140,7 @@ def test_filters_hold_together(visitor: FlaskClient, query: str, count: int) -> 
     note("create", "user", "eve")
     page = visitor.get(f"/admin/audit?{query}").text
     assert page.count('class="actor"') == count
-    assert ("Nothing fits" in page) is (count == 0)
+    assert ("No matches" in page) is (count == 0)
 
 
 def test_days_are_whole_and_those_of_utc(visitor: FlaskClient) -> None:
@@ -301,7 +303,7 @@ def test_silent_workers_and_those_that_nobody_knows_are_marked(
     assert "gone" in row(page, "worker-w9")
     assert step.id in row(page, "worker-w9")
     assert "1 worker silent for up to 2 min: w1." in row(page, "part-Workers")
-    assert "forgotten after a day" in page
+    assert "never return are removed after a day" in page
 
 
 def test_queues_tell_who_waits_and_what_to_start(visitor: FlaskClient, world: World) -> None:
