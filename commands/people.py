@@ -79,9 +79,6 @@ def _set_password_locally(name: str, password: str) -> None:
     users.set_password(access.console(), name, password)
 
 
-# ---- tokens ----------------------------------------------------------------------------------
-
-
 @click.group()
 def token() -> None:
     """Manage tokens for scripts.

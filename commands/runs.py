@@ -76,9 +76,6 @@ def _checked(run_id: str) -> str:
     return run_id
 
 
-# ---- following -------------------------------------------------------------------------------
-
-
 def _follow(galley: "Client", run_id: str) -> int:
     """Show the run until its end. Returns the exit status."""
     from commands.terminal import is_capable, replace_unencodable
@@ -122,9 +119,6 @@ def _on_a_terminal(galley: "Client", run_id: str) -> dict[str, Any]:
     for line in results(ended):
         click.echo(line)
     return ended
-
-
-# ---- parameters ------------------------------------------------------------------------------
 
 
 def typed_parameters(

@@ -56,9 +56,6 @@ def _page(profile: Form = EMPTY, password: Form = EMPTY, token: Form = EMPTY) ->
     )
 
 
-# ---- what the page of a user shows as well ---------------------------------------------------
-
-
 def memberships_of(user_id: str) -> dict[str, Any]:
     """Return the first roles of a user, and their number."""
     rows, total = projects.list_memberships(user_id, Page(1, PROJECTS_SHOWN))
@@ -82,9 +79,6 @@ def tokens_of(user_id: str) -> dict[str, Any]:
         for row in rows
     ]
     return pages.listing(items, total, query)
-
-
-# ---- name and password -----------------------------------------------------------------------
 
 
 @bp.post("")
@@ -124,9 +118,6 @@ def change_password() -> ResponseReturnValue:
         fault = FieldError("/currentPassword", error.code, error.message)
         page = _page(password=Form(errors=[fault]))
         return page, error.status, {"Retry-After": str(error.retry_after)}
-
-
-# ---- tokens ----------------------------------------------------------------------------------
 
 
 class TokenForm(NewToken):

@@ -27,9 +27,6 @@ def _system_admin(*, changes: bool = True) -> Actor:
     return actor
 
 
-# ---- all of them, and a new one --------------------------------------------------------------
-
-
 @bp.get("/users")
 def list_page() -> ResponseReturnValue:
     _system_admin(changes=False)
@@ -68,9 +65,6 @@ def _person(row: User) -> dict[str, Any]:
 
 def _address(username: str) -> str:
     return f"/admin/users/{username}"
-
-
-# ---- one -------------------------------------------------------------------------------------
 
 
 @bp.get("/users/<username>")

@@ -39,7 +39,9 @@ MULTIPART = "multipart/form-data"
 
 @dataclass(frozen=True)
 class Operation:
-    """needs: a role in the project, System_Admin, SIGNED_IN or PUBLIC.
+    """Declaration of an API call.
+
+    needs: a role in the project, System_Admin, SIGNED_IN or PUBLIC.
     answers: status → the schema of a JSON response, another media type, or None for no body.
     body_may_be_wrong: accept any object, because its errors are the result of the call.
     upload: the view reads the files of a form with `multipart.parts`.

@@ -21,18 +21,12 @@ S = TypeVar("S", bound=Schema)
 T = TypeVar("T")
 
 
-# ---- bodies ----------------------------------------------------------------------------------
-
-
 def read_json(schema: type[S]) -> S:
     """Return the body as `schema`, which the operation declares. Raises Invalid."""
     declared = operation_of(request.endpoint)
     if declared is None or declared.body is not schema:
         raise TypeError(f"{request.endpoint} is not declared to read a {schema.__name__}")
     return check(schema, read_object(optional=declared.body_is_optional))
-
-
-# ---- answers ---------------------------------------------------------------------------------
 
 
 def listing(items: Sequence[Any], total: int, page: PageQuery, **more: Any) -> ResponseReturnValue:
@@ -78,9 +72,6 @@ def created(body: Any, location: str) -> Response:
     response.status_code = 201
     response.headers["Location"] = location
     return response
-
-
-# ---- idempotency keys ------------------------------------------------------------------------
 
 
 def idempotency_key() -> Keyed | None:

@@ -117,9 +117,6 @@ def change_password(username: str) -> ResponseReturnValue:
     return "", 204
 
 
-# ---- the caller ------------------------------------------------------------------------------
-
-
 @bp.get("/me")
 @operation("Read your own user", needs=SIGNED_IN, answers={200: answers.Me})
 def me() -> ResponseReturnValue:
@@ -138,9 +135,6 @@ def change_me() -> ResponseReturnValue:
     require_write(actor)
     row = users.change_user(actor, actor.username, read_json(OwnChange).model_dump())
     return jsonify(answers.me(row, actor))
-
-
-# ---- the caller's own tokens -----------------------------------------------------------------
 
 
 @bp.get("/tokens")

@@ -42,9 +42,6 @@ def _rights(project_id: str | None) -> dict[str, Any]:
     }
 
 
-# ---- ingredients -----------------------------------------------------------------------------
-
-
 @bp.get("/ingredients")
 def list_ingredients() -> ResponseReturnValue:
     query = pages.read_query(IngredientSearch)
@@ -85,9 +82,6 @@ def _made(releases: list[Release]) -> list[dict[str, Any]]:
         presenters.release(row, counts.get(row.id, 0), runs.get(row.run_id), places[row.id])
         for row in releases
     ]
-
-
-# ---- one release -----------------------------------------------------------------------------
 
 
 @bp.get("/releases/<release_id>")
@@ -133,9 +127,6 @@ def _where(rows: list[Deployment]) -> list[dict[str, Any]]:
         }
         for item in deployed.details_of(rows)
     ]
-
-
-# ---- environments ----------------------------------------------------------------------------
 
 
 @bp.get("/environments")

@@ -84,9 +84,6 @@ def missing_of(
     return Missing(kind, name, inputs.get(kind.field, ""))
 
 
-# ---- the three kinds -------------------------------------------------------------------------
-
-
 def _create_ingredient(project: Project, name: str, label: str) -> None:
     given = {"id": name, "projectId": project.id, "name": label or name}
     body = check(NewIngredient, given, strict=False)

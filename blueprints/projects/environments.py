@@ -57,9 +57,6 @@ bp = NamedPages(
 ).blueprint("project_environments")
 
 
-# ---- the settings of one driver among those of all -------------------------------------------
-
-
 def _read(schema: type[E]) -> E:
     """Read the form. Raises Invalid with every error.
 

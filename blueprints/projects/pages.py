@@ -19,9 +19,6 @@ from domain.validation.fields import Slug
 bp = Blueprint("projects", __name__, url_prefix="/projects")
 
 
-# ---- all projects ----------------------------------------------------------------------------
-
-
 @bp.get("")
 def list_page() -> ResponseReturnValue:
     return _list(Form())
@@ -52,9 +49,6 @@ def _list(form: Form) -> str:
     )
 
 
-# ---- name and description --------------------------------------------------------------------
-
-
 @bp.get("/<project_id>/settings")
 def general(project_id: str) -> ResponseReturnValue:
     return _general(load_project(project_id), Form())
@@ -75,9 +69,6 @@ def change(project_id: str) -> ResponseReturnValue:
 
 def _general(project: Project, form: Form) -> str:
     return settings_page("general", project, "", form=form)
-
-
-# ---- members ---------------------------------------------------------------------------------
 
 
 class NewMember(MemberPut):

@@ -65,9 +65,6 @@ def _plain(error: Any) -> dict[str, Any]:
     return {**error, "type": re.sub("_(parsing|parsing_size|from_float)$", "_type", error["type"])}
 
 
-# ---- kinds of values -------------------------------------------------------------------------
-
-
 def example(**members: Any) -> ConfigDict:
     """Return the configuration of a schema with an example for the API's document."""
     return ConfigDict(json_schema_extra={"examples": [members]})
@@ -105,9 +102,6 @@ class Address(Schema):
 def check_name(name: str, schema: type[Address] = Address) -> None:
     """Check the name in the address of a PUT. Raises Invalid."""
     check(schema, {"name": name})
-
-
-# ---- queries ---------------------------------------------------------------------------------
 
 
 class PageQuery(Schema):

@@ -93,9 +93,6 @@ Driver = Literal["directory", "script", "storage"]
 StepType = Literal["Build", "Test", "Deploy"]
 
 
-# ---- codes -----------------------------------------------------------------------------------
-
-
 def _one_of(codes: Iterable[str]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"enum": [*sorted(codes)]})
 
@@ -116,9 +113,6 @@ class ReasonCode(RootModel[str]):
     """The kind of reason to wait."""
 
     model_config = _one_of(REASONS)
-
-
-# ---- lists -----------------------------------------------------------------------------------
 
 
 class Listed(Answer, Generic[T]):
@@ -144,9 +138,6 @@ class Unbounded(Listed[T], Generic[T]):
     next_cursor: Id | None = Field(
         description="Send it as `cursor` to get the next page; null on the last."
     )
-
-
-# ---- errors ----------------------------------------------------------------------------------
 
 
 class Fault(Answer):

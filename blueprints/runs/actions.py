@@ -31,9 +31,6 @@ class RerunForm(Rerun):
     form_id: FormId | None = None
 
 
-# ---- aborting --------------------------------------------------------------------------------
-
-
 @bp.post("/abort")
 def abort(run_id: str) -> ResponseReturnValue:
     """Abort a run. If it has ended meanwhile, the page shows that."""
@@ -47,9 +44,6 @@ def abort_step(run_id: str, step_run_id: str) -> ResponseReturnValue:
     step = _step(run_id, step_run_id)
     engine.abort_step(step, by=current_actor())
     return _polled(f"/runs/{run_id}?step={step.id}#step")
-
-
-# ---- deciding --------------------------------------------------------------------------------
 
 
 @bp.post("/stages/<stage_run_id>/approve")
@@ -106,9 +100,6 @@ def _polled(address: str) -> ResponseReturnValue:
 
 def _to_step(step: StepRun) -> ResponseReturnValue:
     return pages.lead_to(f"/runs/{step.run_id}?step={step.id}#step")
-
-
-# ---- rerunning -------------------------------------------------------------------------------
 
 
 @bp.get("/rerun")

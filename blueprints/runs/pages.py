@@ -27,9 +27,6 @@ LIST_PACE = "5s"
 FILTERS = ("status", "workflowId", "projectId", "triggerSource", "since", "until")
 
 
-# ---- the history -----------------------------------------------------------------------------
-
-
 class HistoryQuery(CursorQuery):
     """Filters of the API with days instead of times; `until` is inclusive, in UTC."""
 
@@ -109,9 +106,6 @@ def list_fragment() -> ResponseReturnValue:
     )
 
 
-# ---- one run ---------------------------------------------------------------------------------
-
-
 @bp.get("/runs/<run_id>")
 def show(run_id: str) -> ResponseReturnValue:
     row = load_run(run_id)
@@ -145,9 +139,6 @@ def status(run_id: str) -> ResponseReturnValue:
     if log_size is not None:
         response.headers["X-Log-Size"] = str(log_size)
     return response
-
-
-# ---- the newest run of a workflow ------------------------------------------------------------
 
 
 @bp.get("/workflows/<workflow_id>/latest")

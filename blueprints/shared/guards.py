@@ -106,9 +106,6 @@ def own_projects() -> list[tuple[str, str]]:
     return [(row.id, row.name) for row in rows]
 
 
-# ---- load and check --------------------------------------------------------------------------
-
-
 def load_project(project_id: str, role: str = USER, *, changes: bool = True) -> Project:
     """Load a project and check the role.
 

@@ -36,9 +36,6 @@ def home() -> ResponseReturnValue:
     return redirect("/admin/system")
 
 
-# ---- audit -----------------------------------------------------------------------------------
-
-
 class AuditSearch(CursorQuery):
     """The filters of the API, with UTC days instead of times; `until` is the last day."""
 
@@ -96,9 +93,6 @@ def _sentences(rows: list[AuditEvent]) -> list[dict[str, Any]]:
     runs = runs_by_id(audit_sentences.runs_to_name(rows, steps))
     named = audit_sentences.Named(runs, steps)
     return [audit_sentences.sentence(row, named) for row in rows]
-
-
-# ---- system ----------------------------------------------------------------------------------
 
 
 @bp.get("/system")

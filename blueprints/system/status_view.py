@@ -36,9 +36,6 @@ def _part(finding: Finding) -> dict[str, Any]:
     }
 
 
-# ---- workers ---------------------------------------------------------------------------------
-
-
 def _hosts(status: Status, held: Mapping[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
     """Yield each host with its workers by queue, then the unknown workers that hold steps."""
     by_host: dict[str, list[WorkerInfo]] = defaultdict(list)
@@ -92,9 +89,6 @@ def _held(step: StepRun, at: int, silence_ms: int) -> dict[str, Any]:
         "lease": lease,
         "leaseUntil": until if lease == "ends" else None,
     }
-
-
-# ---- queues ----------------------------------------------------------------------------------
 
 
 def _queues(status: Status) -> Iterator[dict[str, Any]]:

@@ -23,9 +23,6 @@ SHOWN = frozenset(
 MAX_SHOWN = 200
 
 
-# ---- writing ---------------------------------------------------------------------------------
-
-
 def record(
     actor: Actor,
     action: str,
@@ -90,9 +87,6 @@ def _values(name: str, old: Any, new: Any) -> dict[str, Any]:
 
 def _is_short(value: Any) -> bool:
     return value is None or (isinstance(value, bool | int | str) and len(str(value)) <= MAX_SHOWN)
-
-
-# ---- reading ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -161,9 +155,6 @@ def _times(filters: Filters) -> Iterator[Any]:
     if filters.until is not None:
         yield AuditEvent.id < first_id(filters.until + HOUR_MS)
         yield AuditEvent.at < filters.until
-
-
-# ---- writing rows with their audit detail ----------------------------------------------------
 
 
 def put_row(model: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -79,9 +79,6 @@ class Comparison:
     between_count: int
 
 
-# ---- the runs to compare ---------------------------------------------------------------------
-
-
 def last_good(run: Run) -> Run | None:
     """Return the last successful run of the workflow before this one."""
     found: Run | None = (
@@ -114,9 +111,6 @@ def require_comparable(run: Run, other: Run) -> None:
 
 def _of_workflow(run: Run) -> Any:
     return Run.select().where(Run.workflow == run.workflow_id)
-
-
-# ---- comparing -------------------------------------------------------------------------------
 
 
 def compare(data_dir: Path, before: Run, after: Run) -> Comparison:

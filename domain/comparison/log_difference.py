@@ -42,7 +42,7 @@ class FirstDifference:
 
 
 def normalised(line: str) -> str:
-    """Return the final text of a line (after overwriting by `\\r`) without varying parts."""
+    r"""Return the final text of a line (after overwriting by `\\r`) without varying parts."""
     line = _final(line)
     examined, rest = line[:LOOKED_AT], line[LOOKED_AT:]
     return " ".join([*_VARYING.sub("#", examined).split(), *rest.split()])

@@ -91,9 +91,6 @@ def _names(version: Outline) -> list[str]:
     return [version.name(key) for key in version.lists["parameters"]]
 
 
-# ---- moves -----------------------------------------------------------------------------------
-
-
 def _moved(old: Outline, new: Outline) -> set[Key]:
     elsewhere = {step for step, stage in new.home.items() if old.home.get(step, stage) != stage}
     for of, keys in new.lists.items():
@@ -121,16 +118,13 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
     return rise
 
 
-# ---- text ------------------------------------------------------------------------------------
-
-
 def lines_of(text: str) -> list[str]:
     """Split the text into lines with their line breaks. Only LF is one, as in a shell."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def text_lines(before: str | None, after: str | None) -> list[tuple[str, str]]:
-    """Return the lines that differ, with context: ("+" or "-" or " ", line).
+    r"""Return the lines that differ, with context: ("+" or "-" or " ", line).
 
     ("@", "…") comes before each place of the text. ("\\", …) follows a last line without a line
     break if the other text ends with one.

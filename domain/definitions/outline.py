@@ -117,9 +117,6 @@ def weave(first: Iterable[Key], *others: Iterable[Key]) -> list[Key]:
     return woven
 
 
-# ---- values ----------------------------------------------------------------------------------
-
-
 def same(one: Any, other: Any) -> bool:
     """Compare two JSON values: true is not 1, and 1 is not 1.0."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):

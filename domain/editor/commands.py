@@ -40,9 +40,6 @@ class NoSuchCommandError(LookupError):
     """There is no such command, or the draft has no such part."""
 
 
-# ---- messages --------------------------------------------------------------------------------
-
-
 def called(part: Part) -> str:
     """Return the part's name, with the word Stage or Step where the name needs one."""
     name = part["name"] or "without a name"
@@ -100,8 +97,6 @@ def _picked(_: Draft, after: Draft, opened: str, arguments: tuple[str, ...]) -> 
     verb = "chosen" if reference in release_choices.picked(step) else "no longer chosen"
     return f"{reference} {verb} for {called(step)}"
 
-
-# ---- the commands ----------------------------------------------------------------------------
 
 COMMANDS: Mapping[str, tuple[Edit, Message]] = {
     "add_stage": (lambda draft, after: operations.add_stage(draft, after or None), _added),

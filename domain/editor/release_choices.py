@@ -22,9 +22,6 @@ SEEN = 200
 """Releases to search for the newest versions."""
 
 
-# ---- pure ------------------------------------------------------------------------------------
-
-
 def built_before(draft: Draft, part_id: str) -> list[str]:
     """Return the ingredients that a run has released before the step.
 
@@ -105,9 +102,6 @@ def _fitting(references: Iterable[str]) -> Iterator[str]:
         found = release_reference(text)
         if found and found.ingredient:
             yield text
-
-
-# ---- queries ---------------------------------------------------------------------------------
 
 
 def newest_versions(ingredients: Sequence[str]) -> dict[str, list[str]]:

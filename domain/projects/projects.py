@@ -12,8 +12,6 @@ from domain.errors import taken
 from domain.models import Member, Project, User, write
 from domain.pagination import Page, fetch
 
-# ---- projects --------------------------------------------------------------------------------
-
 
 def create_project(actor: Actor, project_id: str, name: str, description: str = "") -> Project:
     """Create a project. Raises Conflict if the id is taken."""
@@ -42,9 +40,6 @@ def list_projects(actor: Actor, page: Page) -> tuple[list[Project], int]:
     if not actor.is_system_admin:
         query = query.where(Project.id.in_(list(actor.roles)))
     return fetch(query, page)
-
-
-# ---- members ---------------------------------------------------------------------------------
 
 
 def put_member(actor: Actor, project: Project, username: str, role: str) -> tuple[Member, bool]:

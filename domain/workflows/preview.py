@@ -84,9 +84,6 @@ def _drivers(project_id: str) -> dict[str, str]:
     return dict(Environment.select(*columns).where(Environment.project == project_id).tuples())
 
 
-# ---- pure ------------------------------------------------------------------------------------
-
-
 def plan(
     definition: Mapping[str, Any],
     drivers: Mapping[str, str],

@@ -17,8 +17,6 @@ Change = tuple[int, int, bytes]
 """Start and end of the replaced part, and its replacement."""
 
 
-# ---- readings --------------------------------------------------------------------------------
-
 _LINE_END = re.compile(rb"[\r\n]")
 _ESCAPED_LINE_ENDS = {b"\\": re.compile(rb"\\[rn]"), b"%": re.compile(rb"%0[DdAa]")}
 
@@ -95,8 +93,6 @@ class _Positions:
             shift += length - (stop - start)
         return table
 
-
-# ---- escapes ---------------------------------------------------------------------------------
 
 MAX_ESCAPE = 10
 """Bytes of the longest escape, `&#x000026;`."""

@@ -111,8 +111,6 @@ def _replaced(text: bytes, found: list[Span], done: int, end: int) -> tuple[byte
     return b"".join(parts), done
 
 
-# ---- forms -----------------------------------------------------------------------------------
-
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _NEVER_ESCAPED = re.compile(rb"[A-Za-z0-9]*")
 
@@ -156,9 +154,6 @@ def _base64_forms(raw: bytes) -> Iterator[bytes]:
         known = encoded[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
         yield known
         yield known.translate(_URL_SAFE)
-
-
-# ---- searches --------------------------------------------------------------------------------
 
 
 class _Search(NamedTuple):

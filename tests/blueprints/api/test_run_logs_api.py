@@ -59,8 +59,7 @@ def written(app, step: StepRun, content: bytes, attempt: int = 1) -> Path:
 
 
 def large_form(content: bytes) -> dict[str, Any]:
-    """The arguments of a request with one file; the test client makes temporary files of its own
-    of large ones."""
+    """The arguments of a request with one file, without the temporary file of the test client."""
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="log"\r\n\r\n'
     body = head + content + b"\r\n--x--\r\n"
     return {
