@@ -108,7 +108,7 @@ def serve(app: Flask, settings: Settings) -> None:
 
 
 def _private_redis(settings: Settings) -> str:
-    """Where `galley up` on this data folder has its own Redis, unless it says otherwise."""
+    """Return the default address of the private Redis of `galley up` on this data folder."""
     return f"unix://{quote(str(settings.data_dir / 'redis' / 'socket'))}"
 
 

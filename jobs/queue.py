@@ -24,7 +24,7 @@ LOOK = "look"
 """The command that makes a worker check at once whether its step has to be aborted."""
 
 RECORD_SECONDS = 60
-"""How long RQ keeps its own record of a job. With 0 its bookkeeping would raise after FLUSHALL."""
+"""Lifetime of RQ's own record of a job. With 0 its bookkeeping would raise after FLUSHALL."""
 
 
 class Doorbell:

@@ -3,7 +3,7 @@
 "use strict";
 
 const LOG_LINES = 2000; // at most so many lines are in the page
-const LOG_PACE = 1000; // ms between two looks for new lines, where nobody says whether there are any
+const LOG_PACE = 1000; // ms between two requests for new lines, if no poll reports the size
 const LOG_NEAR_END = 4; // px
 const LOG_ABOVE_ERROR = 5; // lines
 const LOG_NAME = 120; // characters of a line that are its name
@@ -481,7 +481,7 @@ class LogPanel {
   load(link) {
     if (link.hidden) return;
     this.queue(() => !link.hidden && this.more(link.dataset.more)).then((came) => {
-      this.sentinels.unobserve(link); // looked at anew: it may still be in view
+      this.sentinels.unobserve(link); // observe again: it may still be in view
       setTimeout(() => this.sentinels.observe(link), came ? 0 : LOG_PATIENCE);
     });
   }

@@ -26,7 +26,7 @@ bp = Blueprint("account", __name__, url_prefix="/account")
 EMPTY = Form()
 PROJECTS_SHOWN = 100
 HERE = "/account"
-"""Messages stand at its top, so nobody is led past them to a part of it."""
+"""Messages appear at the top of the page, so redirects do not skip to a part of it."""
 
 
 @bp.get("")

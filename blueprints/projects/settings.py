@@ -62,7 +62,7 @@ class NamedPages:
     put: Callable[[Project, str], str]
     remove: Callable[[Project, str], str] | None = None
     adds_in_list: bool = False
-    """Whether the form for a new one is part of the list."""
+    """True if the list page holds the form for a new one."""
     context: Mapping[str, Any] = field(default_factory=dict)
 
     def blueprint(self, name: str) -> Blueprint:

@@ -20,10 +20,10 @@ _OTHERS = re.compile(
     r"|[@-Z\\^_])"
 )
 _STRAY = re.compile(r"\x1b(?!\[[0-9;]{0,64}m)")
-"""What taking the others away has put together anew, or left without an end."""
+"""Remains of removed sequences: joined to a new one, or without an end."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]{0,64}m")
 _RESETS = ("\x1b[m", "\x1b[0m")
-# What would be invisible or break the page is shown as a picture of itself.
+# Show control characters, which would be invisible or break the page, as symbols.
 _CONTROLS = {code: 0x2400 + code for code in range(32) if code != 9} | {0x7F: 0x2421}
 
 

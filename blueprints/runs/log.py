@@ -46,15 +46,15 @@ class LogPlace(Schema):
     start: int = Field(1, alias="from", ge=1, le=MAX_OFFSET)
     """The line from which it is looked for."""
     times: bool = False
-    """Whether times are shown (without a script)."""
+    """True to show times without JavaScript."""
 
 
 class LogView(LogPlace):
     attempt: int | None = Field(None, ge=1, le=1000)
     offset: int | None = Field(None, ge=0, le=MAX_OFFSET)
-    """What came since this byte: where the last line begins, if its end is not written yet."""
+    """Return lines from this byte on: the start of the last line, if that was incomplete."""
     shown: int | None = Field(None, ge=0, le=MAX_OFFSET)
-    """How long the log was when it was last asked for."""
+    """Size of the log at the last request."""
     errors: LineNumber = None
     """The next line behind this one that looks like an error."""
 

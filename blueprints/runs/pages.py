@@ -72,7 +72,7 @@ class _Listing:
             "filters": {name: request.args.get(name) for name in FILTERS},
             "query": pages.filters(*FILTERS, "pageSize"),
             "etag": self.etag,
-            # What is older stands still.
+            # Older pages do not change.
             "pace": LIST_PACE if query.cursor is None else None,
         }
 

@@ -35,7 +35,7 @@ from domain.test_results import results
 
 PACE, SLOW_PACE = "1s", "3s"
 SLOW_REASONS = {"approval", "outside_completion", "concurrency_limit", "no_worker", "disk_full"}
-"""What ends these takes minutes: a person, another run."""
+"""Waits that typically last minutes, so poll slowly."""
 FAILURES_SHOWN = 20
 
 VIEWS = ("picture", "table", "timeline")

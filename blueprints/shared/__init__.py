@@ -1,1 +1,1 @@
-"""What every page and API call uses: context, guards, security, forms, and errors."""
+"""Code that every page and API call uses: context, guards, security, forms, and errors."""

@@ -32,7 +32,7 @@ HTTP_ERRORS = {
     416: ("range_not_satisfiable", "The requested range does not exist."),
     431: ("headers_too_large", "The headers are too large."),
 }
-"""What Flask itself may find wrong with a request, in our codes and words."""
+"""Errors that Flask itself finds in a request, with our codes and sentences."""
 
 
 def register(app: Flask) -> None:

@@ -22,7 +22,7 @@ RETRY_AFTER_SECONDS = 2
 PAUSE_SECONDS = 0.15
 """Between two looks. Measured, four who wait take less than a percent of one core."""
 UNSEEN_SECONDS = 2.0
-"""How often to look at what may change without the run's version, which costs more."""
+"""Interval for changes outside the version of the run, which cost more to detect."""
 
 
 class Waiters:

@@ -45,7 +45,7 @@ class StartForm(Schema):
 
 class ListQuery(WorkflowQuery):
     state: Status | None = None
-    """How the last run of a workflow stands."""
+    """Status of the last run of a workflow."""
     deleted: str | None = None
     """The workflow that was deleted just now, to offer to take that back."""
 

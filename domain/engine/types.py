@@ -45,7 +45,7 @@ class AbortRequest:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended. `record` runs inside the finishing transaction; see `finish`.
+    """The end of an attempt. `record` runs inside the finishing transaction; see `finish`.
 
     is_final: the step is not retried, even if retries are left.
     """

@@ -89,7 +89,7 @@ class ErrorSearch:
     is_first: bool = True
     """False if an earlier part of the log was skipped."""
     next_line: int | None = None
-    """Where to continue if none was found; None at the end of the log."""
+    """The line to continue from if none was found; None at the end of the log."""
 
 
 def first_error(path: Path) -> ErrorSearch:

@@ -38,7 +38,7 @@ class Hit:
 class Hits:
     found: list[Hit]
     next_line: int | None
-    """Where to continue; None when the search reached the end of the log."""
+    """The line to continue from; None when the search reached the end of the log."""
     total: int
     """The number of lines in the log."""
 

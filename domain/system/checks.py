@@ -38,7 +38,7 @@ class Finding:
     state: State
     message: str
     remedy: str = ""
-    """What to do, as a sentence that the command may complete."""
+    """A sentence that says what to do; the command may complete it."""
     command: str = ""
     word: str = ""
     """A more specific word for the state, such as `missing`."""

@@ -59,7 +59,7 @@ class ProcessTree:
         """Start the main process: stdin empty, stdout and stderr on one pipe. Raises OSError."""
         become_subreaper()
         self.ended = False
-        """Whether the main process has ended."""
+        """True once the main process has ended."""
         self._unrelated = children_of("self")
         self._out_of_reach: set[int] = set()
         self._names: dict[int, str] | None = None
@@ -86,7 +86,7 @@ class ProcessTree:
 
     @property
     def alive(self) -> bool:
-        """Whether the last sweep left any process to wait for."""
+        """True if the last sweep left a process to wait for."""
         return bool(self._followed)
 
     @property
