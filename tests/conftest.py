@@ -70,7 +70,7 @@ HEAVY = ("browser", "galley", "resilience", "postgresql")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what each test needs. Tests with the same needs run in one process, which has it once."""
+    """Mark what each test needs; tests that need the same run in one process, which has it once."""
     for item in items:
         if mark := MARK_OF_FOLDER.get(item.path.relative_to(TESTS).parts[0]):
             item.add_marker(mark)

@@ -73,7 +73,7 @@ def api() -> BaseSchema:
 
 
 def without_vast_lengths(part: Any) -> Any:
-    """Lengths that nobody makes up become repetitions in a pattern, which take seconds to compile."""
+    """Vast lengths become repetitions in a pattern, which take seconds to compile."""
     if isinstance(part, list):
         return [without_vast_lengths(item) for item in part]
     if not isinstance(part, dict):
