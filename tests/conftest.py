@@ -18,6 +18,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from bench.stack import Stack, running
 from domain import models
 from domain import settings as settings_module
 from domain.migrations import migrate
@@ -193,6 +194,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         eventually(lambda: redis_server.answers(url), 10, "Redis to answer")
         yield url
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole Galley with the sample, for tests that leave it running and its sample unchanged."""
+    folder = tmp_path_factory.mktemp("shared")
+    with running(folder / "data", workers=2, GALLEY_KILL_GRACE_SECONDS="1") as (stack, _):
+        yield stack
 
 
 @pytest.fixture

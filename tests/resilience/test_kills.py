@@ -6,9 +6,13 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.resilience.whole import galley_on
 from tests.support.processes import descendants, is_alive
 from tests.support.wait import eventually
+
+pytestmark = pytest.mark.galley
 
 
 def test_a_killed_worker_costs_an_attempt_and_nothing_else(galley, tmp_path):
