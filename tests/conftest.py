@@ -25,7 +25,7 @@ from domain.migrations import migrate
 from domain.settings import Settings
 from jobs.queue import Doorbell
 from jobs.setup import redis_server
-from tests.support import passwords, postgres  # noqa: F401
+from tests.support import passwords, postgres, sharing  # noqa: F401
 from tests.support.disks import SmallDisk, is_roomy
 from tests.support.examples import examples
 from tests.support.keys import SECRET_KEY
@@ -65,26 +65,24 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda *_: None)
 
 MARK_OF_FOLDER = {"browser": "browser", "commands": "galley", "resilience": "resilience"}
-HEAVY = ("browser", "galley", "resilience", "postgresql")
-"""The markers of tests that share something expensive; they are begun with, in this order."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what each test needs; tests that need the same run in one process, which has it once."""
+    """Mark what each test needs. Several processes begin with what takes longest."""
     for item in items:
         if mark := MARK_OF_FOLDER.get(item.path.relative_to(TESTS).parts[0]):
             item.add_marker(mark)
         if needs_postgresql(item):
             item.add_marker("postgresql")
-        if group := "-".join(needs(item)):
-            item.add_marker(pytest.mark.xdist_group(group))
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: min(map(HEAVY.index, needs(item)), default=len(HEAVY)))
+        items.sort(key=lambda item: sharing.rank(item.nodeid))
 
 
-def needs(item: pytest.Item) -> list[str]:
-    return [mark for mark in HEAVY if item.get_closest_marker(mark)]
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> sharing.Scheduling:
+    """For `-n`, whatever `--dist` says."""
+    config.option.loadscopereorder = False
+    return sharing.Scheduling(config, log)
 
 
 def needs_postgresql(item: pytest.Item) -> bool:
@@ -200,7 +198,8 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole Galley with the sample, for tests that leave it running and its sample unchanged."""
     folder = tmp_path_factory.mktemp("shared")
-    with running(folder / "data", workers=2, GALLEY_KILL_GRACE_SECONDS="1") as (stack, _):
+    quick = {"GALLEY_KILL_GRACE_SECONDS": "1", "GALLEY_LEASE_SECONDS": "5"}
+    with running(folder / "data", workers=2, **quick) as (stack, _):
         yield stack
 
 

@@ -78,7 +78,7 @@ def old_and_new(request, tmp_path) -> Iterator[tuple[Stack, dict[str, str]]]:
     server = request.getfixturevalue("postgres_server")
     names = [f"galley_backup_{os.urandom(4).hex()}" for _ in range(2)]
     old, new = ({"DATABASE_URL": server.create(name)} for name in names)
-    with running(tmp_path / "old", workers=1, **old) as (stack, _):
+    with running(tmp_path / "old", workers=1, GALLEY_LEASE_SECONDS="5", **old) as (stack, _):
         yield stack, new
     for name in names:
         server.drop(name)
