@@ -85,9 +85,10 @@ def running(data_dir: Path, workers: int = 2, **settings: str) -> Iterator[tuple
 
 def _wait_for_page(url: str, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx.HTTPError):
-            httpx.get(url, timeout=5).raise_for_status()
-            return
-        time.sleep(0.01)
+    with httpx.Client(timeout=5) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(httpx.HTTPError):
+                client.get(url).raise_for_status()
+                return
+            time.sleep(0.01)
     raise RuntimeError("Galley did not start")

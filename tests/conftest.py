@@ -8,6 +8,7 @@ alone. GALLEY_REQUIRE_POSTGRES and GALLEY_REQUIRE_BROWSER turn skips into failur
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -17,23 +18,31 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from bench.stack import Stack, running
 from domain import models
 from domain import settings as settings_module
 from domain.migrations import migrate
 from domain.settings import Settings
 from jobs.queue import Doorbell
 from jobs.setup import redis_server
-from tests.support import passwords, postgres  # noqa: F401
-from tests.support.disks import SmallDisk
+from tests.support import passwords, postgres, sharing  # noqa: F401
+from tests.support.disks import SmallDisk, is_roomy
+from tests.support.examples import examples
 from tests.support.keys import SECRET_KEY
 from tests.support.wait import eventually
 
+TESTS = Path(__file__).parent
+SLOW_SECONDS = 10
+
 # Whether a change passes must not depend on luck; elsewhere each run tries something new.
 # No deadlines: how long an example takes depends on what else the machine does.
-hypothesis.settings.register_profile("exploring", deadline=None)
-hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
-is_strict = "GALLEY_REQUIRE_POSTGRES" in os.environ
-hypothesis.settings.load_profile("steady" if is_strict else "exploring")
+hypothesis.settings.register_profile(
+    "galley",
+    deadline=None,
+    derandomize="GALLEY_REQUIRE_POSTGRES" in os.environ,
+    max_examples=examples(50),
+)
+hypothesis.settings.load_profile("galley")
 
 # Under another name, because pytest's own worker processes inherit what is left of it below.
 os.environ.setdefault("TESTS_DATABASE_URL", os.environ.get("DATABASE_URL", ""))
@@ -44,6 +53,48 @@ for name in [n for n in os.environ if n.startswith("GALLEY_") and "REQUIRE" not 
     del os.environ[name]
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
+
+# In memory, where there is enough of it: most of what the tests wait for is the disk.
+if is_roomy(MEMORY := Path("/dev/shm")):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# Programs inherit signals that are ignored, as under nohup and in the background of a script, but
+# not a handler that does nothing.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
+
+MARK_OF_FOLDER = {"browser": "browser", "commands": "galley", "resilience": "resilience"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what each test needs. Several processes begin with what takes longest."""
+    for item in items:
+        if mark := MARK_OF_FOLDER.get(item.path.relative_to(TESTS).parts[0]):
+            item.add_marker(mark)
+        if needs_postgresql(item):
+            item.add_marker("postgresql")
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: sharing.rank(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> sharing.Scheduling:
+    """For `-n`, whatever `--dist` says."""
+    config.option.loadscopereorder = False
+    return sharing.Scheduling(config, log)
+
+
+def needs_postgresql(item: pytest.Item) -> bool:
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "postgresql" in values or "postgres_server" in item.fixturenames
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that are slow and do not say so."""
+    for report in terminalreporter.getreports("passed"):
+        if report.duration > SLOW_SECONDS and "slow" not in report.keywords:
+            terminalreporter.write_line(f"Not marked as slow: {report.nodeid}", yellow=True)
 
 
 def pytest_collection_finish() -> None:
@@ -141,6 +192,15 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         eventually(lambda: redis_server.answers(url), 10, "Redis to answer")
         yield url
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole Galley with the sample, for tests that leave it running and its sample unchanged."""
+    folder = tmp_path_factory.mktemp("shared")
+    quick = {"GALLEY_KILL_GRACE_SECONDS": "1", "GALLEY_LEASE_SECONDS": "5"}
+    with running(folder / "data", workers=2, **quick) as (stack, _):
+        yield stack
 
 
 @pytest.fixture

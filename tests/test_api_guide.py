@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.stack import running
+from bench.stack import Stack
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs/api.md").read_text()
@@ -18,18 +18,18 @@ def commands(url: str) -> str:
     return script.replace("http://127.0.0.1:8000", url)
 
 
-def test_the_guides_commands_do_what_it_says(tmp_path):
+@pytest.mark.galley
+def test_the_guides_commands_do_what_it_says(shared_stack: Stack, tmp_path: Path) -> None:
     if not (ROOT / ".venv/bin/activate").exists():
         pytest.skip("the guide's commands use the .venv that `make` makes")
-    with running(tmp_path / "data") as (stack, _):
-        done = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail", "-c", commands(stack.url)],
-            cwd=ROOT,
-            env=stack.environment | {"TMPDIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    done = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", commands(shared_stack.url)],
+        cwd=ROOT,
+        env=shared_stack.environment | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert lines[-2:] == ["2", "stale_revision"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,38 +17,37 @@ if TYPE_CHECKING:  # without it every test here is skipped, and this file still 
 
 BROWSERS = os.environ.get("CHROMIUM", "chromium-headless-shell chromium").split()
 """The first has all of Chromium but its windows, and does the same for two thirds of the time."""
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync"),
+    # Pages of tests are left before code that is made faster has paid for itself.
+    "--js-flags=--no-turbofan,--no-maglev",
+]
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+def chromium() -> str:
+    """Its path."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         reason = "there is no Chromium: install the Debian package, or set CHROMIUM to its path"
         skip_or_fail("GALLEY_REQUIRE_BROWSER", reason)
-    return {**browser_type_launch_args, "executable_path": path, "args": FLAGS.split()}
+    return path
 
 
 @pytest.fixture(scope="session")
-def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_context_args, "viewport": {"width": 1440, "height": 900}}
+def browser(chromium: str) -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
-def galley(
-    browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Galley]:
+def galley(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Galley]:
     with running(tmp_path_factory.mktemp("galley")) as galley:
         yield galley
-
-
-@pytest.fixture(scope="session")
-def base_url(galley: Galley) -> str:
-    """So that tests name paths only."""
-    return galley.url
 
 
 @pytest.fixture
@@ -58,8 +57,10 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(page: Page, complaints: list[str]) -> Iterator[Page]:
-    """Of nobody yet."""
+def page(galley: Galley, browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    """Of nobody yet; tests name paths only."""
+    context = browser.new_context(base_url=galley.url, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
 
     def hear(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -68,6 +69,7 @@ def page(page: Page, complaints: list[str]) -> Iterator[Page]:
     page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
+    context.close()
     assert complaints == []
 
 
@@ -79,8 +81,8 @@ def visitor(galley: Galley, page: Page) -> Page:
 
 
 @pytest.fixture
-def plain_page(base_url: str, browser: Browser) -> Iterator[Page]:
+def plain_page(galley: Galley, browser: Browser) -> Iterator[Page]:
     """Without JavaScript."""
-    context = browser.new_context(base_url=base_url, java_script_enabled=False)
+    context = browser.new_context(base_url=galley.url, java_script_enabled=False)
     yield context.new_page()
     context.close()

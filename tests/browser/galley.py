@@ -19,6 +19,7 @@ import httpx
 
 from domain.settings import CHECKOUT
 from tests.support.wait import eventually
+from tests.support.web import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -144,7 +145,7 @@ def running(folder: Path) -> Iterator[Galley]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: tree.poll() is not None or _answers(url), 30, "galley up to be ready")
+        wait_for(url, lambda: tree.poll() is not None)
         assert tree.poll() is None, output.read_text()
         headers = {"Authorization": f"Bearer {_token(environment)}"}
         with httpx.Client(base_url=url, headers=headers) as api:
@@ -153,13 +154,6 @@ def running(folder: Path) -> Iterator[Galley]:
     finally:
         tree.send_signal(signal.SIGTERM)
         tree.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz").is_success
-    except httpx.TransportError:
-        return False
 
 
 def _token(environment: dict[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("pytest_playwright")
+pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -20,10 +20,8 @@ def test_it_is_fit_for_everybody_with_its_answers_open(
     context = browser.new_context(base_url=galley.url, color_scheme=scheme)
     page = context.new_page()
     page.goto("/api/docs")
-    for call in page.query_selector_all(f".call:not({LIKE_ALL})"):
-        call.evaluate("call => call.remove()")
-    for answer in page.query_selector_all("details"):
-        answer.evaluate("answer => answer.open = true")
+    page.locator(f".call:not({LIKE_ALL})").evaluate_all("calls => calls.forEach(c => c.remove())")
+    page.locator("details").evaluate_all("answers => answers.forEach(a => a.open = true)")
     assert faults(page, "API", scheme) == []
     context.close()
 

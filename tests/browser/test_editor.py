@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-pytest.importorskip("pytest_playwright")
+pytest.importorskip("playwright")
 
 from playwright.sync_api import Locator, Page, Route, expect
 

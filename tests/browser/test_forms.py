@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-pytest.importorskip("pytest_playwright")
+pytest.importorskip("playwright")
 
 from playwright.sync_api import Dialog, Page, expect
 

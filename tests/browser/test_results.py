@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("pytest_playwright")
+pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 

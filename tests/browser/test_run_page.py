@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytest.importorskip("pytest_playwright")
+pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 

@@ -4,7 +4,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-pytest.importorskip("pytest_playwright")
+pytest.importorskip("playwright")
 
 from playwright.sync_api import Page, expect
 

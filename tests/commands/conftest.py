@@ -7,19 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.stack import running
+from bench.stack import Stack
 from tests.commands.program import GALLEY, Running, Server, Terminal, start_on_a_terminal
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("commands")
-    with (
-        running(folder / "data", workers=2, GALLEY_KILL_GRACE_SECONDS="1") as (stack, _),
-        stack.client() as api,
-    ):
+def server(shared_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with shared_stack.client() as api:
         token = api.headers["Authorization"].removeprefix("Bearer ")
-        found = Server(stack, api, folder, token)
+        found = Server(shared_stack, api, tmp_path_factory.mktemp("commands"), token)
         found.send("POST", "/api/projects", {"id": "pond", "name": "Pond"})
         duck = {"id": "duck", "projectId": "pond", "name": "Duck"}
         found.send("POST", "/api/ingredients", duck)

@@ -70,35 +70,38 @@ def first_log(api, path: str) -> str:
 
 
 @pytest.fixture(params=KINDS)
-def databases(request) -> Iterator[list[dict[str, str]]]:
-    """Settings of a database to use, and of an empty one for the restore."""
+def old_and_new(request, tmp_path) -> Iterator[tuple[Stack, dict[str, str]]]:
+    """A Galley at work, and the settings of an empty database to restore it into."""
     if request.param == "sqlite":
-        yield [{}, {}]
+        yield request.getfixturevalue("shared_stack"), {}
         return
     server = request.getfixturevalue("postgres_server")
     names = [f"galley_backup_{os.urandom(4).hex()}" for _ in range(2)]
-    yield [{"DATABASE_URL": server.create(name)} for name in names]
+    old, new = ({"DATABASE_URL": server.create(name)} for name in names)
+    with running(tmp_path / "old", workers=1, GALLEY_LEASE_SECONDS="5", **old) as (stack, _):
+        yield stack, new
     for name in names:
         server.drop(name)
 
 
-def test_a_galley_that_is_restored_has_all_it_had_and_goes_on(databases, tmp_path):
-    old, new = databases
+@pytest.mark.galley
+def test_a_galley_that_is_restored_has_all_it_had_and_goes_on(old_and_new, tmp_path):
+    old, new = old_and_new
     gate = tmp_path / "gate"
     file = tmp_path / "galley.tar.gz"
-    with running(tmp_path / "old", workers=1, **old) as (stack, _), stack.client() as api:
+    with old.client() as api:
         done = use_it(api)
         api.put("/api/projects/sample/secrets/KEY", json={"value": SECRET}).raise_for_status()
         half_done = begin_a_step_that_waits(api, gate)
         known = {path: api.get(path).json() for path in (done, half_done)}
         log = first_log(api, done)
-        told = run_backup(stack, str(file), "--with-secret-key")
-        without_key = run_backup(stack, str(tmp_path / "without"))
+        told = run_backup(old, str(file), "--with-secret-key")
+        without_key = run_backup(old, str(tmp_path / "without"))
         headers = api.headers
         api.post(f"{half_done}/abort").raise_for_status()  # of no concern to what was copied
     assert told.stdout.startswith(f"Wrote {file}: ")
     assert told.stderr == ""
-    key = tmp_path / "old" / "secret_key"
+    key = old.data_dir / "secret_key"
     assert without_key.stderr.startswith(f"Not included: the secret key ({key}). Keep a copy")
     assert file.stat().st_mode & 0o777 == 0o600
 

@@ -9,6 +9,17 @@ SIZE = 3 << 20
 BLOCK = 4096
 
 
+ROOMY = 4 << 30
+
+
+def is_roomy(folder: Path) -> bool:
+    """Return whether the tests' files fit in, and programs among them may be run."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ROOMY and not found.f_flag & os.ST_NOEXEC
+
+
 class SmallDisk:
     """A file system in memory, of `SIZE` bytes, at `path`."""
 

@@ -10,13 +10,15 @@ T = TypeVar("T")
 def eventually(
     condition: Callable[[], T], seconds: float = 10, what: str | Callable[[], str] = ""
 ) -> T:
-    """The first true value of `condition`; fails with `what` when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
+    """The first true value of `condition`; fails with `what` when there is none in time.
+
+    Asks the more seldom the longer it has waited: whoever asks takes time from whoever is asked.
+    """
+    begin = time.monotonic()
+    while not (value := condition()):
+        waited = time.monotonic() - begin
+        if waited > seconds:
             told = what() if callable(what) else what
             raise AssertionError(f"not within {seconds} s: {told or condition}")
-        time.sleep(0.01)
+        time.sleep(min(0.01 + waited / 10, 0.2))
+    return value

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -25,8 +25,20 @@ def serving(settings: Settings, redis_url: str, count: int = 1) -> Iterator[list
             stack.enter_context(_server(settings, redis_url, port))
         urls = [f"http://127.0.0.1:{port}" for port in ports]
         for url in urls:
-            eventually(lambda url=url: _answers(url), 30, "the web server to answer")
+            wait_for(url)
         yield urls
+
+
+def wait_for(url: str, has_ended: Callable[[], bool] = lambda: False) -> None:
+    """Until the server answers, or its process has ended."""
+
+    def answers() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return client.get(f"{url}/healthz").is_success
+        return has_ended()
+
+    with httpx.Client() as client:
+        eventually(answers, 30, "the web server to answer")
 
 
 @contextlib.contextmanager
@@ -55,10 +67,3 @@ def _server(settings: Settings, redis_url: str, port: int) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz").is_success
-    except httpx.TransportError:
-        return False

@@ -6,6 +6,8 @@ from urllib.parse import quote
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
+
 NAMES = """
 id name description role script timeoutSeconds driver settings path keep requiresApproval projectId
 username password scopes expiresIn stages steps order type configuration parameters triggerSource
@@ -64,8 +66,7 @@ body = st.binary(max_size=60) | st.dictionaries(st.sampled_from(NAMES), value, m
 
 
 @settings(
-    max_examples=250,
-    deadline=None,
+    max_examples=examples(80),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.resilience.whole import Galley, galley_on
+from bench.stack import Stack
+from tests.resilience.whole import Galley
 from tests.support import contract
 from tests.support.wait import eventually
 
@@ -62,8 +64,12 @@ def config(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(settings))
 
 
-def test_it_makes_a_workflow_starts_a_run_and_reads_its_result(generated: Generated, tmp_path):
-    with galley_on(tmp_path / "data") as galley, signed_in(generated, galley) as client:
+@pytest.mark.galley
+def test_it_makes_a_workflow_starts_a_run_and_reads_its_result(
+    generated: Generated, shared_stack: Stack
+) -> None:
+    with shared_stack.client() as api, signed_in(generated, api) as client:
+        galley = Galley(shared_stack, api)
         made = generated.call("create_workflow", client=client, body=workflow(generated, galley))
         assert made.revision == 1
         assert made.stages[0].steps[0].configuration.build_script.startswith("echo")
@@ -79,10 +85,10 @@ def test_it_makes_a_workflow_starts_a_run_and_reads_its_result(generated: Genera
         assert missing.error.code == "not_found"
 
 
-def signed_in(generated: Generated, galley: Galley) -> Any:
-    token = galley.client.headers["Authorization"].removeprefix("Bearer ")
+def signed_in(generated: Generated, api: httpx.Client) -> Any:
+    token = api.headers["Authorization"].removeprefix("Bearer ")
     return generated.module("client").AuthenticatedClient(
-        base_url=str(galley.client.base_url).rstrip("/"), token=token
+        base_url=str(api.base_url).rstrip("/"), token=token
     )
 
 

@@ -5,11 +5,10 @@ late; workers die, and act after their death; the clock jumps. After every move 
 compared with the model (tests/support/engine/model) and with what must hold whatever the model
 says (tests/support/engine/faults). At the end fair workers take over, and every run has to end.
 
-`MACHINE_EXAMPLES=5000` in the environment plays that many, each time other ones.
+`make test-long ARGS='-k machine'` plays many more, each time other ones.
 """
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,8 +27,8 @@ from tests.support.engine import moves
 from tests.support.engine.bench import ENVIRONMENTS, MAX_ATTEMPTS, Bench, Clock
 from tests.support.engine.pair import Message, Pair
 from tests.support.engine.things import Lease, Run, Stage, StagePlan, Step, StepPlan, Workflow
+from tests.support.examples import IS_LONG, examples
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 MAX_RUNS = 6
 ROUNDS = 12 * MAX_RUNS
 """How often fair workers may look around until every run has ended: the longest takes fewer."""
@@ -297,13 +296,12 @@ def test_the_engine_does_what_the_model_says(bench):
     run_state_machine_as_test(
         lambda: EngineMachine(bench),
         settings=hypothesis_settings(
-            max_examples=EXAMPLES or 10,
+            max_examples=examples(6),
             stateful_step_count=100,
-            derandomize=not EXAMPLES,
+            derandomize=not IS_LONG,
             # Making a failure short takes minutes: only for those who look for one.
-            phases=list(Phase) if EXAMPLES else [Phase.generate],
+            phases=list(Phase) if IS_LONG else [Phase.generate],
             report_multiple_bugs=False,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

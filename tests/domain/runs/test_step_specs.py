@@ -33,9 +33,7 @@ def project(database):
     return a_project()
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(json_values)
 @example({"b": [1e16, 1e22, 1e23, 1e300, -1e300, 1e-7, -0.0, 5e-324, 2**63], "a": 0.1})
 @example({"z": 1, "a": {"b": 1, "a": 2}, "": '\\"/\n\t\u2028é\U0001f986', "\\u0041": "\\u0000"})

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bench.stack import GALLEY, Stack, running
 from tests.support.wait import eventually
@@ -38,6 +39,7 @@ def checks(text: str, state: str = r"[a-z]+") -> list[str]:
     return re.findall(rf"^[✓!✗–] {state} +(\S+(?: \S+)*)  ", text, re.MULTILINE)
 
 
+@pytest.mark.galley
 def test_it_tells_how_an_installation_does_while_it_runs_and_after(tmp_path):
     with running(tmp_path / "data", workers=1) as (stack, _):
         eventually(lambda: all_there(stack), 10, "the worker and the reconciler")
