@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -31,22 +31,32 @@ MIB = 1024 * 1024
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=30, help="number of single runs")
-    runs = parser.parse_args().runs
-    with data_folder() as folder:
-        with running(folder) as (stack, first_start):
-            rows = _measure(stack, folder, runs)
-        with running(folder) as (_, second_start):
-            pass
-    print(f"first start {first_start:.2f} s\n")
-    is_met = second_start <= 2
-    rows.append(
-        Row("galley up to first page, second start", f"{second_start:.2f} s", "2 s", is_met)
-    )
-    rows += [*pages.rows(), *large_run.rows(), *watchers.rows()]
+    parser.add_argument("parts", nargs="*", help=f"only these: {', '.join(PARTS)}")
+    arguments = parser.parse_args()
+    rows = [row for part in arguments.parts or PARTS for row in PARTS[part](arguments.runs)]
     width = max(len(row.name) for row in rows)
     for row in rows:
         print(row.line(width))
     return 0 if all(row.is_met for row in rows) else 1
+
+
+def _stack(runs: int) -> Iterator[Row]:
+    with data_folder() as folder:
+        with running(folder) as (stack, first_start):
+            yield from _measure(stack, folder, runs)
+        with running(folder) as (_, second_start):
+            pass
+    print(f"first start {first_start:.2f} s\n")
+    name = "galley up to first page, second start"
+    yield Row(name, f"{second_start:.2f} s", "2 s", second_start <= 2)
+
+
+PARTS: dict[str, Callable[[int], Iterable[Row]]] = {
+    "stack": _stack,
+    "pages": lambda _: pages.rows(),
+    "large_run": lambda _: large_run.rows(),
+    "watchers": lambda _: watchers.rows(),
+}
 
 
 def _measure(stack: Stack, folder: Path, runs: int) -> list[Row]:

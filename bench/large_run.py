@@ -16,6 +16,7 @@ from app import create_app
 from bench import synthetic_runs
 from bench.pages import PASSWORD, milliseconds, settings_of, visiting
 from bench.rows import Row
+from domain import engine
 from domain.accounts import users
 from domain.migrations import migrate
 from domain.models import Run, db
@@ -33,6 +34,7 @@ def rows() -> Iterator[Row]:
         settings = settings_of(Path(folder))
         app = create_app(settings)
         migrate(settings)
+        engine.listen(lambda _: None)  # there are no workers to notify
         keys = app.extensions["galley_keys"]
         with db.obj.connection_context():
             users.create_user(
@@ -72,13 +74,3 @@ def _measure(visitor: FlaskClient, run: Run) -> Iterator[Row]:
 def _median(visitor: FlaskClient, address: str) -> float:
     times = [milliseconds(lambda: visitor.get(address)) for _ in range(TIMES)]
     return statistics.median(times[2:])
-
-
-def main() -> None:
-    """Run only this module: `python -m bench.large_run`."""
-    for row in rows():
-        print(row.line(48), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -202,13 +202,3 @@ def _weights(visitor: FlaskClient) -> Iterator[Row]:
 
 def _weight(content: bytes) -> int:
     return len(gzip.compress(content, 6))
-
-
-def main() -> None:
-    """Run only this module: `python -m bench.pages`."""
-    for row in rows():
-        print(row.line(48), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -45,7 +45,7 @@ def create_workflow(name: str, stages: int, steps: int) -> Workflow:
 
 
 def start(workflow: Workflow, keys: Keys) -> Run:
-    """Start a run without notifying workers."""
+    """Start a run of the current revision."""
     fresh = Workflow.get_by_id(workflow.id)
     return start_run(fresh, actor=ACTOR, keys=keys, parameters={}, trigger_source="bench")
 

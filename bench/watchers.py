@@ -161,13 +161,3 @@ def _row(name: str, result: Result, limit: int | None = LIMIT_PERCENT) -> Row:
         f"{limit} %" if limit else "p95 1000 ms",
         result.percent <= limit if limit else p95 <= 1000,
     )
-
-
-def main() -> None:
-    """Run only this module: `python -m bench.watchers`."""
-    for row in rows():
-        print(row.line(48), flush=True)
-
-
-if __name__ == "__main__":
-    main()
