@@ -113,7 +113,7 @@ def test_a_secret_is_stored_and_deleted(hand: Mouse, name: str) -> None:
     hand.page.goto(f"{SETTINGS}/secrets")
     hand.fill("Name", name)
     hand.fill("Value", "correct horse battery")
-    hand.press("Store")
+    hand.press("Store secret")
     expect(hand.page.get_by_role("row").filter(has_text=name)).to_be_visible()
     assert "correct horse" not in hand.page.content()
     hand.press(f"Delete {name}")
