@@ -169,12 +169,12 @@ class World:
             }
         )
         configuration = workflow.revisions[0].definition["stages"][0]["steps"][0]["configuration"]
-        spec = {  # what a step of any type is asked for
+        spec = {
             "ingredientId": configuration["ingredientId"],
             "script": configuration["buildScript"],
-            "releaseIds": [],
-            "artifactPath": "a.txt",
         }
+        if row.type != "Build":
+            spec |= {"releaseIds": [], "artifactPath": "a.txt"}
         part = RunPart(run.id, run.project_id, run.number, run.triggered_by, run.parameters)
         signature = Seal(self._keys, part).sign(
             StepPart(

@@ -170,7 +170,7 @@ def test_a_test_is_reviewed_and_the_grid_says_so(
     reader = people.user.browser().get(f"{address(step)}?open={test.id}").text
     assert "On this host" in reader
     assert "by superuser" in reader
-    assert "To review a test needs the role <strong>SuperUser</strong>" in reader
+    assert "Reviewing a test needs the role <strong>SuperUser</strong>" in reader
     assert 'class="review-form"' not in reader
 
 
