@@ -14,7 +14,7 @@ from domain.comparison.rules import (
     StepPair,
     notable_pairs,
 )
-from domain.models import Run, WorkflowRevision
+from domain.models import Run
 
 TESTS_SHOWN = 50
 FILES_SHOWN = 20
@@ -41,7 +41,7 @@ def comparison(found: Comparison) -> dict[str, Any]:
         },
         "stepIds": {pair.after.name: pair.after.id for pair in found.steps if pair.after},
         "logs": {log.step.any.name: _log(log) for log in found.logs},
-        "revisions": [_revision(row) for row in found.revisions],
+        "revisions": found.revisions,
         "between": [run_brief(run) for run in found.between],
         "betweenCount": found.between_count,
     }
@@ -132,13 +132,4 @@ def _log(log: StepLog) -> dict[str, Any]:
             "text": log.error.text,
             "is_first": log.error.is_first,
         },
-    }
-
-
-def _revision(row: WorkflowRevision) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "comment": row.comment,
-        "createdAt": row.created_at,
-        "createdBy": row.created_by,
     }

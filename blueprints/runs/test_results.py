@@ -9,6 +9,7 @@ from pydantic import Field
 
 from blueprints.requests.base import PageQuery
 from blueprints.requests.runs import Review
+from blueprints.responses.runs import run_item
 from blueprints.responses.test_results import Test
 from blueprints.runs.ansi import plain
 from blueprints.shared import pages
@@ -79,14 +80,7 @@ def _page(run: Run, step: StepRun, query: TestsQuery, form: Form) -> str:
     origin = run_facts.origin_of(step)
     return render_template(
         "runs/test_results.html",
-        run={
-            "id": run.id,
-            "number": run.number,
-            "status": run.status,
-            "projectId": run.project_id,
-            "workflowId": run.workflow_id,
-            "workflowName": run.workflow.name,
-        },
+        run=run_item(run).model_dump(),
         step={
             "id": step.id,
             "stepName": step.name,

@@ -1,7 +1,5 @@
 """Pages of the revisions of a workflow: list, compare, and restore them."""
 
-from typing import Any
-
 from flask import Blueprint, flash, redirect, render_template
 from flask.typing import ResponseReturnValue
 
@@ -14,7 +12,6 @@ from domain.definitions.diff import differences
 from domain.definitions.schema import ChangedWorkflow
 from domain.definitions.validate import parse
 from domain.errors import Conflict, Invalid
-from domain.models import WorkflowRevision
 from domain.pagination import fetch
 from domain.workflows import queries as workflow_queries
 from domain.workflows import workflows
@@ -34,7 +31,7 @@ def list_page(workflow_id: str) -> ResponseReturnValue:
     return render_template(
         "workflows/revisions.html",
         workflow=workflow,
-        revisions=pages.listing([_item(row) for row in rows], total, query),
+        revisions=pages.listing(rows, total, query),
         may_define=current_actor().may(SUPER_USER, workflow.project_id),
     )
 
@@ -49,8 +46,8 @@ def show(workflow_id: str, number: int) -> ResponseReturnValue:
     return render_template(
         "workflows/revision.html",
         workflow=workflow,
-        revision=_item(row),
-        against=other and _item(other),
+        revision=row,
+        against=other,
         found=[difference(item) for item in differences(other.definition, row.definition)]
         if other
         else [],
@@ -73,12 +70,3 @@ def restore(workflow_id: str, number: int) -> ResponseReturnValue:
         return redirect(f"/workflows/{workflow.id}/history", 303)
     flash(f"Revision {number} restored as revision {made.workflow.revision}.", "good")
     return redirect(f"/workflows/{workflow.id}", 303)
-
-
-def _item(row: WorkflowRevision) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "createdAt": row.created_at,
-        "createdBy": row.created_by,
-        "comment": row.comment,
-    }
