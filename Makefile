@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: run test setup lint format bench soak screenshots lock clean help
+.PHONY: run check test test-long setup lint format bench soak screenshots lock clean help
 
 PY := .venv/bin/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
@@ -18,15 +18,22 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BROWSER_FILES := static/vendor/.stamp static/vendor/icons.svg
 
-# Two more than there are cores: the tests that kill processes mostly wait. Each costs a browser and
-# a server of its own.
-PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8 --dist worksteal
+# Two more than there are cores, because many tests wait; tests/support/sharing.py says which of them
+# run in one process.
+PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8 --durations 25
+QUICK := not (slow or browser or galley or resilience or postgresql)
 
 run: .venv/installed $(BROWSER_FILES) ## install what is missing and start Galley
 	@exec .venv/bin/galley up
 
-test: .venv/installed-dev $(BROWSER_FILES) ## run every test; ARGS='-k login' goes to pytest
+check: lint $(BROWSER_FILES) ## lint, and run the quick tests, on SQLite alone: one minute
+	@exec env -u DATABASE_URL $(PY) -m pytest $(PYTEST_OPTIONS) -m '$(QUICK)' $(ARGS)
+
+test: .venv/installed-dev $(BROWSER_FILES) ## run every test, also on PostgreSQL and in a browser; ARGS='-k login' goes to pytest
 	@exec $(PY) -m pytest $(PYTEST_OPTIONS) $(ARGS)
+
+test-long: export TESTS_EXAMPLES := $(or $(EXAMPLES),50)
+test-long: test ## run every test with 50 times as many generated examples; EXAMPLES=500
 
 setup: .venv/installed-dev $(BROWSER_FILES) ## install everything that running and developing need
 
@@ -60,7 +67,7 @@ clean: ## remove all that the other commands made; the data in var/ stays
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # What only set-up needs is locked with the rest, so that it fetches nothing unpinned: what builds
 # Galley itself, and the icons.

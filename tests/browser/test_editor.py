@@ -315,6 +315,7 @@ def test_an_old_revision_is_looked_at_and_restored(
     assert galley.api.get(path).json()["stages"] == before["stages"]
 
 
+@pytest.mark.slow
 def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
     visitor: Page, galley: Galley, spare: str, complaints: list[str]
 ) -> None:

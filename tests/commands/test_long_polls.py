@@ -79,6 +79,7 @@ def test_who_hangs_up_makes_place_for_others(server, finished):
     eventually(lambda: has_place(server, finished), 10, "a place to be free")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_answers_those_who_wait(tmp_path):
     with running(tmp_path / "data", workers=1) as (stack, _), stack.client() as api:
         (larder,) = api.get("/api/workflows", params={"search": "Larder"}).json()["items"]
