@@ -20,7 +20,7 @@ BROWSER_FILES := static/vendor/.stamp static/vendor/icons.svg
 
 # Two more processes than cores, because many tests wait. tests/support/sharing.py decides which tests
 # share a process, and with it a browser or a Galley.
-PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8
+PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8 --durations 25
 QUICK := not (slow or browser or galley or resilience or postgresql)
 
 run: .venv/installed $(BROWSER_FILES) ## install what is missing and start Galley
@@ -30,13 +30,13 @@ check: .venv/installed-dev $(BROWSER_FILES) ## lint, and run the quick tests on 
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-quick
 
 test-quick: .venv/installed-dev $(BROWSER_FILES)
-	@exec $(PY) -m pytest $(PYTEST_OPTIONS) -q -m '$(QUICK)' $(ARGS)
+	@exec env -u DATABASE_URL $(PY) -m pytest $(PYTEST_OPTIONS) -m '$(QUICK)' $(ARGS)
 
 test: .venv/installed-dev $(BROWSER_FILES) ## run every test; ARGS='-k login' goes to pytest
-	@exec $(PY) -m pytest $(PYTEST_OPTIONS) --durations 25 $(ARGS)
+	@exec $(PY) -m pytest $(PYTEST_OPTIONS) $(ARGS)
 
-test-long: .venv/installed-dev $(BROWSER_FILES) ## run every test, with many more generated examples
-	@TESTS_EXAMPLES=20 exec $(PY) -m pytest $(PYTEST_OPTIONS) --durations 25 $(ARGS)
+test-long: export TESTS_EXAMPLES := $(or $(EXAMPLES),50)
+test-long: test ## run every test with 50 times as many generated examples, or EXAMPLES=500
 
 setup: .venv/installed-dev $(BROWSER_FILES) ## install everything that running and developing need
 

@@ -117,6 +117,7 @@ def step_of(galley: Galley, run_id: str, stage: int) -> str:
     return str(run["stageRuns"][stage]["stepRuns"][0]["id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_fit_for_everybody_on_every_screen(
     browser: Browser, galley: Galley, addresses: dict[str, str], scheme: str

@@ -30,6 +30,7 @@ POLL = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_hundred_polls_leave_a_reader_where_they_were(visitor: Page, galley: Galley) -> None:
     gate = galley.gate("polls")
     run_id = galley.start("Gated and failing", gate=str(gate))

@@ -85,6 +85,7 @@ def old_and_new(request, tmp_path) -> Iterator[tuple[Stack, dict[str, str]]]:
 
 
 @pytest.mark.galley
+@pytest.mark.slow
 def test_a_galley_that_is_restored_has_all_it_had_and_goes_on(old_and_new, tmp_path):
     old, new = old_and_new
     gate = tmp_path / "gate"

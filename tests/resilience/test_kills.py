@@ -138,6 +138,7 @@ def test_a_reconciler_that_is_killed_comes_back_and_repairs(galley, tmp_path):
     assert not is_alive(child)
 
 
+@pytest.mark.slow
 def test_a_whole_galley_may_be_stopped_in_the_middle_and_started_again(own_database, tmp_path):
     """By kill -9 of the supervisor, then by Ctrl-C, which asks no database for more than that."""
     data_dir = tmp_path / "data"
@@ -164,6 +165,7 @@ def test_a_whole_galley_may_be_stopped_in_the_middle_and_started_again(own_datab
             assert first["attempts"][0]["message"]
 
 
+@pytest.mark.slow
 def test_galley_starts_without_its_redis_and_runs_when_it_is_there(redis, tmp_path):
     with galley_on(tmp_path / "data", REDIS_URL=redis.url) as galley:
         run_id = galley.run([galley.build("a", "echo x > $GALLEY_OUTPUT/x")])

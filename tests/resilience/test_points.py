@@ -14,7 +14,9 @@ import pytest
 from domain.models import Attempt, Project, Run
 from domain.statuses import FAILED, SUCCEEDED
 from jobs.queue import Doorbell
+from tests.conftest import KINDS
 from tests.support import invariants
+from tests.support.examples import IS_LONG
 from tests.support.pipelines import (
     a_project,
     a_suite,
@@ -52,11 +54,21 @@ BEFORE_SWITCHING = ("after the claim", "before it switches")
 UNPAUSABLE = ("after it has switched", WITHIN)
 """Within a transaction: a pause there holds its locks. See the test of that below."""
 
+WITHOUT_DATABASE = (
+    RUNNING,
+    "while it stores a package",
+    "between storing and recording",
+    "before it switches",
+)
+"""Points at which the worker asks nothing of the database: for every day, one kind will do."""
+
 CASES = [
-    pytest.param(point, how, id=f"{how}-{point}".replace(" ", "_"))
+    pytest.param(kind, point, how, id=f"{kind}-{how}-{point}".replace(" ", "_"))
+    for kind in KINDS
     for point in AT
     for how in (KILL, END, PAUSE)
     if not (how == PAUSE and point in UNPAUSABLE)
+    and not (kind != KINDS[0] and point in WITHOUT_DATABASE and not IS_LONG)
 ]
 
 
@@ -118,7 +130,7 @@ class Site:
         return Run.get_by_id(self.run.id).completed_at is not None
 
 
-@pytest.mark.parametrize(("point", "how"), CASES)
+@pytest.mark.parametrize(("settings", "point", "how"), CASES, indirect=["settings"])
 def test_a_worker_that_is(
     plant: Plant, doorbell: Doorbell, tmp_path: Path, point: str, how: str
 ) -> None:

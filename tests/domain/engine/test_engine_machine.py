@@ -292,6 +292,7 @@ def bench(settings, database, doorbell, monkeypatch, caplog) -> Bench:
     return Bench(settings, doorbell, clock, environments, artifact)
 
 
+@pytest.mark.slow
 def test_the_engine_does_what_the_model_says(bench):
     run_state_machine_as_test(
         lambda: EngineMachine(bench),
