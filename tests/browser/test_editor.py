@@ -315,12 +315,8 @@ def test_an_old_revision_is_restored(visitor: Page, galley: Galley, spare: str) 
     assert galley.api.get(path).json()["stages"] == before["stages"]
 
 
-<<<<<<< HEAD
-def test_the_editor_is_accessible_in_every_state(
-=======
 @pytest.mark.slow
-def test_the_editor_is_fit_for_everybody_in_each_of_its_states(
->>>>>>> h5
+def test_the_editor_is_accessible_in_every_state(
     visitor: Page, galley: Galley, spare: str, complaints: list[str]
 ) -> None:
     path = f"/api/workflows/{spare}"

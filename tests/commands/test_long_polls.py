@@ -79,12 +79,8 @@ def test_a_closed_connection_frees_its_place(server, finished):
     eventually(lambda: has_place(server, finished), 10, "a place to be free")
 
 
-<<<<<<< HEAD
-def test_a_server_that_is_stopped_answers_waiting_clients(tmp_path):
-=======
 @pytest.mark.slow
-def test_a_server_that_is_stopped_answers_those_who_wait(tmp_path):
->>>>>>> h5
+def test_a_server_that_is_stopped_answers_waiting_clients(tmp_path):
     with running(tmp_path / "data", workers=1) as (stack, _), stack.client() as api:
         (larder,) = api.get("/api/workflows", params={"search": "Larder"}).json()["items"]
         run_id = api.post(f"/api/workflows/{larder['id']}/runs").json()["runId"]
