@@ -3,7 +3,8 @@
 The database owns every state; Redis only carries hints. A step carries an attempt number, a lease
 and a random token: a worker takes it by compare-and-set, and each of the worker's writes succeeds
 only while it holds the token. The end of the last step of a stage advances the run in the same
-transaction. Each function below is one transaction and announces, after the commit, which steps
+transaction: `decide` is the pure rule for the next move of a run, `advance` carries it out. Each
+function below is one transaction and announces, after the commit, which steps
 became ready and which running steps have to be aborted: see `listen`.
 """
 

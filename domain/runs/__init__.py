@@ -1,1 +1,1 @@
-"""Start, rerun, approve, complete, query, explain and delete runs."""
+"""Start, rerun, approve, complete, query, explain and delete runs; expected durations of steps."""

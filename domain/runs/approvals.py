@@ -1,4 +1,4 @@
-"""Approvals: who may approve or reject a stage."""
+"""Approvals: who may approve or reject a stage. `step_specs` fixes the roles at the start."""
 
 from domain.accounts.access import ROLES, SUPER_USER, Actor, require, require_write
 from domain.models import Run, StageRun

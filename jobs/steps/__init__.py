@@ -1,4 +1,7 @@
-"""The kinds of steps. To add one, write a module with a function `run` and add it to KINDS."""
+"""The kinds of steps. To add one, write a module with a function `run` and add it to KINDS.
+
+`drivers` holds the ways of a Deploy: to a directory, to an object store, or by a script.
+"""
 
 from collections.abc import Callable
 

@@ -17,6 +17,8 @@ from tests.support import contract
 from tests.support.examples import examples
 from tests.support.people import People
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:  # to import it takes a while, and only the process that runs these tests has to
     from schemathesis import BaseSchema, Case
 

@@ -22,6 +22,8 @@ from domain.settings import Settings
 from tests.conftest import KINDS, migrated, settings_for
 from tests.support.web import serving
 
+pytestmark = pytest.mark.slow
+
 MANY = 20
 STEP = {"name": "build", "type": "Build", "configuration": {"ingredientId": "duck"}}
 BODY = {
