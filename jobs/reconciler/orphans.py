@@ -1,7 +1,7 @@
 """Orphans on this host: workspaces and processes of lost attempts, logs of deleted runs.
 
-`cleanup` removes the workspaces. `kill_strays` of jobs.scripts.process_tree kills the processes, for a
-lost step and before a further attempt; `galley doctor` reports the rest.
+`cleanup` removes the workspaces. `kill_strays` of jobs.scripts.process_tree kills the processes,
+for a lost step and before a further attempt; `galley doctor` reports the rest.
 """
 
 from pathlib import Path

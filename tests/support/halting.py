@@ -18,7 +18,7 @@ POINTS = {
     "while it stores a package": ("domain.releases.storage", "LocalStorage._give_name", BEFORE),
     "between storing and recording": ("jobs.steps.build", "_store", AFTER),
     "while it notes a deployment": ("domain.engine.deployments", "touch", AFTER),
-    "before it switches": ("jobs.steps.drivers", "_place", AFTER),
+    "before it switches": ("jobs.steps.drivers", "_prepare_release", AFTER),
     "after it has switched": ("jobs.steps.drivers", "_switch", AFTER),
     "before it finishes": ("domain.engine", "finish", BEFORE),
     "within the finishing transaction": ("domain.engine.endings", "_end_step", AFTER),
