@@ -6,9 +6,14 @@ All others go file by file to the process that is free.
 from xdist.scheduler import LoadScopeScheduling
 
 GROUPS = {
-    "browser": ("tests/browser/",),
-    "shared Galley": (
-        "tests/commands/",
+    "browser": (
+        "tests/browser/test_appearance.py",
+        "tests/browser/test_editor.py",
+        "tests/browser/test_log.py",
+    ),
+    "commands": ("tests/commands/",),
+    "more browser": ("tests/browser/",),
+    "whole Galley": (
         "tests/jobs/test_backup.py::test_a_galley_that_is_restored",
         "tests/blueprints/api/test_generated_client.py",
         "tests/test_api_guide.py",
