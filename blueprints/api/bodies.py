@@ -27,7 +27,7 @@ def read_object(*, optional: bool = False) -> dict[str, Any]:
 
 
 def refuse_body() -> None:
-    """Refuse a body for calls that take none: it would have meant something to the client.
+    """Refuse a body for calls that take none: a client that sends one expects an effect.
 
     Raises as `read_object` does, and Invalid with the name of every member.
     """

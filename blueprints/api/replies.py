@@ -30,7 +30,7 @@ def read_json(schema: type[S]) -> S:
 
 
 def listing(items: Sequence[Any], total: int, page: PageQuery, **more: Any) -> ResponseReturnValue:
-    """Return the envelope of every list. more: further members, such as nextCursor."""
+    """Return the envelope that all lists share. more: further members, such as nextCursor."""
     response = jsonify(
         items=items, totalCount=total, page=page.page, pageSize=page.page_size, **more
     )
@@ -89,7 +89,7 @@ def idempotency_key() -> Keyed | None:
 
 
 def once(create: Callable[[], T], answer_of: Callable[[T], Answer]) -> Response:
-    """Answer a request by what it creates; one whose Idempotency-Key is known creates nothing."""
+    """Create something, or return the first answer for a known Idempotency-Key."""
     made = idempotent(idempotency_key(), create, answer_of)
     created, answer = made
     response = jsonify(answer.body)

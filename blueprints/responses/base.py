@@ -1,4 +1,4 @@
-"""The base of what the API answers: values made from rows, which its document describes.
+"""Base classes of API responses: built from rows, described in the OpenAPI document.
 
 Every member is always present; one without a value is null.
 """
@@ -41,7 +41,7 @@ class Answer(BaseModel):
 
     @classmethod
     def of(cls, row: object, **members: Any) -> Self:
-        """Return the answer about `row`. members: those that no attribute of it holds."""
+        """Return the answer about `row`. members: values that `row` has no attribute for."""
         return cls(**_read(row, cls.model_fields, members))
 
 
@@ -86,7 +86,7 @@ Milliseconds = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 EmptyAsNull = BeforeValidator(lambda text: text or None)
 Stored = SkipValidation[SerializeAsAny[T]]
-"""JSON that the database holds as the API gives it: passed on as it is."""
+"""JSON stored in the form that the API returns, so it is passed on unchanged."""
 
 Role = Literal["User", "SuperUser", "Admin"]
 Driver = Literal["directory", "script", "storage"]

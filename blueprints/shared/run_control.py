@@ -41,7 +41,7 @@ def _may_change_unseen(run: Run) -> bool:
 
 
 def version_of(run: Run) -> str:
-    """Return what changes with the content shown of the run.
+    """Return a string that changes whenever the displayed content of the run changes.
 
     Read before that content, so the version is never newer. Pending reasons may change without the
     run's own version, so while there are any, it also changes with the time.
@@ -69,7 +69,7 @@ class Shown:
     def tag(self) -> str:
         """The ETag. It costs only the run's row, unless pending reasons may change unseen."""
         reasons = self._details.reasons if self._may_change_unseen else ()
-        # Not `since`: there may be no better value for that than now.
+        # Without `since`, which may be the current time and would change at every request.
         shown = [(reason["code"], reason["message"], *reason["who"]) for reason in reasons]
         digest = hashlib.sha256(repr(shown).encode()).hexdigest()[:16] if shown else "0"
         return f"{self.run.id}-{self.run.version}-{digest}"

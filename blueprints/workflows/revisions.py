@@ -38,7 +38,7 @@ def list_page(workflow_id: str) -> ResponseReturnValue:
 
 @bp.get("/<int:number>")
 def show(workflow_id: str, number: int) -> ResponseReturnValue:
-    """Show what a revision changed, against the previous one or any other."""
+    """Show what changed in a revision, compared with the previous one or any other."""
     workflow, query = load_workflow(workflow_id), pages.read_query(CompareQuery)
     row = workflow_queries.get_revision(workflow, number)
     against = query.against if query.against is not None else number - 1

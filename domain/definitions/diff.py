@@ -119,7 +119,7 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
 
 
 def lines_of(text: str) -> list[str]:
-    """Split the text into lines with their line breaks. Only LF is one, as in a shell."""
+    """Split the text into lines with their line breaks. Only LF counts as a line break."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 

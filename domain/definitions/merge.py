@@ -1,7 +1,7 @@
 """Three-way merge of definitions: a draft, its base, and the revision saved since. Pure.
 
-A change of one side is applied. A field that both sides changed differently is a conflict, which a
-person resolves.
+A change that only one side made is applied. A field that both sides changed differently is a
+conflict, which a person resolves.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -111,7 +111,7 @@ def weave(first: Iterable[Key], *others: Iterable[Key]) -> list[Key]:
                 place = woven.index(key)
             else:
                 while place < len(woven) and woven[place] not in all_theirs:
-                    place += 1  # keys that only the first has come before
+                    place += 1  # keys that are only in the first list go before this one
                 woven.insert(place, key)
             place += 1
     return woven

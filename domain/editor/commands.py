@@ -10,9 +10,9 @@ from domain.editor import operations, release_choices
 from domain.editor.operations import Draft, Part
 
 Edit = Callable[..., tuple[Draft, str]]
-"""From a draft and the button's arguments to the next draft and the part that is open then."""
+"""From a draft and the button's arguments to the next draft and the part open afterwards."""
 Message = Callable[[Draft, Draft, str, tuple[str, ...]], str]
-"""From the drafts before and after, the part that is open then and the button's arguments."""
+"""From the drafts before and after, the part that is open afterwards and the button's arguments."""
 
 
 class Done(NamedTuple):
@@ -20,7 +20,7 @@ class Done(NamedTuple):
 
     draft: Draft
     opened: str
-    """The id of the part that is open then; "" for the workflow."""
+    """The id of the part that is open afterwards; "" for the workflow."""
     message: str
 
 

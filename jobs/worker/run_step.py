@@ -27,8 +27,8 @@ def set_worker(process: WorkerProcess) -> None:
 def run_step(step_id: str, attempt: int) -> None:
     """Run one attempt of a step if it is still free, and then other ready steps.
 
-    A message for a step already taken still wakes a worker, which looks for other work. Without
-    a message, a step saves RQ's bookkeeping, which costs as much as a step.
+    A message for a step already taken still wakes a worker, which looks for other work. A step
+    taken without a message avoids RQ's bookkeeping, which costs as much as the step.
     """
     process = _worker
     if process is None:
@@ -69,6 +69,6 @@ def _claim_oldest(process: WorkerProcess) -> Claim | None:
 
 def _may_begin_runs(process: WorkerProcess) -> bool:
     """Return whether the disk has room for new runs. A heartbeat publishes any change."""
-    with contextlib.suppress(*AWAY):  # that disk may be the database's
+    with contextlib.suppress(*AWAY):  # the full disk may hold the database
         process.send_heartbeat()
     return disk.has_room(process.settings)
