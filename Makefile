@@ -20,7 +20,7 @@ BROWSER_FILES := static/vendor/.stamp static/vendor/icons.svg
 
 # More processes than cores, because many tests wait. tests/support/sharing.py decides which tests
 # share a process, and with it a browser or a Galley.
-PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 3))) --maxprocesses 8 --durations 25
+PYTEST_OPTIONS ?= --numprocesses $(shell echo $$(($$(nproc) + 2))) --maxprocesses 8 --durations 25
 QUICK := not (slow or browser or galley or resilience or postgresql)
 
 run: .venv/installed $(BROWSER_FILES) ## install what is missing and start Galley

@@ -344,7 +344,7 @@ def test_after_a_kill_a_new_instance_waits_until_the_parts_of_the_old_one_are_go
     opening.start()
     os.close(lock_data_dir(data_dir))
     opening.join()
-    assert is_gone(pid)
+    wait_until(lambda: is_gone(pid))
 
 
 def test_a_folder_is_free_again_after_an_orderly_stop(
