@@ -36,7 +36,7 @@ def halt_at(point: str) -> None:
     for part in outer:
         owner = getattr(owner, part)
     original = getattr(owner, last)
-    calls = itertools.count()  # whoever listens may have the function in hand for good
+    calls = itertools.count()  # a listener may keep the patched function forever
 
     @functools.wraps(original, updated=())
     def halting(*args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ def eventually(
 ) -> T:
     """The first true value of `condition`; fails with `what` when there is none in time.
 
-    Asks the more seldom the longer it has waited: whoever asks takes time from whoever is asked.
+    The interval grows with the wait, because polling takes time from the process it waits for.
     """
     begin = time.monotonic()
     while not (value := condition()):
